@@ -1,0 +1,42 @@
+"""What can go wrong in an adapter.
+
+* ConnectorError
+  x ConfigurationError      a setting or dialect is wrong: says which, what was wrong and what would be right
+  x PublishError            Kafka refused a record for good
+  x AuthorizationError      CXone refused credentials or scope
+  x SinkError               a sink refused or is unreachable
+    - Unavailable           try again later (`retry_after` seconds, if the sink said so)
+    - Misconfigured         token or bucket wrong: needs a person, keep trying
+"""
+
+
+class ConnectorError(Exception):
+    """Any error of an adapter."""
+
+
+class ConfigurationError(ConnectorError):
+    """A setting is missing or wrong."""
+
+
+class PublishError(ConnectorError):
+    """Kafka refused a record for good; nothing that came with it may be acknowledged."""
+
+
+class AuthorizationError(ConnectorError):
+    """CXone refused the credentials or the scope."""
+
+
+class SinkError(ConnectorError):
+    """A sink did not take what it was given."""
+
+
+class Unavailable(SinkError):
+    """The sink cannot take it now."""
+
+    def __init__(self, reason: str, *, retry_after: float | None = None) -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
+
+
+class Misconfigured(SinkError):
+    """The sink will refuse everything until a person changes the token, the bucket or the organisation."""

@@ -1,0 +1,134 @@
+"""What travels on the topics: frozen records, and the headers around them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+# Headers (names are part of the contract with consumers of our topics)
+SOURCE_POSITION = "cxone-source-position"  # "<raw partition>:<raw offset>" of the frame that a record came from
+EVENT_ID = "cxone-event-id"
+SOURCE = "cxone-source"  # the connector that received a frame, e.g. "interactions"
+RECEIVED_AT = "cxone-received-at"  # milliseconds since the epoch, as decimal text
+CONNECTION_ID = "cxone-connection-id"
+
+DEAD_REASON = "cxone-dead-reason"  # one of a stage's fixed reasons: counted, filtered, alerted on
+DEAD_DETAIL = "cxone-dead-detail"  # a sentence for a person
+DEAD_STAGE = "cxone-dead-stage"
+DEAD_SOURCE = "cxone-dead-source"  # "<topic>:<partition>:<offset>" of the refused record
+DEAD_TRUNCATED = "cxone-dead-truncated"  # full length in bytes, where the original was too large to carry
+
+Headers = tuple[tuple[str, bytes], ...]
+
+
+class Record(Protocol):
+    """One consumed record. aiokafka's `ConsumerRecord` is one; tests use `schemas.records.Consumed`."""
+
+    @property
+    def offset(self) -> int: ...
+    @property
+    def timestamp(self) -> int:
+        """Milliseconds since the epoch."""
+    @property
+    def key(self) -> bytes | None: ...
+    @property
+    def value(self) -> bytes | None: ...
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes]]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Consumed:
+    """A record put together by hand."""
+
+    offset: int
+    value: bytes | None
+    key: bytes | None = None
+    headers: Headers = ()
+    timestamp: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A record to publish. `partition` None lets the key decide (murmur2, as Java and aiokafka do)."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: Headers = ()
+    partition: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InteractionCompleted:
+    """A finished interaction. Durations in seconds, `completed_at` in milliseconds since the epoch (event time).
+
+    `event_id` is None when the event carried none; `revision` rises when a source corrects an interaction.
+    """
+
+    event_id: str | None
+    campaign_id: str
+    handle_time: float
+    wait_time: float
+    completed_at: int
+    revision: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Of one duration in one window, in seconds."""
+
+    p50: float
+    p90: float
+    p95: float
+    min: float
+    max: float
+    mean: float
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignHour:
+    """One campaign's hour. `hour_start` in milliseconds since the epoch (UTC).
+
+    A row with a higher `revision` replaces every earlier one of the same key; `final` says that the allowed lateness
+    has passed (a late event may still raise the revision); `exact` is False when the percentiles come from buckets of
+    1 % relative error.
+    """
+
+    campaign_id: str
+    hour_start: int
+    count: int
+    handle: Summary
+    wait: Summary
+    revision: int
+    final: bool
+    exact: bool
+
+
+def dead_letter(  # noqa: PLR0913 - a dead letter is all of these
+    topic: str,
+    partition: int,
+    record: Record,
+    *,
+    dead_letters: str,
+    stage: str,
+    reason: str,
+    detail: str,
+    max_bytes: int = 900_000,
+) -> Outgoing:
+    """Wrap a refused record: its bytes, key and headers as they were, and why it was refused.
+
+    A value above `max_bytes` is cut, and `DEAD_TRUNCATED` gives its full length: the dead letter points at the
+    original by `DEAD_SOURCE`.
+    """
+    value, cut = record.value, ()
+    if value is not None and len(value) > max_bytes:
+        cut, value = ((DEAD_TRUNCATED, str(len(value)).encode()),), value[:max_bytes]
+    headers = (
+        *record.headers,
+        (DEAD_STAGE, stage.encode()),
+        (DEAD_REASON, reason.encode()),
+        (DEAD_DETAIL, detail.encode("utf-8", "replace")),
+        (DEAD_SOURCE, f"{topic}:{partition}:{record.offset}".encode()),
+        *cut,
+    )
+    return Outgoing(dead_letters, record.key, value, headers)

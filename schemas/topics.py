@@ -1,0 +1,102 @@
+"""Every topic of the system, in flow order: raw -> normalise -> completed -> percentiles -> hourly -> influx.
+
+The only place where a topic's name is written. Programs walk `TOPICS`: `cxone-streams topics create|check`, the
+worker's start-up check and the documentation.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+MINUTE_MS = 60_000
+DAY_MS = 24 * 60 * MINUTE_MS
+
+
+class Cleanup(StrEnum):
+    DELETE = "delete"
+    COMPACT = "compact"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopicSpec:
+    """One topic as it must be on the broker.
+
+    `retention_ms` counts for `Cleanup.DELETE` only. `partitions` is what `topics create` makes; a running system takes
+    the broker's number, which must be the same for topics that share `copartition`.
+    """
+
+    name: str
+    key: str
+    record: str
+    writers: tuple[str, ...]
+    readers: tuple[str, ...]
+    partitions: int = 12
+    cleanup: Cleanup = Cleanup.DELETE
+    retention_ms: int = 7 * DAY_MS
+    copartition: str | None = None
+    config: dict[str, str] = field(default_factory=dict)
+
+
+# A changelog is read from its beginning when a worker starts: compact it soon and in small segments.
+CHANGELOG_CONFIG = {"segment.bytes": "33554432", "segment.ms": str(10 * MINUTE_MS), "min.cleanable.dirty.ratio": "0.1"}
+
+RAW_INTERACTIONS = TopicSpec(
+    name="cxone.raw.interactions",
+    key="interaction id",
+    record="bytes as received",
+    writers=("connect interactions",),
+    readers=("normalise",),
+    copartition="normalise",
+)
+NORMALISE_SEEN = TopicSpec(
+    name="cxone-normalise-seen-changelog",
+    key="partition | source offset",
+    record="fingerprints of event ids",
+    writers=("normalise",),
+    readers=("normalise",),
+    cleanup=Cleanup.COMPACT,
+    copartition="normalise",
+    config=CHANGELOG_CONFIG,
+)
+INTERACTIONS_COMPLETED = TopicSpec(
+    name="cxone.interactions.completed",
+    key="campaign id",
+    record="InteractionCompleted",
+    writers=("normalise",),
+    readers=("percentiles",),
+    copartition="percentiles",
+)
+PERCENTILES_WINDOWS = TopicSpec(
+    name="cxone-percentiles-windows-changelog",
+    key="partition | campaign | hour",
+    record="window state",
+    writers=("percentiles",),
+    readers=("percentiles",),
+    cleanup=Cleanup.COMPACT,
+    copartition="percentiles",
+    config=CHANGELOG_CONFIG,
+)
+CAMPAIGN_HOURLY = TopicSpec(
+    name="cxone.campaign.hourly",
+    key="campaign id|hour",
+    record="CampaignHour",
+    writers=("percentiles",),
+    readers=("influx",),
+    cleanup=Cleanup.COMPACT,
+)
+DEAD_LETTERS = TopicSpec(
+    name="cxone.dead-letters",
+    key="key of the refused record",
+    record="bytes of the refused record; the reason in headers",
+    writers=("connect interactions", "normalise", "percentiles", "influx"),
+    readers=(),
+    retention_ms=14 * DAY_MS,
+)
+
+TOPICS: tuple[TopicSpec, ...] = (
+    RAW_INTERACTIONS,
+    NORMALISE_SEEN,
+    INTERACTIONS_COMPLETED,
+    PERCENTILES_WINDOWS,
+    CAMPAIGN_HOURLY,
+    DEAD_LETTERS,
+)
