@@ -1,0 +1,125 @@
+"""records -> Kafka. At-least-once, in order per key; returns when the broker has acknowledged everything.
+
+One class for connectors and stages, over librdkafka: idempotent, acks=all, and Java's partitioner (librdkafka's own
+default hashes keys differently and would break co-partitioning).
+"""
+
+import asyncio
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from confluent_kafka import KafkaError, KafkaException, Producer
+
+from connectors.errors import PublishError
+from schemas.records import Outgoing
+
+FULL_QUEUE_WAIT = 0.01  # seconds before another try to queue a record
+
+DEFAULTS: dict[str, object] = {
+    "enable.idempotence": True,
+    "acks": "all",
+    "partitioner": "murmur2_random",
+    "compression.type": "lz4",
+    "linger.ms": 5,
+    "queue.buffering.max.messages": 200_000,
+    "queue.buffering.max.kbytes": 131_072,
+    "message.max.bytes": 2_000_000,
+    # For ever: a record that timed out while later ones of its key arrived would leave a hole that a reader who
+    # remembers positions takes for a replay. An outage is waited out; what waits is not acknowledged.
+    "message.timeout.ms": 0,
+    "log_level": 3,
+}
+
+
+class Publisher(Protocol):
+    """Publishes records in order."""
+
+    async def publish(self, records: Sequence[Outgoing]) -> None:
+        """Return when the broker has acknowledged all of `records`; raise `PublishError` if it refused one."""
+
+    async def close(self) -> None:
+        """Give up what is not delivered yet and let go of the connection."""
+
+
+class _Batch:
+    """What one `publish` waits for. `delivered` runs in the polling thread."""
+
+    __slots__ = ("_done", "_left", "_loop", "error")
+
+    def __init__(self, size: int, loop: asyncio.AbstractEventLoop) -> None:
+        self._left = size
+        self._loop = loop
+        self._done = asyncio.Event()
+        self.error: str | None = None
+
+    def delivered(self, error: KafkaError | None, _message: object) -> None:
+        if error is not None and self.error is None:
+            self.error = error.str()
+        self._left -= 1
+        if self._left == 0 and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._done.set)
+
+    async def wait(self) -> None:
+        await self._done.wait()
+        if self.error is not None:
+            raise PublishError(f"Kafka refused a record: {self.error}")
+
+
+class KafkaPublisher:
+    """Publisher over confluent-kafka.
+
+    `config` is librdkafka's (at least `bootstrap.servers`). The queue is bounded: while it is full, or Kafka is away,
+    `publish` waits. A refused record makes `publish` raise; what followed it may have been delivered, so the caller
+    must stop without acknowledging.
+    """
+
+    def __init__(self, config: Mapping[str, object]) -> None:
+        self._producer: Any = Producer({**DEFAULTS, **config})
+        self._open = True
+        self._polling = threading.Thread(target=self._poll, name="publisher", daemon=True)
+        self._polling.start()
+
+    def _poll(self) -> None:
+        while self._open:
+            self._producer.poll(0.1)
+
+    async def publish(self, records: Sequence[Outgoing]) -> None:
+        if not records:
+            return
+        batch = _Batch(len(records), asyncio.get_running_loop())
+        produce, delivered = self._producer.produce, batch.delivered
+        for record in records:
+            partition = -1 if record.partition is None else record.partition
+            while True:
+                try:
+                    produce(record.topic, record.value, record.key, partition, delivered, headers=list(record.headers))
+                except BufferError:
+                    await asyncio.sleep(FULL_QUEUE_WAIT)
+                except KafkaException as refused:
+                    raise PublishError(f"cannot publish to {record.topic}: {refused}") from refused
+                else:
+                    break
+        await batch.wait()
+
+    async def close(self) -> None:
+        self._open = False
+        await asyncio.to_thread(self._polling.join)
+        self._producer.purge()
+        self._producer.poll(0)
+
+
+class RecordingPublisher:
+    """The fake: keeps what it was given. `refuse` makes it fail as Kafka would."""
+
+    def __init__(self) -> None:
+        self.records: list[Outgoing] = []
+        self.refuse: str | None = None
+
+    async def publish(self, records: Sequence[Outgoing]) -> None:
+        if self.refuse is not None:
+            raise PublishError(f"Kafka refused a record: {self.refuse}")
+        self.records.extend(records)
+
+    async def close(self) -> None:
+        pass
