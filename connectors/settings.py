@@ -1,0 +1,193 @@
+"""Settings, one model per concern, from the environment and an optional `.env`.
+
+`load` is the door: it turns every mistake into one `ConfigurationError` that names the variable, what was wrong and
+what would be right. Secrets are `SecretStr`; neither they nor URLs are repeated in an error.
+"""
+
+import re
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Literal, Self, TypeVar, get_args
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, FilePath, SecretStr, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from connectors.errors import ConfigurationError
+
+_SERVER = re.compile(r"(\[[0-9a-fA-F:]+\]|[^\s:,\[\]/]+):\d{1,5}")
+_SECURE = {"https": "http", "wss": "ws"}
+
+
+def secure_url(url: str) -> str:
+    """Return `url` if a secret may travel to it: TLS, or plain to this very machine.
+
+    Raises ValueError, without the URL in its text.
+    """
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port  # a bad port is found only when asked for
+    except ValueError:
+        raise ValueError("is no URL") from None
+    if parts.scheme not in _SECURE.keys() | set(_SECURE.values()) or not host:
+        raise ValueError("is no URL with a scheme and a host")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("must carry no credentials: they have settings of their own")
+    if parts.scheme not in _SECURE and not _is_loopback(host):
+        raise ValueError("must be encrypted (https or wss), except to this machine")
+    return url
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _scheme(url: str, secure: str) -> str:
+    if urlsplit(secure_url(url)).scheme not in {secure, _SECURE[secure]}:
+        raise ValueError(f"must begin with {secure}://")
+    return url
+
+
+def _servers(value: str) -> str:
+    for server in value.split(","):
+        if not _SERVER.fullmatch(server.strip()):
+            raise ValueError(f"{server.strip()!r} is not host:port")
+    return value
+
+
+def _replicas(value: int) -> int:
+    if value != -1 and value < 1:
+        raise ValueError("must be 1 or more, or -1 for the broker's default")
+    return value
+
+
+HttpUrl = Annotated[str, AfterValidator(lambda url: _scheme(url, "https"))]
+WsUrl = Annotated[str, AfterValidator(lambda url: _scheme(url, "wss"))]
+
+
+class KafkaSettings(BaseSettings):
+    """How clients reach the brokers."""
+
+    model_config = SettingsConfigDict(env_prefix="KAFKA_", env_ignore_empty=True, extra="ignore", frozen=True)
+
+    bootstrap_servers: Annotated[str, AfterValidator(_servers)] = Field(
+        "localhost:9092", description="brokers to ask first, host:port separated by commas"
+    )
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL"
+    )
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        "SCRAM-SHA-512", description="PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512 (counts for the SASL protocols)"
+    )
+    sasl_username: str | None = Field(None, description="user name for the SASL protocols")
+    sasl_password: SecretStr | None = Field(None, description="password for the SASL protocols")
+    ssl_ca_location: FilePath | None = Field(
+        None, description="PEM file with the certificate authority of the brokers; the system's when empty"
+    )
+    create_topics: bool = Field(
+        default=True, description="create missing topics at start; false where clients have no right to create topics"
+    )
+    replication_factor: Annotated[int, AfterValidator(_replicas)] = Field(
+        -1, description="replicas of a created topic; -1 takes the broker's default"
+    )
+
+    @model_validator(mode="after")
+    def _credentials_complete(self) -> Self:
+        if self.security_protocol.startswith("SASL_"):
+            for name in ("sasl_username", "sasl_password"):
+                if getattr(self, name) is None:
+                    raise ValueError(f"{variable(type(self), name)} is needed for {self.security_protocol}")
+        return self
+
+    def librdkafka(self) -> dict[str, object]:
+        """Return the connection part of a librdkafka configuration. The password is in it: never log it."""
+        config: dict[str, object] = {
+            "bootstrap.servers": self.bootstrap_servers,
+            "security.protocol": self.security_protocol,
+        }
+        if self.sasl_password is not None and self.security_protocol.startswith("SASL_"):
+            config["sasl.mechanism"] = self.sasl_mechanism
+            config["sasl.username"] = self.sasl_username
+            config["sasl.password"] = self.sasl_password.get_secret_value()
+        if self.ssl_ca_location is not None and self.security_protocol.endswith("SSL"):
+            config["ssl.ca.location"] = str(self.ssl_ca_location)
+        return config
+
+
+class RegistrySettings(BaseSettings):
+    """Where schema ids come from: a schema registry, or without a URL the file of ids in `schemas/`."""
+
+    model_config = SettingsConfigDict(env_prefix="SCHEMA_REGISTRY_", env_ignore_empty=True, extra="ignore", frozen=True)
+
+    url: HttpUrl | None = Field(None, description="https URL of the schema registry; the checked-in ids when empty")
+    username: str | None = Field(None, description="user name at the schema registry")
+    password: SecretStr | None = Field(None, description="password at the schema registry")
+
+
+class CxoneSettings(BaseSettings):
+    """The tenant at CXone. Which of the names a dialect needs is up to its URLs."""
+
+    model_config = SettingsConfigDict(env_prefix="CXONE_", env_ignore_empty=True, extra="ignore", frozen=True)
+
+    dialect: str = Field("v2", description="name of a shipped dialect, or path of a YAML file")
+    org_domain: str | None = Field(None, description="the tenant's name in host names: acme for acme.cxone.com")
+    region: str | None = Field(None, description="the tenant's region, for dialects whose URLs have it")
+    client_id: str = Field(description="OAuth client id")
+    client_secret: SecretStr = Field(description="OAuth client secret")
+    interactions_token_url: HttpUrl | None = Field(None, description="full token URL instead of the dialect's")
+    interactions_ws_url: WsUrl | None = Field(
+        None, description="full URL of the events socket instead of the dialect's"
+    )
+
+
+class InfluxSettings(BaseSettings):
+    """The InfluxDB v2 bucket that the hourly figures are written to."""
+
+    model_config = SettingsConfigDict(env_prefix="INFLUX_", env_ignore_empty=True, extra="ignore", frozen=True)
+
+    url: HttpUrl = Field("http://localhost:8086", description="URL of InfluxDB")
+    token: SecretStr = Field(description="API token with the right to write to the bucket")
+    org: str = Field(description="organisation (name or id)")
+    bucket: str = Field(description="bucket (name or id)")
+    batch_lines: int = Field(5000, ge=1, description="most lines in one write")
+    timeout: float = Field(10.0, gt=0, description="seconds to wait for InfluxDB's answer")
+
+
+MODELS: tuple[type[BaseSettings], ...] = (KafkaSettings, RegistrySettings, CxoneSettings, InfluxSettings)
+
+Settings = TypeVar("Settings", bound=BaseSettings)
+
+
+def load(model: type[Settings], *, env_file: Path = Path(".env")) -> Settings:
+    """Read `model` from the environment and, where that says nothing, from `env_file` (which need not exist).
+
+    Raises ConfigurationError with one line per mistake.
+    """
+    try:
+        return model(_env_file=env_file)
+    except ValidationError as error:
+        lines = [_explain(model, detail) for detail in error.errors(include_url=False)]
+    raise ConfigurationError("\n".join(lines))  # outside `except`: pydantic's own error would show what was given
+
+
+def variable(model: type[BaseSettings], field: str) -> str:
+    """Return the name in the environment of a field."""
+    return f"{model.model_config['env_prefix']}{field}".upper()
+
+
+def _explain(model: type[BaseSettings], detail: ErrorDetails) -> str:
+    problem = detail["msg"].removeprefix("Value error, ")
+    if not detail["loc"]:
+        return problem  # a check over several fields names them itself
+    field = str(detail["loc"][0])
+    info = model.model_fields[field]
+    secret = SecretStr in {info.annotation, *get_args(info.annotation)}
+    if detail["type"] == "missing":
+        problem = "is not set"
+    elif detail["type"] != "value_error" and not secret:  # our own checks say what may be said of a value
+        problem = f"{problem} (it is {detail['input']!r})"
+    return f"{variable(model, field)}: {problem}. Expected: {info.description}."

@@ -1,0 +1,184 @@
+"""Settings say which variable is wrong and never what a secret is."""
+
+import re
+from pathlib import Path
+
+import pytest
+from pydantic_settings import BaseSettings
+
+from connectors.errors import ConfigurationError
+from connectors.settings import (
+    MODELS,
+    CxoneSettings,
+    InfluxSettings,
+    KafkaSettings,
+    RegistrySettings,
+    load,
+    secure_url,
+    variable,
+)
+
+ROOT = Path(__file__).parents[2]
+SECRET = "s3cr3t-v4lue"
+
+# Every model whose settings .env.example must list.
+LISTED: tuple[type[BaseSettings], ...] = MODELS
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for model in LISTED:
+        for field in model.model_fields:
+            monkeypatch.delenv(variable(model, field), raising=False)
+
+
+def env(tmp_path: Path, text: str) -> Path:
+    file = tmp_path / ".env"
+    file.write_text(text)
+    return file
+
+
+def test_defaults_reach_a_broker_on_this_machine(tmp_path: Path) -> None:
+    settings = load(KafkaSettings, env_file=tmp_path / "missing")
+
+    assert settings.librdkafka() == {"bootstrap.servers": "localhost:9092", "security.protocol": "PLAINTEXT"}
+    assert settings.create_topics
+    assert settings.replication_factor == -1
+
+
+def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = env(tmp_path, "KAFKA_BOOTSTRAP_SERVERS=file:1\nKAFKA_CREATE_TOPICS=false\nOTHER=ignored\n")
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "environment:2,[::1]:3")
+
+    settings = load(KafkaSettings, env_file=file)
+
+    assert settings.bootstrap_servers == "environment:2,[::1]:3"
+    assert not settings.create_topics
+
+
+def test_sasl_ssl_gives_librdkafka_the_revealed_password(tmp_path: Path) -> None:
+    ca = tmp_path / "ca.pem"
+    ca.write_text("certificate")
+    file = env(
+        tmp_path,
+        f"KAFKA_SECURITY_PROTOCOL=SASL_SSL\nKAFKA_SASL_USERNAME=app\nKAFKA_SASL_PASSWORD={SECRET}\n"
+        f"KAFKA_SSL_CA_LOCATION={ca}\n",
+    )
+
+    settings = load(KafkaSettings, env_file=file)
+
+    assert settings.librdkafka() == {
+        "bootstrap.servers": "localhost:9092",
+        "security.protocol": "SASL_SSL",
+        "sasl.mechanism": "SCRAM-SHA-512",
+        "sasl.username": "app",
+        "sasl.password": SECRET,
+        "ssl.ca.location": str(ca),
+    }
+    assert SECRET not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("KAFKA_SECURITY_PROTOCOL=TLS", ["KAFKA_SECURITY_PROTOCOL", "it is 'TLS'", "SASL_SSL"]),
+        ("KAFKA_SECURITY_PROTOCOL=SASL_SSL", ["KAFKA_SASL_USERNAME is needed for SASL_SSL"]),
+        ("KAFKA_BOOTSTRAP_SERVERS=a:1,b", ["KAFKA_BOOTSTRAP_SERVERS", "'b' is not host:port"]),
+        ("KAFKA_CREATE_TOPICS=perhaps", ["KAFKA_CREATE_TOPICS", "boolean", "it is 'perhaps'"]),
+        ("KAFKA_REPLICATION_FACTOR=0", ["KAFKA_REPLICATION_FACTOR", "-1 for the broker's default"]),
+        ("KAFKA_SSL_CA_LOCATION=/nowhere.pem", ["KAFKA_SSL_CA_LOCATION", "'/nowhere.pem'", "PEM file"]),
+    ],
+)
+def test_a_mistake_names_the_variable_and_what_would_be_right(tmp_path: Path, line: str, words: list[str]) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        load(KafkaSettings, env_file=env(tmp_path, line))
+
+    for word in words:
+        assert word in str(refused.value)
+
+
+def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        load(InfluxSettings, env_file=env(tmp_path, "INFLUX_BATCH_LINES=0\nINFLUX_ORG=\n"))
+
+    assert [line.split(":")[0] for line in str(refused.value).splitlines()] == [
+        "INFLUX_TOKEN",
+        "INFLUX_ORG",
+        "INFLUX_BUCKET",
+        "INFLUX_BATCH_LINES",
+    ]
+    assert "INFLUX_ORG: is not set. Expected: organisation" in str(refused.value)
+
+
+def test_no_error_tells_a_secret(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        load(
+            CxoneSettings,
+            env_file=env(
+                tmp_path,
+                f"CXONE_CLIENT_SECRET={SECRET}\nCXONE_INTERACTIONS_WS_URL=ws://example.com/?access_token={SECRET}\n",
+            ),
+        )
+
+    assert "CXONE_INTERACTIONS_WS_URL: must be encrypted" in str(refused.value)
+    assert SECRET not in str(refused.value)
+    assert refused.value.__cause__ is None
+    assert refused.value.__context__ is None
+
+
+@pytest.mark.parametrize(
+    "url", ["https://a.example", "wss://a.example/x?y=z", "http://localhost:1", "ws://127.0.0.2:1/x", "http://[::1]:8"]
+)
+def test_urls_that_keep_a_secret(url: str) -> None:
+    assert secure_url(url) == url
+
+
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        ("http://a.example", "must be encrypted"),
+        ("ws://127.0.0.1.example", "must be encrypted"),
+        ("http://localhost@a.example", "no credentials"),
+        ("https://user:word@a.example", "no credentials"),
+        ("ftp://a.example", "no URL with a scheme"),
+        ("a.example", "no URL with a scheme"),
+        ("https://", "no URL with a scheme"),
+        ("https://a.example:port", "is no URL"),
+        ("https://[::1", "is no URL"),
+    ],
+)
+def test_urls_that_would_give_a_secret_away(url: str, problem: str) -> None:
+    with pytest.raises(ValueError, match=problem) as refused:
+        secure_url(url)
+
+    assert url not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("model", "line"),
+    [
+        (RegistrySettings, "SCHEMA_REGISTRY_URL=wss://a.example"),
+        (CxoneSettings, "CXONE_INTERACTIONS_WS_URL=https://a.example"),
+    ],
+)
+def test_a_url_of_the_wrong_kind_is_refused(tmp_path: Path, model: type[BaseSettings], line: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"must begin with (https|wss)://"):
+        load(model, env_file=env(tmp_path, line))
+
+
+def test_the_example_file_lists_every_setting_with_a_comment_and_its_default(tmp_path: Path) -> None:
+    text = (ROOT / ".env.example").read_text()
+    listed = re.findall(r"^(\w+)=(.*)$", text, flags=re.MULTILINE)
+    commented = re.findall(r"^# .+\n(\w+)=", text, flags=re.MULTILINE)
+
+    expected = [variable(model, field) for model in LISTED for field in model.model_fields]
+    assert [name for name, _ in listed] == expected
+    assert commented == expected
+
+    for model in LISTED:
+        fields = {variable(model, name): (name, field) for name, field in model.model_fields.items()}
+        required = "".join(f"{name}=x\n" for name, (_, field) in fields.items() if field.is_required())
+        given = "".join(f"{name}={value}\n" for name, value in listed if value)
+        settings = load(model, env_file=env(tmp_path, given + required))
+        for name, field in fields.values():
+            assert field.is_required() or getattr(settings, name) == field.default
