@@ -1,0 +1,86 @@
+"""Log lines, ours and the libraries': structlog -> standard logging -> one formatter -> standard error."""
+
+import json as jsonlib
+import logging
+import re
+import sys
+from collections.abc import Callable, Iterable
+from urllib.parse import quote, quote_plus
+
+import structlog
+from pydantic import SecretStr
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+HIDDEN = "***"
+
+# What follows these names is a secret, however a library wrote it: in a URL, as JSON or a repr, coloured, in a header.
+_COLOUR = r"(?:\x1b\[[\d;]*m)*"
+_NAMED = re.compile(
+    rf"((?:access_token|client_secret)(?:\\?[\"'])?{_COLOUR}\s*[=:]\s*{_COLOUR}(?:b?\\?[\"'])?|\bbearer\s+)"
+    r"[^\s&\"'\\\x1b]+",
+    re.IGNORECASE,
+)
+# Libraries that tell of every request or connection at INFO.
+_TALKATIVE = ("aiokafka", "httpcore", "httpx", "websockets")
+
+
+def configure(*, json: bool | None = None, secrets: Iterable[SecretStr] = ()) -> None:
+    """Send every log line of this process to standard error, as JSON or, on a terminal, coloured.
+
+    `json` None asks whether standard error is a terminal. Tokens in URLs and headers, and the values of `secrets`,
+    are replaced by `***` in the finished line, so that no object's text can bring them in.
+    """
+    before: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+        structlog.processors.format_exc_info,
+    ]
+    structlog.configure(
+        processors=[*before, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+    )
+    as_json = not sys.stderr.isatty() if json is None else json
+    renderer: Processor = (
+        structlog.processors.JSONRenderer()
+        if as_json
+        else structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    )
+    handler = logging.StreamHandler()
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer, redactor(secrets)],
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, *before],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.INFO)
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def redactor(secrets: Iterable[SecretStr] = ()) -> Callable[[WrappedLogger, str, EventDict | str], str]:
+    """Return the last processor of a chain: it hides secrets in the rendered line."""
+    known = {form for secret in secrets for form in _written_forms(secret.get_secret_value()) if form}
+    longest_first = "|".join(re.escape(form) for form in sorted(known, key=len, reverse=True))
+    values = re.compile(longest_first) if known else None
+
+    def redact(_logger: WrappedLogger, _method: str, line: EventDict | str) -> str:
+        text = _NAMED.sub(rf"\1{HIDDEN}", str(line))
+        return values.sub(HIDDEN, text) if values else text
+
+    return redact
+
+
+def _written_forms(secret: str) -> set[str]:
+    return {
+        secret,
+        jsonlib.dumps(secret)[1:-1],
+        repr(secret)[1:-1],
+        quote(secret),
+        quote(secret, safe=""),
+        quote_plus(secret),
+    }

@@ -1,0 +1,42 @@
+"""When to try again: pure policies, the same for every adapter."""
+
+import random as _random
+import re
+from collections.abc import Callable, Iterator
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+
+LONGEST_RETRY_AFTER = 300.0
+
+_SECONDS = re.compile(r"\d+(\.\d+)?", re.ASCII)
+
+
+def delays(
+    initial: float, maximum: float, *, factor: float = 2.0, random: Callable[[], float] = _random.random
+) -> Iterator[float]:
+    """Yield seconds to wait, without end: anything from 0 to a ceiling that grows from `initial` to `maximum`.
+
+    Full jitter: clients that failed together do not come back together.
+    """
+    ceiling = initial
+    while True:
+        yield random() * ceiling
+        ceiling = min(ceiling * factor, maximum)
+
+
+def retry_after(header: str | None, now: float) -> float | None:
+    """Return the seconds to wait that a Retry-After header names (a number, or an HTTP date), at most 300.
+
+    `now` is in seconds since the epoch. None means that the header is absent, makes no sense or names no time to
+    come; the caller then takes its own delays, so that "0" cannot make anybody spin.
+    """
+    text = (header or "").strip()
+    if _SECONDS.fullmatch(text):
+        seconds = float(text)
+    else:
+        try:
+            when = parsedate_to_datetime(text)
+            seconds = (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp() - now
+        except (ValueError, OverflowError):
+            return None
+    return min(seconds, LONGEST_RETRY_AFTER) if seconds > 0 else None

@@ -1,0 +1,101 @@
+"""Log lines name what happened and never a secret."""
+
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+import structlog
+from pydantic import SecretStr
+
+from connectors.logs import configure, redactor
+
+SECRET = 'client"w0rd\\x'
+TOKEN = "eyJhbGciOi.J-_9~+/t0ken=="
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+def test_json_lines_carry_the_bound_values(capsys: pytest.CaptureFixture[str]) -> None:
+    configure(json=True)
+
+    structlog.get_logger().bind(connector="interactions").warning("frame refused", reason="not JSON")
+
+    line = json.loads(capsys.readouterr().err)
+    assert line.pop("timestamp").endswith("Z")
+    assert line == {
+        "event": "frame refused",
+        "level": "warning",
+        "connector": "interactions",
+        "reason": "not JSON",
+    }
+
+
+def test_lines_of_libraries_look_like_ours(capsys: pytest.CaptureFixture[str]) -> None:
+    configure(json=True)
+
+    logging.getLogger("some.library").warning("GET %s", f"wss://a.example/?access_token={TOKEN}&x=1")
+    logging.getLogger("httpx").info("HTTP Request: POST https://a.example")
+
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [line["event"] for line in lines] == ["GET wss://a.example/?access_token=***&x=1"]
+    assert lines[0]["logger"] == "some.library"
+    assert lines[0]["level"] == "warning"
+
+
+def test_without_a_terminal_lines_are_json(capsys: pytest.CaptureFixture[str]) -> None:
+    configure()
+
+    structlog.get_logger().info("started")
+
+    assert json.loads(capsys.readouterr().err)["event"] == "started"
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_a_traceback_gives_no_token_away(capsys: pytest.CaptureFixture[str], *, as_json: bool) -> None:
+    configure(json=as_json, secrets=[SecretStr(SECRET)])
+
+    failure = RuntimeError(f"wss://a.example/?access_token={TOKEN} refused {SECRET}")
+    structlog.get_logger().error("lost", exc_info=failure, access_token=TOKEN, answer={"access_token": TOKEN})
+
+    text = capsys.readouterr().err
+    assert "RuntimeError" in text
+    assert "t0ken" not in text
+    assert "w0rd" not in text
+    assert "access_token=*** refused ***" in text
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"wss://a.example/?access_token={TOKEN}",
+        f"access_token: {TOKEN}",
+        f'{{"access_token": "{TOKEN}"}}',
+        f"{{'access_token': '{TOKEN}'}}",
+        f'{{\\"access_token\\":\\"{TOKEN}\\"}}',
+        f"b'access_token={TOKEN}'",
+        f"client_secret={TOKEN}&scope=x",
+        f"Authorization: Bearer {TOKEN}",
+        f"\x1b[36maccess_token\x1b[0m=\x1b[35m{TOKEN}\x1b[0m",
+    ],
+)
+def test_what_follows_a_telling_name_is_hidden(line: str) -> None:
+    redacted = redactor()(None, "info", line)
+
+    assert "t0ken" not in redacted
+    assert "***" in redacted
+
+
+@pytest.mark.parametrize("written", ["p/w +%", "p%2Fw+%2B%25", "p%2Fw%20%2B%25", "p/w%20%2B%25"])
+def test_known_secrets_are_hidden_in_every_form(written: str) -> None:
+    redact = redactor([SecretStr("p/w +%"), SecretStr("")])
+
+    assert redact(None, "info", f"sent {written} away") == "sent *** away"
