@@ -1,0 +1,216 @@
+"""Records <-> bytes in the Confluent wire format: magic byte 0, schema id (4 bytes, big-endian), Avro body.
+
+Times are `timestamp-millis` in the schemas and plain integers in the records: the logical type is taken off before
+fastavro sees a schema, because building a `datetime` per record costs more than everything else in it.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from functools import cache
+from hashlib import sha256
+from importlib.resources import files
+from io import BytesIO
+from operator import attrgetter
+from typing import Any, Protocol, TypeVar
+
+from fastavro import parse_schema, schemaless_reader, schemaless_writer
+
+from schemas.topics import TOPICS
+
+R = TypeVar("R")
+Schema = dict[str, Any]
+
+MAGIC = b"\0"
+HEADER_BYTES = 5
+
+
+class DecodeError(ValueError):
+    """Bytes that are no record of the expected type: the reason, never the content."""
+
+
+class SchemaIds(Protocol):
+    """Where schema ids come from."""
+
+    def id_for(self, subject: str, schema: Schema) -> int:
+        """Return the id under which `schema` is written to `subject`; raise LookupError when it has none."""
+
+    def schema_for(self, schema_id: int) -> Schema:
+        """Return the schema written under `schema_id`; raise LookupError when there is no such id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """One released schema, which is never edited: a change is a new release at the end of its subject's list."""
+
+    id: int
+    file: str
+    sha256: str
+
+    @property
+    def text(self) -> bytes:
+        return files("schemas").joinpath("avsc", self.file).read_bytes()
+
+    @property
+    def schema(self) -> Schema:
+        schema: Schema = json.loads(self.text)
+        return schema
+
+    @property
+    def unchanged(self) -> bool:
+        """Whether the file is still what was released."""
+        return sha256(self.text).hexdigest() == self.sha256
+
+
+@cache
+def releases() -> Mapping[str, tuple[Release, ...]]:
+    """Return every subject's releases, oldest first."""
+    listed = json.loads(files("schemas").joinpath("ids.json").read_bytes())
+    return {subject: tuple(Release(**release) for release in entries) for subject, entries in listed.items()}
+
+
+def subject_of(record: type) -> str:
+    """Return the subject of the topic that carries `record`, named as the schema registry names it."""
+    for spec in TOPICS:
+        if spec.record == record.__name__:
+            return f"{spec.name}-value"
+    raise LookupError(f"no topic in schemas/topics.py carries {record.__name__}")
+
+
+class FileSchemaIds:
+    """The ids of `schemas/ids.json`, for brokers without a registry."""
+
+    def __init__(self) -> None:
+        self._schemas = {release.id: release.schema for listed in releases().values() for release in listed}
+
+    def id_for(self, subject: str, schema: Schema) -> int:
+        for release in releases().get(subject, ()):
+            if release.schema == schema:
+                return release.id
+        raise LookupError(f"schemas/ids.json has no such schema for {subject}")
+
+    def schema_for(self, schema_id: int) -> Schema:
+        return self._schemas[schema_id]
+
+
+class Codec:
+    """Encoders and decoders of the record types, each written under its newest released schema.
+
+    Encoders and decoders keep a buffer: use one from one thread.
+    """
+
+    def __init__(self, ids: SchemaIds) -> None:
+        self._ids = ids
+
+    def encoder(self, record: type[R]) -> Callable[[R], bytes]:
+        """Return `record -> bytes`. Asks for the schema id once, here."""
+        schema, header = self._newest(record)
+        to_dict = _to_dict(record)
+        buffer = BytesIO()
+
+        def encode(value: R) -> bytes:
+            buffer.seek(0)
+            buffer.write(header)
+            schemaless_writer(buffer, schema, to_dict(value))
+            buffer.truncate()
+            return buffer.getvalue()
+
+        return encode
+
+    def decoder(self, record: type[R]) -> Callable[[bytes], R]:
+        """Return `bytes -> record`.
+
+        Whatever the bytes are, the record raises `DecodeError` or nothing. Bytes under another known id are read with
+        the schema they were written with; asking for an id that was not seen before may raise what `SchemaIds` raises
+        when its registry is away (try again: the record may be fine).
+        """
+        schema, header = self._newest(record)
+        build, build_resolved = _from_dict(record, by_name=False), _from_dict(record, by_name=True)
+        writers: dict[bytes, Any] = {}
+
+        def resolved(data: bytes) -> R:
+            writer = writers.get(data[:HEADER_BYTES])
+            if writer is None:
+                writer = writers[data[:HEADER_BYTES]] = self._writer_schema(data)
+            return build_resolved(_body(data, writer, schema))
+
+        def decode(data: bytes) -> R:
+            if data[:HEADER_BYTES] != header:
+                return resolved(data)
+            return build(_body(data, schema, None))
+
+        return decode
+
+    def _newest(self, record: type) -> tuple[Any, bytes]:
+        subject = subject_of(record)
+        schema = releases()[subject][-1].schema
+        return _parsed(schema), MAGIC + self._ids.id_for(subject, schema).to_bytes(4, "big")
+
+    def _writer_schema(self, data: bytes) -> Any:
+        if len(data) < HEADER_BYTES or data[:1] != MAGIC:
+            raise DecodeError("not in the Confluent wire format (magic byte 0, 4-byte schema id, Avro body)")
+        schema_id = int.from_bytes(data[1:HEADER_BYTES], "big")
+        try:
+            return _parsed(self._ids.schema_for(schema_id))
+        except LookupError:
+            raise DecodeError(f"schema id {schema_id} is unknown") from None
+
+
+def _body(data: bytes, writer: Any, reader: Any) -> dict[str, Any]:
+    body = BytesIO(data)
+    body.seek(HEADER_BYTES)
+    try:
+        value: dict[str, Any] = schemaless_reader(body, writer, reader)
+    except Exception as exc:  # fastavro raises whatever the bytes lead it to
+        raise DecodeError(f"broken Avro body: {type(exc).__name__}") from exc
+    if body.read(1):
+        raise DecodeError("bytes left over after the Avro body")
+    return value
+
+
+def _parsed(schema: Schema) -> Any:
+    return parse_schema(_without_logical_types(schema))
+
+
+def _without_logical_types(schema: Any) -> Any:
+    if isinstance(schema, dict):
+        return {key: _without_logical_types(value) for key, value in schema.items() if key != "logicalType"}
+    if isinstance(schema, list):
+        return [_without_logical_types(item) for item in schema]
+    return schema
+
+
+def _nested(record: Any) -> dict[str, type[Any]]:
+    types = {field.name: field.type for field in fields(record)}
+    return {name: type_ for name, type_ in types.items() if isinstance(type_, type) and is_dataclass(type_)}
+
+
+def _to_dict(record: Any) -> Callable[[Any], dict[str, Any]]:
+    names = [field.name for field in fields(record)]
+    values = attrgetter(*names)
+    nested = {name: _to_dict(type_) for name, type_ in _nested(record).items()}
+
+    def flat(value: Any) -> dict[str, Any]:
+        return dict(zip(names, values(value), strict=True))
+
+    def deep(value: Any) -> dict[str, Any]:
+        result = flat(value)
+        for name, convert in nested.items():
+            result[name] = convert(result[name])
+        return result
+
+    return deep if nested else flat
+
+
+def _from_dict(record: type[R], *, by_name: bool) -> Callable[[dict[str, Any]], R]:
+    """Build by position where the dict is in field order, as it is when written with our own schema."""
+    nested: dict[str, Callable[[dict[str, Any]], Any]] = {
+        name: _from_dict(type_, by_name=by_name) for name, type_ in _nested(record).items()
+    }
+
+    def build(value: dict[str, Any]) -> R:
+        for name, convert in nested.items():
+            value[name] = convert(value[name])
+        return record(**value) if by_name else record(*value.values())
+
+    return build
