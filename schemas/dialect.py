@@ -1,0 +1,69 @@
+"""Where a tenant's frames keep what we need: paths into JSON objects, as data."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+
+Path = tuple[str, ...]  # keys, from the outside in
+Paths = tuple[Path, ...]  # alternatives: the first hit wins
+
+LONGEST_ID = 256  # characters; what is longer identifies nothing and would not fit a header
+
+
+class Kind(Enum):
+    """What a frame is. OTHER is an event of a type that nobody asked for."""
+
+    EVENT = auto()
+    CONTROL = auto()
+    OTHER = auto()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InteractionFields:
+    """The frames of finished interactions.
+
+    Durations are seconds. `completed_at` is ISO 8601 text or a number of seconds or milliseconds since the epoch:
+    reading it is the reader's task.
+    """
+
+    event_type: Paths
+    completed_types: tuple[str, ...]
+    control_types: tuple[str, ...]
+    control: Paths  # keys that only control frames have
+    event_id: Paths
+    interaction_id: Paths
+    campaign_id: Paths
+    handle_time: Paths
+    wait_time: Paths
+    completed_at: Paths
+
+    def kind(self, frame: Mapping[str, object]) -> Kind:
+        """Tell events from control frames. A frame that says nothing about itself is an event, to be validated."""
+        event_type = first(frame, self.event_type)
+        if event_type in self.completed_types:
+            return Kind.EVENT
+        if event_type in self.control_types or first(frame, self.control) is not None:
+            return Kind.CONTROL
+        return Kind.EVENT if event_type is None else Kind.OTHER
+
+
+def first(frame: Mapping[str, object], paths: Paths) -> object:
+    """Return the first value that is there and not null, or None."""
+    for path in paths:
+        value: object = frame
+        for key in path:
+            value = value.get(key) if isinstance(value, dict) else None
+        if value is not None:
+            return value
+    return None
+
+
+def identity(frame: Mapping[str, object], paths: Paths) -> str | None:
+    """Return the first id as text: a non-empty string of at most `LONGEST_ID` characters, or a whole number."""
+    for path in paths:
+        value = first(frame, (path,))
+        if isinstance(value, str) and 0 < len(value) <= LONGEST_ID:
+            return value
+        if isinstance(value, int) and not isinstance(value, bool):
+            return str(value)
+    return None
