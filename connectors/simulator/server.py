@@ -1,0 +1,100 @@
+"""Both stand-ins on loopback ports, from start to stop."""
+
+import asyncio
+import signal
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+
+from aiohttp import web
+
+from connectors.simulator.cxone import Cxone
+from connectors.simulator.faults import FaultBox, Faults
+from connectors.simulator.influx import Influx, InfluxAccount
+from connectors.simulator.points import PointStore
+from connectors.simulator.tokens import CxoneAccount, Tokens
+from connectors.simulator.traffic import Plan, deliveries
+
+HOST = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Simulation:
+    """What to run. Port 0 takes a free one; the credentials are what clients have to show."""
+
+    plan: Plan = field(default_factory=Plan)
+    faults: Faults = field(default_factory=Faults)
+    cxone: CxoneAccount = field(default_factory=CxoneAccount)
+    influx: InfluxAccount = field(default_factory=InfluxAccount)
+    cxone_port: int = 0
+    influx_port: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where everything is. `ledger_url`, `truth_url`, `faults_url` and `points_url` are for judges and tests."""
+
+    token_url: str
+    ws_url: str
+    ledger_url: str
+    truth_url: str
+    faults_url: str
+    influx_url: str
+    points_url: str
+
+
+@asynccontextmanager
+async def serve(simulation: Simulation, *, now: Callable[[], float] = time.time) -> AsyncIterator[Addresses]:
+    """Run both stand-ins while the context lasts; traffic begins at once and waits for its client."""
+    faults = FaultBox(simulation.faults)
+    started_at = now()
+    cxone = Cxone(deliveries(simulation.plan, started_at), Tokens(simulation.cxone), faults, now=now)
+    influx = Influx(simulation.influx, PointStore(), faults, now=now)
+    async with (
+        _listening(cxone.app(), simulation.cxone_port) as port,
+        _listening(influx.app(), simulation.influx_port) as influx_port,
+    ):
+        pump = asyncio.create_task(cxone.run(started_at))
+        try:
+            yield _addresses(port, influx_port)
+        finally:
+            pump.cancel()
+            with suppress(asyncio.CancelledError):
+                await pump
+            await cxone.close()
+
+
+async def run(simulation: Simulation, ready: Callable[[Addresses], object]) -> None:
+    """Serve until SIGTERM or SIGINT; call `ready` once all doors are open."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with serve(simulation) as addresses:
+        ready(addresses)
+        await stop.wait()
+
+
+@asynccontextmanager
+async def _listening(app: web.Application, port: int) -> AsyncIterator[int]:
+    # No access log: tokens travel in URLs.
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, HOST, port).start()
+        yield runner.addresses[0][1]
+    finally:
+        await runner.cleanup()
+
+
+def _addresses(port: int, influx_port: int) -> Addresses:
+    cxone, influx = f"http://{HOST}:{port}", f"http://{HOST}:{influx_port}"
+    return Addresses(
+        token_url=f"{cxone}/oauth/token",
+        ws_url=f"ws://{HOST}:{port}/api/v2/events",
+        ledger_url=f"{cxone}/ledger",
+        truth_url=f"{cxone}/ledger/events",
+        faults_url=f"{cxone}/faults",
+        influx_url=influx,
+        points_url=f"{influx}/points",
+    )

@@ -1,0 +1,69 @@
+"""`cxone-streams simulate`: a stand-in CXone and InfluxDB on loopback ports."""
+
+from typing import Annotated
+
+import typer
+
+
+def simulate(  # noqa: PLR0913 - one argument per option
+    *,
+    rate: Annotated[float, typer.Option(min=0.1, help="New frames per second.")] = 500,
+    speedup: Annotated[float, typer.Option(min=1, help="Event time per real time, until it reaches now.")] = 360,
+    history_hours: Annotated[float, typer.Option(min=0, max=46, help="How far in the past event time begins.")] = 24,
+    campaigns: Annotated[int, typer.Option(min=1)] = 40,
+    redelivered: Annotated[float, typer.Option(min=0, max=0.9, help="Share of frames sent again.")] = 0.10,
+    malformed: Annotated[float, typer.Option(min=0, max=0.9, help="Share of frames that are wrong.")] = 0.01,
+    seed: Annotated[int, typer.Option(help="The same seed and start give the same frames.")] = 1,
+    count: Annotated[int | None, typer.Option(min=1, help="Stop generating after so many new frames.")] = None,
+    cxone_port: Annotated[int, typer.Option(help="0 takes a free port.")] = 0,
+    influx_port: Annotated[int, typer.Option(help="0 takes a free port.")] = 0,
+    client_id: str = "simulator",
+    client_secret: Annotated[str, typer.Option(help="What clients have to show; made up.")] = "simulator-secret",  # noqa: S107
+    influx_token: Annotated[str, typer.Option(help="What writers have to show; made up.")] = "simulator-token",  # noqa: S107
+    influx_org: str = "cxone",
+    influx_bucket: str = "cxone",
+    faults: Annotated[str, typer.Option(help="Faults from the start, as JSON; see docs/simulator.md.")] = "{}",
+) -> None:
+    """Stand in for CXone (OAuth, events socket) and InfluxDB (write API) on 127.0.0.1.
+
+    Prints one line of JSON with its addresses when it is ready; stops on SIGTERM and Ctrl-C.
+    """
+    import asyncio
+    from dataclasses import asdict
+
+    import orjson
+    from pydantic import ValidationError
+
+    from connectors.simulator.clock import HOUR
+    from connectors.simulator.faults import Faults
+    from connectors.simulator.influx import InfluxAccount
+    from connectors.simulator.server import Addresses, Simulation, run
+    from connectors.simulator.tokens import CxoneAccount
+    from connectors.simulator.traffic import Plan
+
+    try:
+        wanted = Faults.model_validate_json(faults)
+    except ValidationError as error:
+        raise typer.BadParameter(str(error), param_hint="--faults") from error
+    simulation = Simulation(
+        plan=Plan(
+            seed=seed,
+            rate=rate,
+            speedup=speedup,
+            history=history_hours * HOUR,
+            campaigns=campaigns,
+            redelivered=redelivered,
+            malformed=malformed,
+            number=count,
+        ),
+        faults=wanted,
+        cxone=CxoneAccount(client_id, client_secret),
+        influx=InfluxAccount(influx_token, influx_org, influx_bucket),
+        cxone_port=cxone_port,
+        influx_port=influx_port,
+    )
+
+    def ready(addresses: Addresses) -> None:
+        typer.echo(orjson.dumps(asdict(addresses)).decode())
+
+    asyncio.run(run(simulation, ready))
