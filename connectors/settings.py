@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from connectors.errors import ConfigurationError
 
 _SERVER = re.compile(r"(\[[0-9a-fA-F:]+\]|[^\s:,\[\]/]+):\d{1,5}")
+_LABEL = r"^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?$"  # nothing that could lead a URL to another host
 _SECURE = {"https": "http", "wss": "ws"}
 
 
@@ -46,6 +47,16 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+def check_http_url(url: str) -> str:
+    """Return `url` if it is a `secure_url` for HTTP; raise ValueError otherwise."""
+    return _scheme(url, "https")
+
+
+def check_ws_url(url: str) -> str:
+    """Return `url` if it is a `secure_url` for a WebSocket; raise ValueError otherwise."""
+    return _scheme(url, "wss")
+
+
 def _scheme(url: str, secure: str) -> str:
     if urlsplit(secure_url(url)).scheme not in {secure, _SECURE[secure]}:
         raise ValueError(f"must begin with {secure}://")
@@ -65,8 +76,8 @@ def _replicas(value: int) -> int:
     return value
 
 
-HttpUrl = Annotated[str, AfterValidator(lambda url: _scheme(url, "https"))]
-WsUrl = Annotated[str, AfterValidator(lambda url: _scheme(url, "wss"))]
+HttpUrl = Annotated[str, AfterValidator(check_http_url)]
+WsUrl = Annotated[str, AfterValidator(check_ws_url)]
 
 
 class KafkaSettings(BaseSettings):
@@ -134,8 +145,12 @@ class CxoneSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="CXONE_", env_ignore_empty=True, extra="ignore", frozen=True)
 
     dialect: str = Field("v2", description="name of a shipped dialect, or path of a YAML file")
-    org_domain: str | None = Field(None, description="the tenant's name in host names: acme for acme.cxone.com")
-    region: str | None = Field(None, description="the tenant's region, for dialects whose URLs have it")
+    org_domain: str | None = Field(
+        None, pattern=_LABEL, description="the tenant's name in host names: acme for acme.cxone.com"
+    )
+    region: str | None = Field(
+        None, pattern=_LABEL, description="the tenant's region, for dialects whose URLs have it: na1"
+    )
     client_id: str = Field(description="OAuth client id")
     client_secret: SecretStr = Field(description="OAuth client secret")
     interactions_token_url: HttpUrl | None = Field(None, description="full token URL instead of the dialect's")

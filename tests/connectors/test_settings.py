@@ -110,6 +110,12 @@ def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
     assert "INFLUX_ORG: is not set. Expected: organisation" in str(refused.value)
 
 
+@pytest.mark.parametrize("org", ["evil.example/", "acme.cxone.com", "a@b", "-a"])
+def test_an_organisation_cannot_lead_to_another_host(tmp_path: Path, org: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"CXONE_ORG_DOMAIN: .* Expected: .*acme for acme.cxone.com"):
+        load(CxoneSettings, env_file=env(tmp_path, f"CXONE_ORG_DOMAIN={org}"))
+
+
 def test_no_error_tells_a_secret(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError) as refused:
         load(

@@ -1,0 +1,177 @@
+"""What a tenant's CXone looks like, as data: a YAML file -> a checked `Dialect`.
+
+Hosts, scopes, hellos and field paths differ between tenants; a tenant is served by editing a file.
+"""
+
+import json
+from difflib import get_close_matches
+from importlib.resources import files
+from pathlib import Path
+from string import Formatter
+from typing import Annotated
+
+import yaml
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
+
+from connectors.errors import ConfigurationError
+from connectors.settings import CxoneSettings, check_http_url, check_ws_url
+from schemas.dialect import InteractionFields, Paths
+
+_VARIABLES = {"org": "CXONE_ORG_DOMAIN", "region": "CXONE_REGION"}
+
+
+def _placeholders(template: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(template) if name is not None}
+
+
+def _known_placeholders(template: str) -> str:
+    if unknown := _placeholders(template) - _VARIABLES.keys():
+        raise ValueError(f"knows only {{org}} and {{region}}, not {{{min(unknown)}}}")
+    return template
+
+
+def _http_template(template: str) -> str:
+    check_http_url(_known_placeholders(template).format(org="org", region="region"))
+    return template
+
+
+def _ws_template(template: str) -> str:
+    check_ws_url(_known_placeholders(template).format(org="org", region="region"))
+    return template
+
+
+def _json_text(text: str) -> str:
+    json.loads(text)
+    return text
+
+
+def _paths(value: object) -> Paths:
+    if not isinstance(value, list) or not value:
+        raise ValueError("must be a list of paths such as payload.campaignId")
+    for path in value:
+        if not isinstance(path, str) or not all(path.split(".")):
+            raise ValueError(f"{path!r} is not a path such as payload.campaignId")
+    return tuple(tuple(path.split(".")) for path in value)
+
+
+DottedPaths = Annotated[Paths, BeforeValidator(_paths)]
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class OAuth(_Strict):
+    """Client credentials: where, for what, and how many seconds before expiry they are renewed."""
+
+    token_url: Annotated[str, AfterValidator(_http_template)]
+    scope: str
+    renew_before: Seconds
+
+
+class EventSocket(_Strict):
+    """A socket whose token travels in the query. Times in seconds."""
+
+    url: Annotated[str, AfterValidator(_ws_template)]
+    token_parameter: Annotated[str, Field(min_length=1)]
+    hello: Annotated[str, AfterValidator(_json_text)]
+    ping_interval: Seconds
+    pong_timeout: Seconds
+    max_frame_bytes: Annotated[int, Field(gt=0)]
+
+
+class Fields(_Strict):
+    """`schemas.dialect.InteractionFields` as it is written in a file: paths with dots."""
+
+    event_type: DottedPaths
+    completed_types: Annotated[tuple[str, ...], Field(min_length=1)]
+    control_types: tuple[str, ...]
+    control: DottedPaths
+    event_id: DottedPaths
+    interaction_id: DottedPaths
+    campaign_id: DottedPaths
+    handle_time: DottedPaths
+    wait_time: DottedPaths
+    completed_at: DottedPaths
+
+    def interaction(self) -> InteractionFields:
+        """Return the paths for those who read frames."""
+        return InteractionFields(**dict(self))
+
+
+class Interactions(_Strict):
+    """The events socket of finished interactions."""
+
+    oauth: OAuth
+    socket: EventSocket
+    fields: Fields
+
+    def token_url(self, settings: CxoneSettings) -> str:
+        """Return the override or the filled template. Raises ConfigurationError naming what is not set."""
+        override = settings.interactions_token_url
+        return override or _fill(self.oauth.token_url, settings, "CXONE_INTERACTIONS_TOKEN_URL")
+
+    def socket_url(self, settings: CxoneSettings) -> str:
+        """As `token_url`, for the socket; without the token."""
+        return settings.interactions_ws_url or _fill(self.socket.url, settings, "CXONE_INTERACTIONS_WS_URL")
+
+
+class Dialect(_Strict):
+    """One file."""
+
+    interactions: Interactions
+
+
+def load(name_or_path: str) -> Dialect:
+    """Read a shipped dialect or a file.
+
+    Raises ConfigurationError with one line per mistake: which key, what was wrong, what would be right.
+    """
+    shipped = {file.name.removesuffix(".yaml"): file for file in (files("connectors") / "dialects").iterdir()}
+    source = shipped.get(name_or_path) or Path(name_or_path)
+    if not source.is_file():
+        names = ", ".join(sorted(shipped))
+        raise ConfigurationError(f"CXONE_DIALECT: {name_or_path!r} is neither a shipped dialect ({names}) nor a file.")
+    try:
+        return Dialect.model_validate(yaml.safe_load(source.read_text("utf-8")))
+    except (yaml.YAMLError, UnicodeDecodeError) as broken:
+        raise ConfigurationError(f"CXONE_DIALECT: {name_or_path} is not YAML: {broken}") from broken
+    except ValidationError as refused:
+        lines = [f"CXONE_DIALECT: {name_or_path}: {_explain(detail)}" for detail in refused.errors(include_url=False)]
+    raise ConfigurationError("\n".join(lines))
+
+
+def _fill(template: str, settings: CxoneSettings, override: str) -> str:
+    values = {"org": settings.org_domain, "region": settings.region}
+    for name in sorted(_placeholders(template)):
+        if values[name] is None:
+            raise ConfigurationError(
+                f"{_VARIABLES[name]}: is not set. Expected: a value, because the dialect's URL is {template};"
+                f" or a whole URL in {override}."
+            )
+    return template.format(**values)
+
+
+def _explain(detail: ErrorDetails) -> str:
+    where = ".".join(str(key) for key in detail["loc"])
+    if detail["type"] == "extra_forbidden":
+        siblings = _keys(detail["loc"][:-1])
+        guess = get_close_matches(str(detail["loc"][-1]), siblings, n=1)
+        hint = f"Did you mean {guess[0]}?" if guess else f"Expected one of: {', '.join(siblings)}."
+        return f"{where}: is not a key. {hint}"
+    if detail["type"] == "missing":
+        return f"{where}: is missing."
+    if detail["type"] == "value_error":  # our own checks say what may be said of a value
+        return f"{where}: {detail['msg'].removeprefix('Value error, ')}."
+    return f"{where or 'the file'}: {detail['msg']} (it is {detail['input']!r})."
+
+
+def _keys(path: tuple[int | str, ...]) -> list[str]:
+    model: type[BaseModel] = Dialect
+    for key in path:
+        annotation = model.model_fields[str(key)].annotation
+        assert isinstance(annotation, type)  # noqa: S101 - every nested key of a dialect is a model
+        model = annotation
+    return list(model.model_fields)
