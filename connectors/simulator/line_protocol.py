@@ -1,10 +1,9 @@
-r"""A strict reader of InfluxDB's line protocol, written from its grammar and held against influxd 2.7 in the tests.
+r"""A strict reader of InfluxDB's line protocol, written from its grammar and held against influxd 2.7.12.
 
     measurement[,tag=value]... field=value[,field=value]... [timestamp]
 
 A comma, space or equals sign is escaped when a backslash stands before it, and only then is the backslash dropped. So
 nothing escapes a backslash, and a tag value that ends in one swallows what follows it: exactly influxd's behaviour.
-One thing is stricter: a line always ends at a newline outside quotes (influxd lets a backslash hide it).
 """
 
 import re
@@ -53,20 +52,29 @@ def parse(body: str, precision: str) -> list[Point]:
 
 
 def split_lines(body: str) -> list[str]:
-    """Split at newlines that don't stand inside a quoted field value."""
-    lines, start, quoted, in_fields, escaped = [], 0, False, False, False
-    for index, char in enumerate(body):
-        if char == "\n" and not quoted:
-            lines.append(body[start:index])
-            start, in_fields, escaped = index + 1, False, False
+    """Split at newlines, by influxd's rule: a backslash hides the character after it, a quoted field value hides all.
+
+    That isn't the rule by which a line is then read: after two backslashes a space ends the tags here, but not there.
+    """
+    lines: list[str] = []
+    start = at = equals = commas = 0
+    in_fields = quoted = False
+    while at < len(body):
+        char = body[at]
+        if char == "\\" and at + 2 < len(body):
+            at += 2
             continue
-        if char == " " and not escaped:
+        if char == "\n" and not quoted:
+            lines.append(body[start:at])
+            start, equals, commas, in_fields = at + 1, 0, 0, False
+        elif char == " ":
             in_fields = True
-        if char == '"' and in_fields and not escaped:
+        elif in_fields and char == '"' and equals > commas:
             quoted = not quoted
-        escaped = char == "\\" and not (quoted and escaped)
-    lines.append(body[start:])
-    return lines
+        elif in_fields and not quoted:
+            equals, commas = equals + (char == "="), commas + (char == ",")
+        at += 1
+    return [*lines, body[start:]]
 
 
 def parse_line(line: str, precision: str) -> Point:
@@ -106,7 +114,7 @@ def _fields(line: str, at: int) -> tuple[dict[str, Value], int]:
     while at < len(line) and line[at] == " ":
         at += 1
     while True:
-        key, at = _until(line, at, "=, ")
+        key, at = _field_key(line, at)
         if not key:
             raise LineError("missing fields")
         if at == len(line) or line[at] != "=":
@@ -121,6 +129,15 @@ def _fields(line: str, at: int) -> tuple[dict[str, Value], int]:
         if line[at] != ",":
             raise LineError("invalid field format")
         at += 1
+
+
+def _field_key(line: str, start: int) -> tuple[str, int]:
+    """As `_until`, by the other rule: among fields, a backslash hides the character after it, even a backslash."""
+    at = start
+    while at < len(line) and line[at] not in "=, ":
+        at += 2 if line[at] == "\\" else 1
+    at = min(at, len(line))
+    return re.sub(r"\\([,= ])", r"\1", line[start:at]), at
 
 
 def _quoted(line: str, start: int) -> tuple[str, int]:
