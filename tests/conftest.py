@@ -1,0 +1,85 @@
+"""What tests of several folders share: a real Kafka, as one broker for everybody or one's own to kill."""
+
+import os
+import socket
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from deploy.kafka.broker import Broker, Missing, fetch_libs, require_java
+
+NewTopicName = Callable[..., str]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs a real Kafka: `-m 'not broker'` leaves the tests that take seconds."""
+    for item in items:
+        if {"kafka", "own_kafka"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker("broker")
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Bootstrap servers of a real Kafka: KAFKA_BOOTSTRAP, or a broker started for this run."""
+    given = os.environ.get("KAFKA_BOOTSTRAP")
+    if given:
+        yield given
+        return
+    broker = _broker(tmp_path_factory.mktemp("kafka"))
+    broker.start()
+    yield broker.bootstrap
+    broker.stop()
+
+
+@pytest.fixture
+def own_kafka(tmp_path: Path) -> Iterator[Broker]:
+    """A running broker of the test's own, to stop, kill, pause and start again."""
+    broker = _broker(tmp_path / "kafka")
+    broker.start()
+    yield broker
+    broker.kill()
+
+
+@pytest.fixture
+def new_topic(kafka: str) -> Iterator[NewTopicName]:
+    """Makes throw-away topics: `new_topic(partitions=4, config={...})` returns a name."""
+    admin = AdminClient({"bootstrap.servers": kafka})
+    names: list[str] = []
+
+    def make(partitions: int = 1, config: dict[str, str] | None = None) -> str:
+        name = f"test-{uuid.uuid4().hex}"
+        admin.create_topics([NewTopic(name, partitions, config=config or {})])[name].result(30)
+        names.append(name)
+        return name
+
+    yield make
+    if names:
+        for deleted in admin.delete_topics(names).values():
+            deleted.result(30)
+
+
+def _broker(data: Path) -> Broker:
+    try:
+        require_java()
+        fetch_libs()
+    except Missing as reason:
+        if os.environ.get("CI"):
+            pytest.fail(f"CI must test on a real Kafka: {reason}")
+        pytest.skip(f"{reason} (or set KAFKA_BOOTSTRAP)")
+    return Broker(_free_pair_of_ports(), data)
+
+
+def _free_pair_of_ports() -> int:
+    """Return a port that is free together with the next, which the broker's controller takes."""
+    while True:
+        with socket.socket() as first, socket.socket() as second:
+            first.bind(("127.0.0.1", 0))
+            port: int = first.getsockname()[1]
+            try:
+                second.bind(("127.0.0.1", port + 1))
+            except (OSError, OverflowError):
+                continue
+            return port
