@@ -1,0 +1,160 @@
+"""The one place where a stage's Faust app is made, and where Faust's defaults are overruled."""
+
+import ssl
+import time
+from typing import Any, Protocol, TypeVar
+
+import faust
+import structlog
+from faust.auth import SASLCredentials, SSLCredentials
+from mode import CrashingSupervisor
+from yarl import URL
+
+from connectors.settings import KafkaSettings
+from streams import transport
+from streams.settings import WorkerSettings
+from streams.stage import Stage
+
+log = structlog.get_logger()
+
+POLLED_WITHIN = 60.0  # seconds
+FETCH_BYTES = 2 << 20
+RECORD_BYTES = 2_000_000
+
+
+class Resource(Protocol):
+    """What an app closes when it has stopped."""
+
+    async def close(self) -> None: ...
+
+
+R = TypeVar("R", bound=Resource)
+
+
+class App(faust.App):
+    """The Faust app of one chunked stage."""
+
+    stage: Stage[Any]
+    source: str
+    drain_timeout: float
+    resources: list[Resource]
+
+    def using(self, resource: R) -> R:
+        """Close `resource` when the app has stopped."""
+        self.resources.append(resource)
+        return resource
+
+    async def on_stop(self) -> None:
+        await super().on_stop()
+        for resource in self.resources:
+            await resource.close()
+
+    @property
+    def chunked_topics(self) -> frozenset[str]:
+        return frozenset({self.source})
+
+    def partitions(self) -> set[int]:
+        """Return the source partitions that this worker owns now."""
+        return {tp.partition for tp in self.consumer.assignment() if tp.topic == self.source}
+
+    def why_not_alive(self) -> str | None:
+        """Return why an orchestrator should restart this worker, or None."""
+        silent = time.monotonic() - self.consumer.polled_at
+        if silent > POLLED_WITHIN and not self.stage.delivering:
+            return f"{self.stage.name}: the consumer has not polled for {silent:.0f} s"
+        return None
+
+    def why_not_ready(self) -> str | None:
+        """Return what is missing until this worker does its share, or None."""
+        stage = self.stage.name
+        if not self.started or self.rebalancing or self.consumer_generation_id < 0:
+            return f"{stage}: no partitions assigned yet"
+        if self.tables.recovery.in_recovery or not self.stage.loaded:
+            return f"{stage}: restoring state from the changelog"
+        if not self.partitions():
+            return f"{stage}: no partition of {self.source} is assigned (more workers than partitions?)"
+        return f"{stage}: {self.stage.blocked}" if self.stage.blocked else None
+
+    async def drain(self) -> None:
+        """Flush what the stage holds, before partitions go or the worker stops."""
+        await self.stage.drain(self.consumer_generation_id, self.drain_timeout)
+
+    def on_rebalance_end(self) -> None:
+        super().on_rebalance_end()
+        self.stage.resume()
+
+
+def build_app(stage: str, source: str, kafka: KafkaSettings, worker: WorkerSettings) -> App:
+    """Make the app `cxone-<stage>` that reads `source` in chunks. The caller sets `app.stage` and its agent."""
+    worker.data_dir.mkdir(parents=True, exist_ok=True)
+    app = App(
+        f"cxone-{stage}",
+        broker=[URL(f"{transport.SCHEME}://{server.strip()}") for server in kafka.bootstrap_servers.split(",")],
+        broker_credentials=_credentials(kafka),
+        store="rocksdb://" if worker.store == "rocksdb" else "memory://",
+        datadir=worker.data_dir / f"cxone-{stage}",
+        autodiscover=False,
+        # Topics are made from their declarations before the app starts.
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        # /table/ and /router/ would be open to anybody; health and metrics are ours.
+        web_enabled=False,
+        agent_supervisor=CrashingSupervisor,
+        table_standby_replicas=0,
+        consumer_auto_offset_reset="earliest",
+        consumer_max_fetch_size=FETCH_BYTES,
+        broker_max_poll_records=4 * transport.CHUNK_RECORDS,
+        broker_session_timeout=worker.session_timeout,
+        broker_heartbeat_interval=worker.session_timeout / 5,
+        broker_max_poll_interval=600,
+        broker_commit_interval=1.0,
+        broker_commit_every=None,
+        stream_buffer_maxsize=16,  # chunks, not records
+        stream_recovery_delay=0.0,
+        producer_request_timeout=30.0,
+        producer_max_request_size=RECORD_BYTES,
+        producer_acks=-1,
+    )
+    app.source = source
+    app.resources = []
+    app.drain_timeout = worker.drain_timeout
+    return app
+
+
+def attach(app: App, stage: Stage[Any]) -> Any:
+    """Give the app its stage: the agent that folds, and the task that flushes."""
+    app.stage = stage
+    topic = app.topic(app.source, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
+
+    @app.agent(topic, name=stage.name)
+    async def agent(stream: Any) -> None:
+        try:
+            await stage.run(stream)
+        except Exception as failure:
+            await app.crash(failure)
+            raise
+
+    @app.task
+    async def keep_flushing() -> None:
+        try:
+            await stage.keep_flushing()
+        except Exception as failure:
+            await app.crash(failure)
+            raise
+
+    return agent
+
+
+def _credentials(kafka: KafkaSettings) -> Any:
+    """Return Faust credentials. The TLS context belongs inside: beside them, Faust sends the password in clear."""
+    tls = None
+    if kafka.security_protocol.endswith("SSL"):
+        tls = ssl.create_default_context(cafile=kafka.ssl_ca_location)
+    if kafka.sasl_password is not None and kafka.security_protocol.startswith("SASL_"):
+        return SASLCredentials(
+            username=kafka.sasl_username,
+            password=kafka.sasl_password.get_secret_value(),
+            ssl_context=tls,
+            mechanism=kafka.sasl_mechanism,
+        )
+    return SSLCredentials(context=tls) if tls is not None else None

@@ -1,0 +1,58 @@
+"""A chunk: consecutive records of one partition; and which of them may be committed and delivered."""
+
+from collections import deque
+from collections.abc import Container, Sequence
+from dataclasses import dataclass
+
+from schemas.records import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """What an agent receives: consecutive records of ONE partition, in order.
+
+    Offsets may have gaps (transaction markers, compaction), never repeats.
+    """
+
+    topic: str
+    partition: int
+    records: Sequence[Record]
+
+
+class Coverage:
+    """What was delivered of one partition, and how far that has been acknowledged.
+
+    `expected` is the position from which the next record must be delivered: anything before it was delivered already,
+    anything after it would leave a hole. `ready` is the position that may be committed: everything before it is
+    acknowledged, or is no record at all. `reset` (assignment, seek) forgets chunks under way: their records come again.
+    """
+
+    __slots__ = ("_open", "expected", "ready")
+
+    def __init__(self, position: int) -> None:
+        self.reset(position)
+
+    def reset(self, position: int) -> None:
+        self.expected = self.ready = position
+        self._open: deque[tuple[int, int]] = deque()  # (last offset, position after it) of chunks not acknowledged
+
+    def deliver(self, last: int, end: int) -> None:
+        """Record that a chunk from `expected` to `last` goes out, and that nothing else comes before `end`."""
+        if not self.expected <= last < end:
+            raise ValueError(f"a chunk up to {last} (next {end}) cannot follow position {self.expected}")
+        self._open.append((last, end))
+        self.expected = end
+
+    def skip(self, end: int) -> None:
+        """Record that there is no record between `expected` and `end`."""
+        self.expected = end
+        if not self._open:
+            self.ready = end
+
+    def advance(self, acknowledged: Container[int]) -> int:
+        """Move `ready` over the chunks whose last offset is in `acknowledged`, up to the first that is not."""
+        while self._open and self._open[0][0] in acknowledged:
+            self.ready = self._open.popleft()[1]
+        if not self._open:
+            self.ready = self.expected
+        return self.ready

@@ -1,0 +1,26 @@
+"""The `cxone-streams` command: one module per sub-command, each importing what it needs only when it runs."""
+
+import typer
+
+from streams.cli.connect import app as connect
+from streams.cli.demo import demo
+from streams.cli.simulate import simulate
+from streams.cli.topics import app as topics
+from streams.cli.worker import worker
+
+app = typer.Typer(
+    name="cxone-streams",
+    help="NICE CXone events as a stream-processing topology on Kafka.",
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,  # locals hold secrets
+)
+app.command()(demo)
+app.command()(worker)
+app.add_typer(connect, name="connect")
+app.command()(simulate)
+app.add_typer(topics, name="topics")
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

@@ -1,0 +1,47 @@
+"""`cxone-streams worker`: run stages."""
+
+from typing import Annotated
+
+import typer
+
+from streams.topology import STAGES
+
+
+def worker(
+    stages: Annotated[list[str], typer.Argument(help=f"Stages to run: {', '.join(STAGES)}, or all.", metavar="STAGE...")],
+) -> None:
+    """Run one or several stages until SIGTERM (exit 0, drained) or a crash (exit 1).
+
+    Start as many workers of a stage as its topic has partitions; each takes a share. Prints a line of JSON when its
+    partitions are assigned and recovered. Settings come from the environment or .env: see .env.example.
+    """
+    wanted = STAGES if "all" in stages else tuple(dict.fromkeys(stages))
+    if unknown := set(wanted) - set(STAGES):
+        raise typer.BadParameter(f"{', '.join(sorted(unknown))}: no such stage. Choose from {', '.join(STAGES)}, all.")
+
+    import asyncio  # noqa: PLC0415
+
+    import uvloop  # noqa: PLC0415
+
+    from connectors import logs, topic_admin  # noqa: PLC0415
+    from connectors.errors import ConfigurationError  # noqa: PLC0415
+    from connectors.settings import KafkaSettings, load  # noqa: PLC0415
+    from schemas.topics import TOPICS  # noqa: PLC0415
+    from streams import topology  # noqa: PLC0415
+    from streams.settings import WorkerSettings  # noqa: PLC0415
+    from streams.worker import run  # noqa: PLC0415
+
+    logs.configure()
+    try:
+        kafka, settings = load(KafkaSettings), load(WorkerSettings)
+        topic_admin.ensure_topics(kafka, [spec for spec in TOPICS if set(wanted) & {*spec.readers, *spec.writers}])
+
+        async def main() -> int:
+            return await run([topology.build(stage) for stage in wanted], settings)
+
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            code = runner.run(main())
+    except ConfigurationError as wrong:
+        typer.echo(str(wrong), err=True)
+        raise typer.Exit(2) from None
+    raise typer.Exit(code)

@@ -1,0 +1,64 @@
+"""cxone.campaign.hourly -> influx -> InfluxDB, dead letters.
+
+At-least-once into upserts (measurement, campaign, hour): repeating a write changes nothing. A row is acknowledged when
+InfluxDB has it, or has refused it and it is a dead letter. Ordered per campaign and hour.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from connectors import registry
+from connectors.influx import InfluxWriter, write_until_taken
+from connectors.publisher import KafkaPublisher
+from connectors.retry import delays
+from connectors.settings import InfluxSettings, KafkaSettings, RegistrySettings, load
+from schemas.avro import Codec
+from schemas.records import CampaignHour
+from schemas.topics import CAMPAIGN_HOURLY
+from streams.app import App, attach, build_app
+from streams.influx.rows import STAGE, Points, Rows
+from streams.settings import WorkerSettings
+from streams.stage import Stage
+
+FLUSH_INTERVAL = 1.0  # seconds a row waits for others to go with
+
+
+def build() -> App:
+    """Make the stage from the environment. Raises ConfigurationError."""
+    kafka, worker, influx = load(KafkaSettings), load(WorkerSettings), load(InfluxSettings)
+    decode = Codec(registry.schema_ids(load(RegistrySettings))).decoder(CampaignHour)
+    app = build_app(STAGE, CAMPAIGN_HOURLY.name, kafka, worker)
+    publisher = app.using(KafkaPublisher(kafka.librdkafka()))
+    writer = app.using(InfluxWriter(influx))
+
+    def on_state(state: str) -> None:
+        stage.blocked = None if state == "ok" else state
+
+    async def deliver(flushes: Mapping[int, Points]) -> None:
+        points = [point for flush in flushes.values() for point in flush.points]
+        dead = [output for flush in flushes.values() for output in flush.outputs]
+        for i in range(0, len(points), influx.batch_lines):
+            batch = points[i : i + influx.batch_lines]
+            lines = [point.line for point in batch]
+            refused = await write_until_taken(writer, lines, delays=delays(1.0, 30.0), sleep=asyncio.sleep, on_state=on_state)
+            dead += (batch[refusal.index].refused(refusal.reason) for refusal in refused)
+        await publisher.publish(dead)
+
+    stage = Stage(
+        STAGE,
+        load=dict,
+        core=lambda partition, _stored: Rows(partition, decode=decode),
+        deliver=deliver,
+        interval=FLUSH_INTERVAL,
+        refusals=worker.dead_letter_share,
+    )
+    attach(app, stage)
+    return app
+
+
+def __getattr__(name: str) -> Any:
+    """Make `app` when it is asked for: `faust -A streams.influx.app worker`."""
+    if name != "app":
+        raise AttributeError(name)
+    return build()

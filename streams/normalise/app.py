@@ -1,0 +1,57 @@
+"""cxone.raw.interactions -> normalise -> cxone.interactions.completed, dead letters.
+
+At-least-once in; each event id goes out with its source position, so that whoever remembers positions counts it once.
+Ordered per interaction in, per campaign and raw partition out.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from connectors import dialect, registry
+from connectors.publisher import KafkaPublisher
+from connectors.settings import DialectSettings, KafkaSettings, RegistrySettings, load
+from schemas.avro import Codec
+from schemas.records import InteractionCompleted
+from schemas.topics import RAW_INTERACTIONS
+from streams.app import App, attach, build_app
+from streams.normalise.frames import STAGE, Frames, Policy
+from streams.settings import WorkerSettings
+from streams.stage import Stage
+from streams.state import TableState
+
+SEAL_INTERVAL = 1.0  # seconds: how much is published again, and dropped again by readers, after a kill
+
+
+def build() -> App:
+    """Make the stage from the environment. Raises ConfigurationError."""
+    kafka, worker = load(KafkaSettings), load(WorkerSettings)
+    fields = dialect.load(load(DialectSettings).dialect).interactions.fields.interaction()
+    encode = Codec(registry.schema_ids(load(RegistrySettings))).encoder(InteractionCompleted)
+    policy = Policy(horizon=int(worker.dedupe_horizon * 1000), clock_skew=int(worker.clock_skew * 1000))
+    app = build_app(STAGE, RAW_INTERACTIONS.name, kafka, worker)
+    publisher = app.using(KafkaPublisher(kafka.librdkafka()))
+    state = TableState(app.Table("seen", key_type=bytes, value_type=bytes), publisher)
+
+    def core(partition: int, stored: Mapping[bytes, bytes]) -> Frames:
+        return Frames(partition, stored, policy=policy, fields=fields, encode=encode)
+
+    attach(
+        app,
+        Stage(
+            STAGE,
+            load=lambda: state.load(app.partitions()),
+            core=core,
+            deliver=state.deliver,
+            interval=SEAL_INTERVAL,
+            eager=True,
+            refusals=worker.dead_letter_share,
+        ),
+    )
+    return app
+
+
+def __getattr__(name: str) -> Any:
+    """Make `app` when it is asked for: `faust -A streams.normalise.app worker`."""
+    if name != "app":
+        raise AttributeError(name)
+    return build()

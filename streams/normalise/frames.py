@@ -1,0 +1,155 @@
+"""Raw frames of one partition -> completed interactions, each event id once within the horizon."""
+
+import struct
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import orjson
+from prometheus_client import Counter
+
+from schemas.dialect import InteractionFields, Kind
+from schemas.records import EVENT_ID, SOURCE_POSITION, InteractionCompleted, Outgoing, Record, dead_letter
+from schemas.topics import DEAD_LETTERS, INTERACTIONS_COMPLETED, RAW_INTERACTIONS
+from streams.chunk import Chunk
+from streams.normalise.event import Refused, interpret
+from streams.normalise.seen import Seen, fingerprint
+from streams.state import Change, Flush
+
+STAGE = "normalise"
+NOT_JSON = "not JSON"
+OFFSET_BYTES = 8
+
+# Outcomes, counted
+OUTCOMES = COMPLETED, CONTROL, OTHER, REDELIVERED, REFUSED = ("completed", "control", "other", "redelivered", "refused")
+FRAMES = Counter("cxone_normalise_frames", "Raw frames by what became of them.", ["outcome"])
+WITHOUT_ID = Counter("cxone_normalise_events_without_id", "Completed interactions that no redelivery is told from.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """Times in milliseconds."""
+
+    horizon: int
+    clock_skew: int
+
+
+class Frames:
+    """The raw frames of one partition.
+
+    Stored are the fingerprints added by each seal, under `slice|first offset`, with the last offset they cover: the
+    changelog grows by what is new and forgets whole slices. A frame at or below the last covered offset was published
+    before its seal was written, and is skipped.
+    """
+
+    def __init__(
+        self,
+        partition: int,
+        stored: Mapping[bytes, bytes],
+        *,
+        policy: Policy,
+        fields: InteractionFields,
+        encode: Callable[[InteractionCompleted], bytes],
+    ) -> None:
+        self._partition, self._policy, self._fields, self._encode = partition, policy, fields, encode
+        self._seen = Seen(policy.horizon)
+        self._keys: dict[int, list[bytes]] = {}  # slice -> keys of what is stored of it
+        self._gone: list[int] = []  # slices to delete with the next seal
+        self.position = -1  # highest offset folded in
+        for key, value in sorted(stored.items(), key=lambda item: int(item[0].partition(b"|")[0])):
+            index = int(key.partition(b"|")[0])
+            self._keys.setdefault(index, []).append(key)
+            self._gone += self._seen.advance(index)
+            self._seen.remember(index, _numbers(value[OFFSET_BYTES:]))
+            self.position = max(self.position, int.from_bytes(value[:OFFSET_BYTES], "big"))
+        self._outputs: list[Outgoing] = []
+        self._added: dict[int, list[int]] = {}  # slice -> fingerprints since the last seal
+        self._first: int | None = None  # first offset since the last seal
+
+    def fold(self, chunk: Chunk) -> int:
+        """Turn the frames of a chunk into outputs. Returns how many were refused."""
+        outcomes = dict.fromkeys(OUTCOMES, 0)
+        for record in chunk.records:
+            if record.offset > self.position:
+                self.position = record.offset
+                if self._first is None:
+                    self._first = record.offset
+                self._take(record, outcomes)
+        for outcome, count in outcomes.items():
+            if count:
+                FRAMES.labels(outcome).inc(count)
+        return outcomes[REFUSED]
+
+    def flush(self, _now: float, *, seal: bool) -> Flush:
+        """Return outputs; sealing, also the fingerprints behind all outputs since the last seal."""
+        flush = Flush(outputs=self._outputs)
+        self._outputs = []
+        if seal and self._first is not None:
+            flush.seal = [*self._additions(), *self._removals()]
+            self._added, self._first, self._gone = {}, None, []
+        return flush
+
+    def _take(self, record: Record, outcomes: dict[str, int]) -> None:
+        index = self._seen.slice_at(record.timestamp)
+        self._gone += self._seen.advance(index)
+        try:
+            frame = orjson.loads(record.value or b"")
+        except orjson.JSONDecodeError as error:
+            return self._refuse(record, Refused(NOT_JSON, str(error)), outcomes)
+        if not isinstance(frame, dict):
+            return self._refuse(record, Refused(NOT_JSON, "a frame is a JSON object"), outcomes)
+        kind = self._fields.kind(frame)
+        if kind is not Kind.EVENT:
+            outcomes[CONTROL if kind is Kind.CONTROL else OTHER] += 1
+            return None
+        event = interpret(frame, self._fields, arrived=record.timestamp, clock_skew=self._policy.clock_skew)
+        if isinstance(event, Refused):
+            return self._refuse(record, event, outcomes)
+        headers = [(SOURCE_POSITION, b"%d:%d" % (self._partition, record.offset))]
+        if event.event_id is None:
+            WITHOUT_ID.inc()
+        else:
+            number = fingerprint(event.event_id)
+            if not self._seen.first_time(number):
+                outcomes[REDELIVERED] += 1
+                return None
+            self._added.setdefault(index, []).append(number)
+            headers.append((EVENT_ID, event.event_id.encode()))
+        outcomes[COMPLETED] += 1
+        key = event.campaign_id.encode()
+        self._outputs.append(Outgoing(INTERACTIONS_COMPLETED.name, key, self._encode(event), tuple(headers)))
+        return None
+
+    def _refuse(self, record: Record, refused: Refused, outcomes: dict[str, int]) -> None:
+        outcomes[REFUSED] += 1
+        self._outputs.append(
+            dead_letter(
+                RAW_INTERACTIONS.name,
+                self._partition,
+                record,
+                dead_letters=DEAD_LETTERS.name,
+                stage=STAGE,
+                reason=refused.reason,
+                detail=refused.detail,
+            )
+        )
+
+    def _additions(self) -> list[Change]:
+        """Return one value for each slice that grew, the newest last: it alone says that all of them are written."""
+        newest = self._seen.newest
+        added = {newest: [], **self._added} if newest not in self._added else self._added
+        changes = []
+        for index in sorted(added):
+            key = b"%d|%d" % (index, self._first)
+            covered = self.position if index == newest else 0
+            numbers = added[index]
+            packed = struct.pack(f"<{len(numbers)}Q", *numbers)
+            changes.append(Change(key, covered.to_bytes(OFFSET_BYTES, "big") + packed))
+            self._keys.setdefault(index, []).append(key)
+        return changes
+
+    def _removals(self) -> list[Change]:
+        return [Change(key, None) for index in self._gone for key in self._keys.pop(index, ())]
+
+
+def _numbers(packed: bytes) -> tuple[int, ...]:
+    return struct.unpack(f"<{len(packed) // 8}Q", packed)

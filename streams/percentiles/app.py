@@ -1,0 +1,59 @@
+"""cxone.interactions.completed -> percentiles -> cxone.campaign.hourly, dead letters.
+
+Effectively once: each interaction is in its hour exactly once, whatever is killed. Rows are upserts by campaign and
+hour (a higher revision replaces a lower one). Ordered per campaign.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from connectors import registry
+from connectors.publisher import KafkaPublisher
+from connectors.settings import KafkaSettings, RegistrySettings, load
+from schemas.avro import Codec
+from schemas.records import CampaignHour, InteractionCompleted
+from schemas.topics import INTERACTIONS_COMPLETED
+from streams.app import App, attach, build_app
+from streams.percentiles.window import STAGE, Hours, Policy
+from streams.settings import WorkerSettings
+from streams.stage import Stage
+from streams.state import TableState
+
+
+def build() -> App:
+    """Make the stage from the environment. Raises ConfigurationError."""
+    kafka, worker = load(KafkaSettings), load(WorkerSettings)
+    codec = Codec(registry.schema_ids(load(RegistrySettings)))
+    decode, encode = codec.decoder(InteractionCompleted), codec.encoder(CampaignHour)
+    policy = Policy(
+        allowed_lateness=int(worker.allowed_lateness * 1000),
+        retention=int(worker.window_retention * 1000),
+        idle_after=int(worker.idle_after * 1000),
+        exact_values=worker.exact_values,
+    )
+    app = build_app(STAGE, INTERACTIONS_COMPLETED.name, kafka, worker)
+    publisher = app.using(KafkaPublisher(kafka.librdkafka()))
+    state = TableState(app.Table("windows", key_type=bytes, value_type=bytes), publisher)
+
+    def core(partition: int, stored: Mapping[bytes, bytes]) -> Hours:
+        return Hours(partition, stored, policy=policy, decode=decode, encode=encode)
+
+    attach(
+        app,
+        Stage(
+            STAGE,
+            load=lambda: state.load(app.partitions()),
+            core=core,
+            deliver=state.deliver,
+            interval=worker.publish_interval,
+            refusals=worker.dead_letter_share,
+        ),
+    )
+    return app
+
+
+def __getattr__(name: str) -> Any:
+    """Make `app` when it is asked for: `faust -A streams.percentiles.app worker`."""
+    if name != "app":
+        raise AttributeError(name)
+    return build()

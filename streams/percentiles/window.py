@@ -1,0 +1,232 @@
+"""Campaign hours: folding completed interactions into them, and what each flush has to write."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import orjson
+
+from schemas.avro import DecodeError
+from schemas.records import CampaignHour, InteractionCompleted, Outgoing, dead_letter
+from schemas.topics import CAMPAIGN_HOURLY, DEAD_LETTERS, INTERACTIONS_COMPLETED
+from streams.chunk import Chunk
+from streams.percentiles.durations import Durations
+from streams.source import Positions, source_position
+from streams.state import Change, Flush
+
+STAGE = "percentiles"
+HOUR = 3_600_000  # ms
+STATE_VERSION = 1
+META = b""  # key of a partition's own record: how far everything is folded and published
+
+TOO_LATE = "too late"
+UNDECODABLE = "undecodable"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """Of windows. Times in milliseconds."""
+
+    allowed_lateness: int
+    retention: int
+    idle_after: int
+    exact_values: int
+
+
+class Window:
+    """One campaign's hour."""
+
+    __slots__ = ("ahead", "campaign", "final", "handle", "hour", "revision", "wait")
+
+    def __init__(self, campaign: str, hour: int) -> None:
+        self.campaign = campaign
+        self.hour = hour  # milliseconds since the epoch, at its start
+        self.handle = Durations()
+        self.wait = Durations()
+        self.revision = 0
+        self.final = False
+        self.ahead: Positions | None = None  # restored with more folded in than the partition's own record says
+
+    @property
+    def key(self) -> bytes:
+        return f"{self.hour}|{self.campaign}".encode()
+
+    def row(self) -> CampaignHour:
+        return CampaignHour(
+            campaign_id=self.campaign,
+            hour_start=self.hour,
+            count=sum(self.handle.counts.values()) + sum(self.handle.buckets.values()),
+            handle=self.handle.summary(),
+            wait=self.wait.summary(),
+            revision=self.revision,
+            final=self.final,
+            exact=self.handle.exact and self.wait.exact,
+        )
+
+    def stored(self, positions: Positions) -> bytes:
+        return orjson.dumps(
+            {
+                "version": STATE_VERSION,
+                "revision": self.revision,
+                "final": self.final,
+                "handle": self.handle.stored(),
+                "wait": self.wait.stored(),
+                "positions": list(positions.items()),
+            }
+        )
+
+    @classmethod
+    def restored(cls, key: bytes, value: bytes, sealed: Positions) -> "Window":
+        hour, _, campaign = key.decode().partition("|")
+        stored = orjson.loads(value)
+        window = cls(campaign, int(hour))
+        window.revision, window.final = stored["revision"], stored["final"]
+        window.handle, window.wait = Durations.restored(stored["handle"]), Durations.restored(stored["wait"])
+        positions = dict(map(tuple, stored["positions"]))
+        if any(offset > sealed.get(raw, -1) for raw, offset in positions.items()):
+            window.ahead = positions
+        return window
+
+
+class Hours:
+    """The windows of one partition of completed interactions.
+
+    A record is folded in once: `positions` holds the highest raw offset folded by raw partition, and records of one
+    raw partition come in order (the idempotent producer of `normalise`), so whatever lies at or below it is a replay.
+    The watermark is the event time that every raw partition has passed; one that has been silent is not waited for.
+    """
+
+    def __init__(
+        self,
+        partition: int,
+        stored: Mapping[bytes, bytes],
+        *,
+        policy: Policy,
+        decode: Callable[[bytes], InteractionCompleted],
+        encode: Callable[[CampaignHour], bytes],
+    ) -> None:
+        self._partition, self._policy, self._decode, self._encode = partition, policy, decode, encode
+        meta = orjson.loads(stored.get(META, b"{}"))
+        self.positions: Positions = dict(map(tuple, meta.get("positions", ())))
+        self._newest: dict[int, int] = dict(map(tuple, meta.get("newest", ())))  # raw partition -> latest event time
+        self.watermark: int = meta.get("watermark", 0)
+        self._heard: dict[int, float] = {}  # raw partition -> when it was last heard of, ms
+        self._windows: dict[tuple[str, int], Window] = {}
+        for key, value in stored.items():
+            if key != META:
+                window = Window.restored(key, value, self.positions)
+                self._windows[window.campaign, window.hour] = window
+        self._open = {key: window for key, window in self._windows.items() if not window.final}
+        # A kill came between writing these windows and knowing their rows published: publish the same rows again.
+        self._unpublished = {key: window for key, window in self._windows.items() if window.ahead}
+        self._changed: dict[tuple[str, int], Window] = {}
+        self._refused: list[Outgoing] = []
+        self._fresh: set[int] = set()  # raw partitions heard of since the last flush
+
+    def fold(self, chunk: Chunk) -> int:
+        """Fold the records of a chunk into their windows. Returns how many were refused: undecodable or too late."""
+        refused_before = len(self._refused)
+        positions, newest, windows, changed, decode = (
+            self.positions, self._newest, self._windows, self._changed, self._decode,
+        )  # fmt: skip
+        for record in chunk.records:
+            raw, offset = source_position(record)
+            if offset <= positions.get(raw, -1):
+                continue
+            positions[raw] = offset
+            try:
+                event = decode(record.value or b"")
+            except DecodeError as error:
+                self._refuse(record, UNDECODABLE, str(error))
+                continue
+            at = event.completed_at
+            if at > newest.get(raw, 0):
+                newest[raw] = at
+            key = event.campaign_id, at - at % HOUR
+            window = windows.get(key)
+            if window is None:
+                if key[1] + HOUR + self._policy.retention <= self.watermark:
+                    self._refuse(record, TOO_LATE, f"its hour {iso(key[1])} is no longer kept")
+                    continue
+                window = windows[key] = self._open[key] = Window(*key)
+            if window.ahead is not None and offset <= window.ahead.get(raw, -1):
+                continue
+            window.handle.add(event.handle_time)
+            window.wait.add(event.wait_time)
+            changed[key] = window
+            self._fresh.add(raw)
+        return len(self._refused) - refused_before
+
+    def flush(self, now: float, *, seal: bool = True) -> Flush:  # noqa: ARG002 - windows go out whole or not at all
+        """Return changed and newly final windows with their rows, refusals, and the partition's own record."""
+        now_ms = int(now * 1000)
+        self._advance(now_ms)
+        closed = {key: window for key, window in self._open.items() if self._closes(window, now_ms)}
+        for key, window in closed.items():
+            window.final = True
+            del self._open[key]
+        raised = closed | self._changed
+        for window in raised.values():
+            window.handle.settle(self._policy.exact_values)
+            window.wait.settle(self._policy.exact_values)
+            window.revision += 1
+        flush = Flush(
+            state=[Change(window.key, window.stored(self.positions)) for window in raised.values()],
+            outputs=[self._publish(window) for window in (self._unpublished | raised).values()] + self._refused,
+        )
+        if raised or self._refused or self._unpublished:
+            flush.seal = [Change(META, self._meta()), *self._expired()]
+        self._changed, self._unpublished, self._refused = {}, {}, []
+        return flush
+
+    def _advance(self, now_ms: int) -> None:
+        for raw in self._newest:
+            if raw in self._fresh or raw not in self._heard:
+                self._heard[raw] = now_ms
+        self._fresh.clear()
+        if self._newest:
+            active = [at for raw, at in self._newest.items() if now_ms - self._heard[raw] < self._policy.idle_after]
+            self.watermark = max(self.watermark, min(active) if active else max(self._newest.values()))
+
+    def _closes(self, window: Window, now_ms: int) -> bool:
+        """By event time; or, when nothing comes any more that could move the watermark, by the clock."""
+        end = window.hour + HOUR + self._policy.allowed_lateness
+        silent = all(now_ms - heard >= self._policy.idle_after for heard in self._heard.values())
+        return end <= self.watermark or (silent and end <= now_ms)
+
+    def _expired(self) -> list[Change]:
+        kept = self.watermark - self._policy.retention - HOUR
+        gone = [key for key, window in self._windows.items() if window.hour <= kept and window.final]
+        return [Change(self._windows.pop(key).key, None) for key in gone]
+
+    def _meta(self) -> bytes:
+        return orjson.dumps(
+            {
+                "version": STATE_VERSION,
+                "positions": list(self.positions.items()),
+                "newest": list(self._newest.items()),
+                "watermark": self.watermark,
+            }
+        )
+
+    def _publish(self, window: Window) -> Outgoing:
+        key = f"{window.campaign}|{iso(window.hour)}".encode()
+        return Outgoing(CAMPAIGN_HOURLY.name, key, self._encode(window.row()))
+
+    def _refuse(self, record: object, reason: str, detail: str) -> None:
+        self._refused.append(
+            dead_letter(
+                INTERACTIONS_COMPLETED.name,
+                self._partition,
+                record,  # type: ignore[arg-type]
+                dead_letters=DEAD_LETTERS.name,
+                stage=STAGE,
+                reason=reason,
+                detail=detail,
+            )
+        )
+
+
+def iso(ms: int) -> str:
+    """Return a time in milliseconds since the epoch as ISO 8601 text, to the second, in UTC."""
+    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

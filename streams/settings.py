@@ -1,0 +1,45 @@
+"""Settings of the workers."""
+
+from pathlib import Path
+from tempfile import gettempdir
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class WorkerSettings(BaseSettings):
+    """How stages run. Durations are in seconds."""
+
+    model_config = SettingsConfigDict(env_prefix="STREAMS_", env_ignore_empty=True, extra="ignore", frozen=True)
+
+    store: Literal["memory", "rocksdb"] = Field(
+        "memory", description="memory, or rocksdb (needs cxone-streams[rocksdb]): restarts read less of the changelog"
+    )
+    data_dir: Path = Field(
+        Path(gettempdir()) / "cxone-streams", description="folder for rocksdb; each worker on a machine needs its own"
+    )
+    http_host: str = Field("127.0.0.1", description="address of /livez, /readyz and /metrics")
+    http_port: int = Field(0, ge=0, le=65535, description="port of /livez, /readyz and /metrics; 0 takes a free one")
+    session_timeout: float = Field(
+        15.0, ge=1, description="a worker that is not heard of for so long loses its partitions"
+    )
+    drain_timeout: float = Field(10.0, gt=0, description="time to flush before partitions go or the worker stops")
+    publish_interval: float = Field(
+        1.0, ge=0, description="a changed window is published once in so long; 0 publishes at once"
+    )
+    allowed_lateness: float = Field(300.0, ge=0, description="an hour is final so long after its end, in event time")
+    window_retention: float = Field(
+        172_800.0, ge=3600, description="an hour takes late events for so long; later ones become dead letters"
+    )
+    idle_after: float = Field(
+        60.0, gt=0, description="a partition without records for so long no longer holds the watermark back"
+    )
+    exact_values: int = Field(
+        2048, ge=1, description="distinct durations an hour counts exactly; beyond it percentiles are within 1 %"
+    )
+    dedupe_horizon: float = Field(900.0, gt=0, description="a redelivered event id is dropped for so long")
+    clock_skew: float = Field(600.0, ge=0, description="an event time may be so far ahead of its arrival")
+    dead_letter_share: float = Field(
+        0.5, gt=0, le=1, description="a stage stops when more than this share of 1,000 records is refused; 1 never stops"
+    )

@@ -1,0 +1,167 @@
+"""What every stage shares: chunk -> fold -> flush -> acknowledge. At-least-once in, effectively-once out.
+
+A stage is a pure `Core` for each partition; this is the shell around it. Chunks are folded as they arrive. A flush
+takes what the cores have to write, hands it to `deliver`, and acknowledges the folded chunks when all of it is with
+the broker; folding goes on meanwhile. When partitions go, the drain flushes what is held or, if Kafka is away, drops
+it unacknowledged: whoever owns the partitions next starts from what is stored.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterable, Awaitable, Callable, Mapping
+from typing import Any, Generic, Protocol, TypeVar
+
+import structlog
+
+from streams.chunk import Chunk
+from streams.refusals import RefusalLimit
+from streams.state import Flush
+
+log = structlog.get_logger()
+
+HELD_RECORDS = 200_000  # folded and not acknowledged: beyond this a stage waits for its flush
+
+
+F = TypeVar("F", bound=Flush)
+F_co = TypeVar("F_co", bound=Flush, covariant=True)
+
+
+class DrainError(Exception):
+    """What was folded could not be written before the partitions went."""
+
+
+class Core(Protocol[F_co]):
+    """The pure part of a stage, for one partition."""
+
+    def fold(self, chunk: Chunk) -> int:
+        """Take the records of a chunk into the state; return how many were refused."""
+
+    def flush(self, now: float, /, *, seal: bool) -> F_co:
+        """Return what has to be written since the last flush; `now` in seconds since the epoch.
+
+        With `seal` it is all of it, and afterwards the chunks folded so far are acknowledged. Without (stages that
+        publish eagerly) it is the outputs alone.
+        """
+
+
+class Stage(Generic[F]):
+    """Runs the cores of one stage on this worker's partitions.
+
+    Args:
+        name: of the stage, as in the topology.
+        load: what is stored, {partition: {key: value}}; called when partitions were assigned and recovered.
+        core: makes a partition's core from what is stored.
+        deliver: writes flushes; returns when they are safe, raises if they never will be.
+        interval: seconds between two flushes; 0 flushes as soon as the one before is done.
+        eager: publish outputs at once, and seal at the interval.
+        refusals: share of refused records above which the stage stops.
+        now: seconds since the epoch.
+    """
+
+    def __init__(  # noqa: PLR0913 - a composition point
+        self,
+        name: str,
+        *,
+        load: Callable[[], Mapping[int, Mapping[bytes, bytes]]],
+        core: Callable[[int, Mapping[bytes, bytes]], Core[F]],
+        deliver: Callable[[Mapping[int, F]], Awaitable[None]],
+        interval: float,
+        eager: bool = False,
+        refusals: float = 1.0,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.name = name
+        self.blocked: str | None = None  # why nothing can be delivered, for readiness
+        self.delivering = False  # or waiting for those who take it
+        self.loaded = False  # state of the assigned partitions
+        self._load, self._make, self._deliver = load, core, deliver
+        self._interval, self._eager, self._now = interval, eager, now
+        self._refusals = RefusalLimit(refusals)
+        self._cores: dict[int, Core[F]] = {}
+        self._held: list[Any] = []
+        self._held_records = 0
+        self._drained: object = None  # the generation whose partitions are gone
+        self._turn = asyncio.Lock()
+        self._wanted = asyncio.Event()
+        self._sealed_at = 0.0
+
+    async def run(self, stream: Any) -> None:
+        """Be the body of the stage's agent."""
+        events: AsyncIterable[Any] = stream.noack().events()
+        async for event in events:
+            if event.message.generation_id == self._drained is not None:
+                continue  # came between the drain and the rebalance: it comes again to the next owner
+            chunk: Chunk = event.value
+            taken = len(chunk.records)
+            self._refusals.note(taken, self._core(chunk.partition).fold(chunk))
+            self._held.append(event)
+            self._held_records += taken
+            self._wanted.set()
+            if self._held_records > HELD_RECORDS:
+                await self.flush()
+
+    async def keep_flushing(self) -> None:
+        """Flush at the interval, for ever; also when input is quiet, because windows close by time too."""
+        loop = asyncio.get_running_loop()
+        while True:
+            left = self._sealed_at + self._interval - loop.time()
+            if self._eager or self._interval == 0:
+                await _wait(self._wanted, left if self._interval else 1.0)
+            elif left > 0:
+                await asyncio.sleep(left)
+            left = self._sealed_at + self._interval - loop.time()
+            await self.flush(seal=left <= 0)
+
+    async def flush(self, *, seal: bool = True) -> None:
+        """Write what the cores have, and (sealing) acknowledge the chunks folded until now."""
+        async with self._turn:
+            self._wanted.clear()
+            held: list[Any] = []
+            if seal:
+                held, self._held, self._held_records = self._held, [], 0
+                self._sealed_at = asyncio.get_running_loop().time()
+            now = self._now()
+            flushes = {partition: core.flush(now, seal=seal) for partition, core in self._cores.items()}
+            if any(flushes.values()):
+                self.delivering = True
+                await self._deliver(flushes)
+                self.delivering = False
+            for event in held:
+                event.ack()
+
+    async def drain(self, generation: object, deadline: float) -> None:
+        """Flush for the last time before the partitions of `generation` go.
+
+        Raises:
+            DrainError: not done within `deadline` seconds. The process must end: what is queued must not be
+                published after the next owner has begun.
+        """
+        try:
+            async with asyncio.timeout(deadline):
+                await self.flush()
+        except TimeoutError:
+            raise DrainError(f"{self.name}: Kafka or the sink did not take what was folded in {deadline} s") from None
+        finally:
+            self._drained = generation
+            self._cores, self.loaded, self._held, self._held_records = {}, False, [], 0
+
+    def resume(self) -> None:
+        """Take up the state of partitions that were assigned and recovered."""
+        if not self.loaded:
+            self._cores = {partition: self._make(partition, stored) for partition, stored in self._load().items()}
+            self.loaded = True
+
+    def _core(self, partition: int) -> Core[F]:
+        self.resume()
+        core = self._cores.get(partition)
+        if core is None:
+            core = self._cores[partition] = self._make(partition, {})
+        return core
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(max(seconds, 0)):
+            await event.wait()
+    except TimeoutError:
+        pass

@@ -1,0 +1,84 @@
+"""A worker process: the apps of one or several stages on one event loop, until SIGTERM, SIGINT or a crash."""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+
+import structlog
+
+from streams.app import App
+from streams.health import HealthServer
+from streams.settings import WorkerSettings
+
+log = structlog.get_logger(component="worker")
+
+EXIT_AFTER = 25.0  # seconds from the signal: an orchestrator kills at 30, and Faust can wait for ever
+
+
+async def run(apps: Sequence[App], settings: WorkerSettings) -> int:
+    """Run `apps` until a signal comes or one of them crashes. Returns the exit code.
+
+    Prints one line of JSON when every app has its partitions: {"ready": [stages], "http": "host:port"}.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, _stopping, stop)
+    health = HealthServer(apps, settings.http_host, settings.http_port)
+    address = await health.start()
+    tasks = [asyncio.create_task(_live(app, stop)) for app in apps]
+    announcing = asyncio.create_task(_announce(apps, address))
+    crashes = [crash for crash in await asyncio.gather(*tasks) if crash is not None]
+    announcing.cancel()
+    await health.stop()
+    return 1 if crashes else 0
+
+
+async def _live(app: App, stop: asyncio.Event) -> BaseException | None:
+    """Start one app and stop it when it is time, or when another crashed. Returns what it crashed of."""
+    app.in_worker = True
+    try:
+        await app.start()
+        ends = [asyncio.create_task(stop.wait()), asyncio.create_task(app._crashed.wait())]  # noqa: SLF001
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        for end in ends:
+            end.cancel()
+    except Exception as failure:
+        log.exception("could not start", stage=app.stage.name)
+        app.crash_reason = failure
+    _stopping(stop)
+    try:
+        await app.stop()
+    except Exception as failure:
+        log.exception("could not stop cleanly", stage=app.stage.name)
+        return failure
+    crash = app.crash_reason
+    if crash is not None:
+        log.error("crashed", stage=app.stage.name, reason=str(crash))
+    return crash
+
+
+async def _announce(apps: Sequence[App], address: str) -> None:
+    while any(app.why_not_ready() for app in apps):
+        await asyncio.sleep(0.05)
+    sys.stdout.write(json.dumps({"ready": [app.stage.name for app in apps], "http": address}) + "\n")
+    sys.stdout.flush()
+
+
+def _stopping(stop: asyncio.Event) -> None:
+    if not stop.is_set():
+        stop.set()
+        watchdog = threading.Timer(EXIT_AFTER, _give_up)
+        watchdog.daemon = True
+        watchdog.start()
+
+
+def _give_up() -> None:
+    with contextlib.suppress(Exception):
+        log.error("did not stop in time: leaving; what is not acknowledged comes again", seconds=EXIT_AFTER)
+    os._exit(1)
