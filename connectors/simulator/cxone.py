@@ -5,7 +5,7 @@ At least once: a frame is written again to the next socket unless its client has
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 
@@ -30,11 +30,20 @@ _BATCH = 100
 
 @dataclass(slots=True, eq=False)
 class Socket:
-    """One client's connection. A silent one is half-open: it sends nothing and answers nothing."""
+    """One client's connection. A silent one is half-open: it sends nothing and answers nothing.
+
+    `ending` is set to (code, reason) to have the connection's own task close it: aiohttp cuts the connection, and with
+    it the frames under way, when another one does.
+    """
 
     ws: web.WebSocketResponse
     token: str
+    ending: asyncio.Future[tuple[int, bytes]]
     silent: bool = False
+
+    def end(self, code: int, reason: bytes) -> None:
+        if not self.ending.done():
+            self.ending.set_result((code, reason))
 
 
 class Cxone:
@@ -51,9 +60,7 @@ class Cxone:
         self._now = now
         self._next = next(traffic, None)
         self._sockets: set[Socket] = set()
-        self._strikes: set[asyncio.Task[object]] = set()
         self._news = asyncio.Event()
-        self._stopping = asyncio.Event()
 
     def app(self) -> web.Application:
         app = web.Application()
@@ -79,15 +86,15 @@ class Cxone:
         while True:
             self._generate(self._now() - started_at)
             self.outbox.forget(self._now())
-            ended = [socket for socket in self._sockets if not self._tokens.valid(socket.token, self._now())]
-            self._close(ended, TOKEN_ENDED, b"token expired")
+            for socket in self._sockets:
+                if not socket.silent and not self._tokens.valid(socket.token, self._now()):
+                    socket.end(TOKEN_ENDED, b"token expired")
             await asyncio.sleep(TICK)
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Close every socket as a server that goes away does."""
-        self._stopping.set()
-        self._close(self._sockets, WSCloseCode.GOING_AWAY, b"simulator stops")
-        await asyncio.gather(*self._strikes)
+        for socket in self._sockets:
+            socket.end(WSCloseCode.GOING_AWAY, b"simulator stops")
 
     def _generate(self, elapsed: float) -> None:
         room = self.outbox.room
@@ -96,14 +103,6 @@ class Cxone:
             self._next, room = next(self._traffic, None), room - 1
         self._news.set()
         self._news = asyncio.Event()
-
-    def _close(self, sockets: Iterable[Socket], code: int, reason: bytes) -> None:
-        for socket in list(sockets):
-            self._sockets.discard(socket)
-            if not socket.silent:
-                strike: asyncio.Task[object] = asyncio.create_task(socket.ws.close(code=code, message=reason))
-                self._strikes.add(strike)
-                strike.add_done_callback(self._strikes.discard)
 
     async def _token(self, request: web.Request) -> web.Response:
         if refusal := self._faults.take("token"):
@@ -119,21 +118,27 @@ class Cxone:
         token = request.query.get("access_token", "")
         if not self._tokens.valid(token, self._now()):
             return json({"error": "invalid_token"}, 401)
-        socket = Socket(web.WebSocketResponse(autoping=False, compress=False), token)
-        await socket.ws.prepare(request)
+        ws = web.WebSocketResponse(autoping=False, compress=False, timeout=1)
+        await ws.prepare(request)
+        socket = Socket(ws, token, asyncio.get_running_loop().create_future())
         self._sockets.add(socket)
+        listener = asyncio.create_task(self._listen(socket))
         try:
-            await self._serve(socket)
+            await asyncio.wait((listener, socket.ending), return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._sockets.discard(socket)
-        return socket.ws
+            await _cancel(listener)
+        if socket.ending.done():
+            code, reason = socket.ending.result()
+            await ws.close(code=code, message=reason)
+        return ws
 
-    async def _serve(self, socket: Socket) -> None:
+    async def _listen(self, socket: Socket) -> None:
         sender: asyncio.Task[None] | None = None
         try:
             async for message in socket.ws:
                 if socket.silent:
-                    await self._stopping.wait()
+                    await socket.ending
                 if message.type is WSMsgType.PING:
                     await socket.ws.pong(message.data)
                 elif message.type is WSMsgType.PONG:
@@ -142,12 +147,10 @@ class Cxone:
                     await socket.ws.send_frame(CONFIRMATION, WSMsgType.TEXT)
                     sender = asyncio.create_task(self._send(socket))
                 else:
-                    await socket.ws.close(code=NO_SUBSCRIPTION, message=b"expected one subscription")
+                    socket.end(NO_SUBSCRIPTION, b"expected one subscription")
         finally:
             if sender is not None:
-                sender.cancel()
-                with suppress(asyncio.CancelledError, ConnectionError):
-                    await sender
+                await _cancel(sender)
 
     async def _send(self, socket: Socket) -> None:
         at = self.outbox.oldest
@@ -198,7 +201,14 @@ class Cxone:
         if wanted.revoke:
             self._tokens.revoke_all()
         if wanted.close is not None:
-            self._close(self._sockets, wanted.close, b"closed on request")
+            for socket in self._sockets:
+                socket.end(wanted.close, b"closed on request")
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError, ConnectionError):
+        await task
 
 
 def _subscribes(message: WSMessage) -> bool:

@@ -62,7 +62,7 @@ async def serve(simulation: Simulation, *, now: Callable[[], float] = time.time)
             pump.cancel()
             with suppress(asyncio.CancelledError):
                 await pump
-            await cxone.close()
+            cxone.close()
 
 
 async def run(simulation: Simulation, ready: Callable[[Addresses], object]) -> None:
