@@ -20,6 +20,7 @@ from aiohttp.test_utils import TestServer
 from connectors.settings import InfluxSettings
 
 ORG, TOKEN, READ_ONLY = "org", "tok-0123456789", "tok-read-only"
+REAL = "influxd"
 START_SECONDS = 60
 
 Points = dict[tuple[str, int], dict[str, str]]  # (campaign tag, seconds) -> fields as text
@@ -27,6 +28,14 @@ Points = dict[tuple[str, int], dict[str, str]]  # (campaign tag, seconds) -> fie
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "influxd: needs the real InfluxDB that `make influxd` builds, named by INFLUXD")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs the real one: `-m 'not influxd'` leaves the imitation."""
+    for item in items:
+        parameters = getattr(item, "callspec", None)
+        if "influxd" in getattr(item, "fixturenames", ()) or (parameters and parameters.params.get("influxdb") == REAL):
+            item.add_marker("influxd")
 
 
 class InfluxDB(ABC):
@@ -174,9 +183,9 @@ def wait_until_ready(process: "subprocess.Popen[bytes]", url: str, log: Path) ->
     pytest.fail(f"influxd did not start; its log: {log.read_text()}")
 
 
-@pytest.fixture(params=["imitation", pytest.param("influxd", marks=pytest.mark.influxd)])
+@pytest.fixture(params=["imitation", REAL])
 async def influxdb(request: pytest.FixtureRequest) -> AsyncIterator[InfluxDB]:
-    if request.param == "influxd":
+    if request.param == REAL:
         yield request.getfixturevalue("influxd")
         return
     imitation, app = Imitation(), web.Application()

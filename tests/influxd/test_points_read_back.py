@@ -3,18 +3,11 @@
 import random
 from dataclasses import replace
 from itertools import product
-from typing import TYPE_CHECKING
-
-import pytest
 
 from connectors.influx import InfluxWriter
 from schemas.records import CampaignHour, Summary
 from streams.influx import points
-
-if TYPE_CHECKING:
-    from tests.influxd.conftest import Influxd
-
-pytestmark = pytest.mark.influxd
+from tests.influxd.conftest import Influxd
 
 HANDLE = Summary(p50=312.0, p90=640.5, p95=801.25, min=3.0, max=4000.0, mean=350.0)
 WAIT = Summary(p50=0.0, p90=1e22, p95=5e-324, min=0.0, max=1e22, mean=4.0)
@@ -31,7 +24,7 @@ def awkward_ids() -> list[str]:
     return list(dict.fromkeys([*short, *long, *single, "\ud800", "\ud83d\ude00", "%25"]))
 
 
-async def test_every_id_is_a_series_of_its_own(influxd: "Influxd") -> None:
+async def test_every_id_is_a_series_of_its_own(influxd: Influxd) -> None:
     ids, settings = awkward_ids(), influxd.bucket()
     writer = InfluxWriter(settings)
 
@@ -45,7 +38,7 @@ async def test_every_id_is_a_series_of_its_own(influxd: "Influxd") -> None:
     assert len(read) == len(ids)
 
 
-async def test_fields_keep_their_values_and_types(influxd: "Influxd") -> None:
+async def test_fields_keep_their_values_and_types(influxd: Influxd) -> None:
     settings = influxd.bucket()
     writer = InfluxWriter(settings)
     await writer.write([points.line(ROW)])

@@ -4,7 +4,6 @@ import random
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
 
 import pytest
 from pydantic import SecretStr
@@ -12,9 +11,7 @@ from pydantic import SecretStr
 from connectors.errors import Misconfigured
 from connectors.influx import InfluxWriter
 from connectors.settings import InfluxSettings
-
-if TYPE_CHECKING:
-    from tests.influxd.conftest import InfluxDB
+from tests.influxd.conftest import InfluxDB
 
 GOOD, UNPARSABLE, NOT_A_NUMBER, CONFLICT = "1.5", "abc", "NaN", '"text"'
 
@@ -30,7 +27,7 @@ def line(campaign: str, value: str = GOOD, seconds: int = 1_795_251_600) -> str:
     return f"cxone_metrics,campaign_id={campaign} v={value} {seconds}"
 
 
-async def test_lines_that_are_taken_are_stored(influxdb: "InfluxDB") -> None:
+async def test_lines_that_are_taken_are_stored(influxdb: InfluxDB) -> None:
     settings = influxdb.bucket()
 
     async with writing_to(settings) as writer:
@@ -43,7 +40,7 @@ async def test_lines_that_are_taken_are_stored(influxdb: "InfluxDB") -> None:
     }
 
 
-async def test_nothing_to_write_is_no_error(influxdb: "InfluxDB") -> None:
+async def test_nothing_to_write_is_no_error(influxdb: InfluxDB) -> None:
     settings = influxdb.bucket()
 
     async with writing_to(settings) as writer:
@@ -52,7 +49,7 @@ async def test_nothing_to_write_is_no_error(influxdb: "InfluxDB") -> None:
     assert influxdb.points(settings.bucket) == {}
 
 
-async def test_a_point_written_again_is_replaced(influxdb: "InfluxDB") -> None:
+async def test_a_point_written_again_is_replaced(influxdb: InfluxDB) -> None:
     settings = influxdb.bucket()
 
     async with writing_to(settings) as writer:
@@ -64,7 +61,7 @@ async def test_a_point_written_again_is_replaced(influxdb: "InfluxDB") -> None:
 
 @pytest.mark.parametrize("bad", [UNPARSABLE, NOT_A_NUMBER, CONFLICT])
 @pytest.mark.parametrize("at", range(5))
-async def test_a_bad_line_costs_only_itself(influxdb: "InfluxDB", bad: str, at: int) -> None:
+async def test_a_bad_line_costs_only_itself(influxdb: InfluxDB, bad: str, at: int) -> None:
     settings = influxdb.bucket()
     lines = [line(f"c{i}") for i in range(5)]
     lines[at] = line("bad", bad)
@@ -81,7 +78,7 @@ async def test_a_bad_line_costs_only_itself(influxdb: "InfluxDB", bad: str, at: 
     }
 
 
-async def test_a_point_outside_the_retention_costs_only_itself(influxdb: "InfluxDB") -> None:
+async def test_a_point_outside_the_retention_costs_only_itself(influxdb: InfluxDB) -> None:
     settings, now = influxdb.bucket(retention=3600), int(time.time())
 
     async with writing_to(settings) as writer:
@@ -93,7 +90,7 @@ async def test_a_point_outside_the_retention_costs_only_itself(influxdb: "Influx
 
 
 @pytest.mark.parametrize("bad", [UNPARSABLE, CONFLICT])
-async def test_every_line_may_be_refused(influxdb: "InfluxDB", bad: str) -> None:
+async def test_every_line_may_be_refused(influxdb: InfluxDB, bad: str) -> None:
     settings = influxdb.bucket()
 
     async with writing_to(settings) as writer:
@@ -105,7 +102,7 @@ async def test_every_line_may_be_refused(influxdb: "InfluxDB", bad: str) -> None
 
 
 @pytest.mark.parametrize("seed", range(5))
-async def test_any_mixture_is_sorted_out(influxdb: "InfluxDB", seed: int) -> None:
+async def test_any_mixture_is_sorted_out(influxdb: InfluxDB, seed: int) -> None:
     dice, settings, now = random.Random(seed), influxdb.bucket(retention=3600), int(time.time())
     kinds = dice.choices([GOOD, UNPARSABLE, CONFLICT, "expired"], weights=[90, 2, 4, 4], k=300)
     lines = [
@@ -127,7 +124,7 @@ async def test_any_mixture_is_sorted_out(influxdb: "InfluxDB", seed: int) -> Non
 @pytest.mark.parametrize("bad", [UNPARSABLE, CONFLICT])
 @pytest.mark.parametrize("at", range(4))
 async def test_the_later_of_two_points_wins_though_parts_are_written_again(
-    influxdb: "InfluxDB", bad: str, at: int
+    influxdb: InfluxDB, bad: str, at: int
 ) -> None:
     settings = influxdb.bucket()
     lines = [line("a", "1.5"), line("a", "2.5"), line("a", "3.5")]
@@ -149,7 +146,7 @@ async def test_the_later_of_two_points_wins_though_parts_are_written_again(
     ],
 )
 async def test_what_a_person_must_change_is_said(
-    influxdb: "InfluxDB", change: dict[str, object], words: str, advice: str
+    influxdb: InfluxDB, change: dict[str, object], words: str, advice: str
 ) -> None:
     async with writing_to(influxdb.bucket().model_copy(update=change)) as writer:
         with pytest.raises(Misconfigured, match=f"{words}.*{advice}") as caught:
@@ -158,7 +155,7 @@ async def test_what_a_person_must_change_is_said(
     assert "tok-" not in str(caught.value)
 
 
-async def test_a_token_without_the_right_to_write_is_said(influxdb: "InfluxDB") -> None:
+async def test_a_token_without_the_right_to_write_is_said(influxdb: InfluxDB) -> None:
     settings = influxdb.bucket().model_copy(update={"token": SecretStr(influxdb.read_only_token)})
 
     async with writing_to(settings) as writer:
