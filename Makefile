@@ -1,0 +1,46 @@
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+KAFKA_PORT ?= 9092
+BIN := .venv/bin
+
+help: ## what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+install: .venv/dev ## .venv with everything for development
+
+demo: .venv/runtime ## the whole system on this machine, live (Ctrl-C stops it)
+	$(BIN)/cxone-streams demo
+
+test: .venv/dev ## all tests; those on a real Kafka where Java and Maven are installed
+	$(BIN)/pytest
+
+lint: .venv/dev ## ruff and the import contracts
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports
+
+types: .venv/dev ## mypy --strict
+	$(BIN)/mypy
+
+kafka: ## start a real Kafka on 127.0.0.1:9092 (KAFKA_PORT=... for another port)
+	$(PYTHON) deploy/kafka/broker.py start --port $(KAFKA_PORT)
+
+kafka-down: ## stop it; its data stays in .kafka/
+	$(PYTHON) deploy/kafka/broker.py stop --port $(KAFKA_PORT)
+
+influxd: ## build a real InfluxDB 2.7 for its tests (minutes the first time)
+	deploy/influxd/build.sh
+
+bench: .venv/dev kafka ## what it takes, beside other ways of doing the same
+	$(BIN)/python -m benchmarks --bootstrap-servers 127.0.0.1:$(KAFKA_PORT)
+
+.venv/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 ...")'
+	$(PYTHON) -m venv .venv
+
+.venv/runtime: requirements.lock pyproject.toml | .venv/bin/python
+	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install -q --disable-pip-version-check --no-deps -e . && touch $@
+
+.venv/dev: requirements-dev.lock .venv/runtime
+	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock && touch $@
+
+.PHONY: help install demo test lint types kafka kafka-down influxd bench

@@ -1,0 +1,162 @@
+"""Topics as declared <-> topics as the broker has them: creating, comparing, and the check at a program's start."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
+
+from connectors.errors import ConfigurationError, ConnectorError
+from connectors.settings import KafkaSettings
+from schemas.topics import Cleanup, TopicSpec
+
+BROKER_DEFAULT = -1
+TIMEOUT = 30.0  # seconds for each answer of the broker
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """One thing of a topic that is not as declared: `partitions`, or the name of a topic configuration."""
+
+    topic: str
+    what: str
+    expected: str
+    actual: str
+
+    def __str__(self) -> str:
+        return f"{self.topic}: {self.what} is {self.actual}, should be {self.expected}"
+
+
+def configuration(spec: TopicSpec) -> dict[str, str]:
+    """Return the topic configuration that `spec` declares."""
+    kept = {"retention.ms": str(spec.retention_ms)} if spec.cleanup is Cleanup.DELETE else {}
+    return {"cleanup.policy": spec.cleanup.value, **kept, **spec.config}
+
+
+def copartition_mismatches(specs: Iterable[TopicSpec], partitions: Mapping[str, int]) -> list[str]:
+    """Return a sentence for each set of topics that must have the same number of partitions and do not.
+
+    A stage keeps the state of partition 3 in partition 3 of its changelog: with other numbers it would look for it in
+    the wrong place.
+    """
+    groups: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    for spec in specs:
+        if spec.copartition is not None and spec.name in partitions:
+            groups[spec.copartition][spec.name] = partitions[spec.name]
+    return [
+        f"topics of {group} must have the same number of partitions: "
+        + ", ".join(f"{name} has {number}" for name, number in numbers.items())
+        for group, numbers in groups.items()
+        if len(set(numbers.values())) > 1
+    ]
+
+
+def planned_partitions(
+    specs: Iterable[TopicSpec], existing: Mapping[str, int], *, partitions: int | None = None
+) -> dict[str, int]:
+    """Return how many partitions each missing topic gets.
+
+    As many as an existing topic that it must match; else `partitions`; else what it declares.
+    """
+    specs = tuple(specs)
+    matched = {spec.copartition: existing[spec.name] for spec in specs if spec.copartition and spec.name in existing}
+    return {
+        spec.name: (spec.copartition and matched.get(spec.copartition)) or partitions or spec.partitions
+        for spec in specs
+        if spec.name not in existing
+    }
+
+
+class TopicAdmin:
+    """What a broker knows of topics. `config` is librdkafka's.
+
+    Every method waits for the broker and raises ConnectorError when it does not answer, ConfigurationError when it
+    refuses.
+    """
+
+    def __init__(self, config: Mapping[str, object]) -> None:
+        self._bootstrap = config["bootstrap.servers"]
+        self._admin: Any = AdminClient({"log_level": 3, **config})
+
+    def partitions(self) -> dict[str, int]:
+        """Return the number of partitions of every topic."""
+        try:
+            listed = self._admin.list_topics(timeout=TIMEOUT).topics
+        except KafkaException as exc:
+            raise ConnectorError(f"Kafka at {self._bootstrap} does not answer: {_said(exc)}") from exc
+        return {name: len(topic.partitions) for name, topic in listed.items()}
+
+    def create(
+        self, specs: Sequence[TopicSpec], *, partitions: int | None = None, replication_factor: int = BROKER_DEFAULT
+    ) -> list[str]:
+        """Create what is missing of `specs`; return the names. A topic that somebody else creates meanwhile is fine."""
+        planned = planned_partitions(specs, self.partitions(), partitions=partitions)
+        wanted = [
+            NewTopic(spec.name, planned[spec.name], replication_factor, config=configuration(spec))
+            for spec in specs
+            if spec.name in planned
+        ]
+        if not wanted:
+            return []
+        created = []
+        for name, answer in self._admin.create_topics(wanted, operation_timeout=TIMEOUT).items():
+            try:
+                answer.result(2 * TIMEOUT)
+            except KafkaException as exc:
+                if exc.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:
+                    continue
+                raise ConfigurationError(f"Kafka does not create {name}: {_said(exc)}") from exc
+            created.append(name)
+        return created
+
+    def drift(self, specs: Sequence[TopicSpec], *, partitions: int | None = None) -> list[Drift]:
+        """Return what is not as declared, topic by topic. `partitions` stands in for the declared number."""
+        existing = self.partitions()
+        found = []
+        resources = [ConfigResource(ResourceType.TOPIC, spec.name) for spec in specs if spec.name in existing]
+        answers = self._admin.describe_configs(resources, request_timeout=TIMEOUT) if resources else {}
+        described = {resource.name: answer for resource, answer in answers.items()}
+        for spec in specs:
+            if spec.name not in existing:
+                found.append(Drift(spec.name, "topic", "there", "missing"))
+                continue
+            number = partitions or spec.partitions
+            if existing[spec.name] != number:
+                found.append(Drift(spec.name, "partitions", str(number), str(existing[spec.name])))
+            try:
+                actual = described[spec.name].result(2 * TIMEOUT)
+            except KafkaException as exc:
+                raise ConfigurationError(f"Kafka does not describe {spec.name}: {_said(exc)}") from exc
+            found += [
+                Drift(spec.name, key, value, actual[key].value)
+                for key, value in configuration(spec).items()
+                if actual[key].value != value
+            ]
+        return found
+
+
+def ensure_topics(settings: KafkaSettings, specs: Sequence[TopicSpec]) -> None:
+    """See to it at a program's start that its topics are there and fit each other; waits for the broker.
+
+    Missing ones are created if the settings allow it. Raises ConfigurationError when one is missing, or its number of
+    partitions does not match; ConnectorError when Kafka does not answer.
+    """
+    admin = TopicAdmin(settings.librdkafka())
+    if settings.create_topics:
+        admin.create(specs, replication_factor=settings.replication_factor)
+    partitions = admin.partitions()
+    missing = [spec.name for spec in specs if spec.name not in partitions]
+    if missing:
+        raise ConfigurationError(
+            f"missing on Kafka: {', '.join(missing)}. Create them with: cxone-streams topics create"
+        )
+    mismatches = copartition_mismatches(specs, partitions)
+    if mismatches:
+        raise ConfigurationError("\n".join(mismatches))
+
+
+def _said(error: KafkaException) -> str:
+    text: str = error.args[0].str()
+    return text
