@@ -106,8 +106,9 @@ async def test_silence_is_unavailable() -> None:
         return web.Response(status=204)
 
     async with answered_by(silent, seconds=0.02) as writer:
-        with pytest.raises(Unavailable, match="timed out"):
-            await writer.write(LINES)
+        async with asyncio.timeout(5):
+            with pytest.raises(Unavailable, match="timed out"):
+                await writer.write(LINES)
         done.set()
 
 
