@@ -1,5 +1,6 @@
 """Topics as declared <-> topics as the broker has them: creating, comparing, and the check at a program's start."""
 
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -109,6 +110,7 @@ class TopicAdmin:
                     continue
                 raise ConfigurationError(f"Kafka does not create {name}: {_said(exc)}") from exc
             created.append(name)
+        self._await_visible(set(created))
         return created
 
     def drift(self, specs: Sequence[TopicSpec], *, partitions: int | None = None) -> list[Drift]:
@@ -135,6 +137,14 @@ class TopicAdmin:
                 if actual[key].value != value
             ]
         return found
+
+    def _await_visible(self, names: set[str]) -> None:
+        """Brokers hear of a new topic a moment after the controller has confirmed it."""
+        deadline = time.monotonic() + TIMEOUT
+        while not names <= self.partitions().keys():
+            if time.monotonic() > deadline:
+                raise ConnectorError(f"Kafka created topics but does not show them: {', '.join(sorted(names))}")
+            time.sleep(0.05)
 
 
 def ensure_topics(settings: KafkaSettings, specs: Sequence[TopicSpec]) -> None:

@@ -46,13 +46,15 @@ def own_kafka(tmp_path: Path) -> Iterator[Broker]:
 @pytest.fixture
 def new_topic(kafka: str) -> Iterator[NewTopicName]:
     """Makes throw-away topics: `new_topic(partitions=4, config={...})` returns a name."""
-    admin = AdminClient({"bootstrap.servers": kafka})
+    admin = AdminClient({"bootstrap.servers": kafka, "log_level": 0})
     names: list[str] = []
 
     def make(partitions: int = 1, config: dict[str, str] | None = None) -> str:
         name = f"test-{uuid.uuid4().hex}"
         admin.create_topics([NewTopic(name, partitions, config=config or {})])[name].result(30)
         names.append(name)
+        while name not in admin.list_topics(timeout=30).topics:
+            pass  # brokers hear of a new topic a moment after the controller has confirmed it
         return name
 
     yield make

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from confluent_kafka.admin import AdminClient, NewPartitions
+from confluent_kafka.admin import AdminClient
 from typer.testing import CliRunner
 
 from connectors.errors import ConfigurationError
@@ -20,7 +20,7 @@ from streams.cli.topics import app
 
 @pytest.fixture
 def client(kafka: str) -> Any:
-    return AdminClient({"bootstrap.servers": kafka})
+    return AdminClient({"bootstrap.servers": kafka, "log_level": 0})
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def specs(client: Any) -> Iterator[list[TopicSpec]]:
 
 @pytest.fixture
 def admin(kafka: str) -> TopicAdmin:
-    return TopicAdmin({"bootstrap.servers": kafka})
+    return TopicAdmin({"bootstrap.servers": kafka, "log_level": 0})
 
 
 def test_created_topics_are_as_declared(admin: TopicAdmin, specs: list[TopicSpec]) -> None:
@@ -89,13 +89,13 @@ def test_a_program_that_may_not_create_says_what_is_missing(
 
 
 def test_a_program_does_not_start_on_partitions_that_do_not_match(
-    kafka: str, admin: TopicAdmin, client: Any, specs: list[TopicSpec]
+    kafka: str, admin: TopicAdmin, specs: list[TopicSpec]
 ) -> None:
-    raw = specs[0].name
-    admin.create(specs)
-    client.create_partitions([NewPartitions(raw, 5)])[raw].result(30)
+    raw = specs[0]
+    admin.create([replace(raw, partitions=5, copartition=None)])
+    admin.create([replace(spec, copartition=None) for spec in specs])
 
-    with pytest.raises(ConfigurationError, match=f"same number of partitions: {raw} has 5, .* has 3"):
+    with pytest.raises(ConfigurationError, match=f"same number of partitions: {raw.name} has 5, .* has 3"):
         ensure_topics(_settings(kafka, create_topics=True), specs)
 
 
