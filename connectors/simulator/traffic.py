@@ -19,7 +19,7 @@ OUT_OF_ORDER_SECONDS = 300.0
 SOON_SECONDS = 2.0
 # A redelivery this late is still inside the 15 minutes for which normalise remembers ids, with time to wait on its way.
 LATEST_REDELIVERY_SECONDS = 600.0
-LONGEST_SECONDS = 4 * 3600
+LONGEST_SECONDS = 1800  # so that no hour has more different durations than are counted exactly
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,1 @@
+"""The whole system on one machine, live, and a judge of what came out."""

@@ -1,0 +1,59 @@
+"""What the topics and the ledger say, folded into what a screen or a report shows. No I/O."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from schemas.records import DEAD_REASON, DEAD_SOURCE, CampaignHour
+
+
+@dataclass(slots=True)
+class Board:
+    """`rows` by campaign and hour, the newest revision of each; `lag` in records by stage; rates per second."""
+
+    rows: dict[tuple[str, int], CampaignHour] = field(default_factory=dict)
+    lag: dict[str, int] = field(default_factory=dict)
+    ledger: Mapping[str, Any] = field(default_factory=dict)
+    sent_per_second: float = 0.0
+    counted_per_second: float = 0.0
+    _dead: dict[str, str] = field(default_factory=dict)  # source position -> reason
+    _before: tuple[float, int, int] | None = None
+
+    @property
+    def sent(self) -> int:
+        """Return how many frames were written to the socket."""
+        malformed = sum(self.ledger.get("events_malformed", {}).values())
+        again = self.ledger.get("malformed_redelivered", 0) + self.ledger.get("events_redelivered", 0)
+        return int(self.ledger.get("events_sent", 0) + malformed + again)
+
+    @property
+    def counted(self) -> int:
+        return sum(row.count for row in self.rows.values())
+
+    @property
+    def dead_letters(self) -> Counter[str]:
+        """Return how many records were refused by reason; a record refused twice (after a crash) counts once."""
+        return Counter(self._dead.values())
+
+    def hour(self, row: CampaignHour) -> None:
+        """Take a row of cxone.campaign.hourly."""
+        known = self.rows.get((row.campaign_id, row.hour_start))
+        if known is None or row.revision >= known.revision:
+            self.rows[row.campaign_id, row.hour_start] = row
+
+    def dead_letter(self, headers: Mapping[str, bytes]) -> None:
+        """Take a record of cxone.dead-letters."""
+        self._dead[headers[DEAD_SOURCE].decode()] = headers[DEAD_REASON].decode()
+
+    def measure(self, ledger: Mapping[str, Any], lag: Mapping[str, int], now: float) -> None:
+        """Take the ledger's counts and the stages' lag, and derive the rates since the last time."""
+        self.ledger, self.lag = ledger, dict(lag)
+        if self._before is not None and (elapsed := now - self._before[0]) > 0:
+            self.sent_per_second = (self.sent - self._before[1]) / elapsed
+            self.counted_per_second = (self.counted - self._before[2]) / elapsed
+        self._before = now, self.sent, self.counted
+
+    def drained(self) -> bool:
+        """Whether everything was sent and every stage has worked off its topic."""
+        return bool(self.ledger.get("finished")) and not any(self.lag.values())

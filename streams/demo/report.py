@@ -1,0 +1,39 @@
+"""What a bounded demo reports: whether everything that was sent has been counted, once."""
+
+from typing import Any
+
+from streams.demo.board import Board
+from streams.demo.judge import Verdict
+
+
+def findings(verdict: Verdict, board: Board) -> list[str]:
+    """Return a sentence for everything that isn't as it must be.
+
+    Every event is counted once. Every malformed frame is a dead letter; a frame that was sent again over a new
+    connection may be one more.
+    """
+    sent, malformed = board.ledger["events_sent"], sum(board.ledger["events_malformed"].values())
+    dead = board.dead_letters.total()
+    most_dead = malformed + board.ledger["malformed_redelivered"]
+    found = list(verdict.mismatches)
+    if verdict.events_counted != sent:
+        found.append(f"{verdict.events_counted:,} events are counted, {sent:,} different ones were sent")
+    if not malformed <= dead <= most_dead:
+        found.append(
+            f"{dead:,} records are dead letters, should be {malformed:,} to {most_dead:,}: {board.dead_letters}"
+        )
+    return found
+
+
+def report(verdict: Verdict, board: Board) -> dict[str, Any]:
+    """Return the report; its keys are relied upon by programs."""
+    ledger = board.ledger
+    return {
+        "windows_checked": verdict.windows_checked,
+        "mismatches": len(findings(verdict, board)),
+        "events_sent": ledger["events_sent"],
+        "events_redelivered": ledger["events_redelivered"],
+        "events_malformed": sum(ledger["events_malformed"].values()),
+        "events_counted": verdict.events_counted,
+        "dead_letters": dict(board.dead_letters),
+    }
