@@ -14,6 +14,7 @@ from connectors.settings import KafkaSettings
 from streams import transport
 from streams.settings import WorkerSettings
 from streams.stage import Stage
+from streams.tables import TableManager
 
 log = structlog.get_logger()
 
@@ -38,6 +39,12 @@ class App(faust.App):
     source: str
     drain_timeout: float
     resources: list[Resource]
+    recovered_generation: int | None = None
+
+    @property
+    def recovered(self) -> bool:
+        """Whether the state of the partitions that this worker has now is restored."""
+        return self.recovered_generation is not None and self.recovered_generation == self.consumer_generation_id
 
     def using(self, resource: R) -> R:
         """Close `resource` when the app has stopped."""
@@ -69,7 +76,7 @@ class App(faust.App):
         stage = self.stage.name
         if not self.started or self.rebalancing or self.consumer_generation_id < 0:
             return f"{stage}: no partitions assigned yet"
-        if self.tables.recovery.in_recovery or not self.stage.loaded:
+        if not self.recovered or not self.stage.loaded:
             return f"{stage}: restoring state from the changelog"
         if not self.partitions():
             return f"{stage}: no partition of {self.source} is assigned (more workers than partitions?)"
@@ -81,7 +88,8 @@ class App(faust.App):
 
     def on_rebalance_end(self) -> None:
         super().on_rebalance_end()
-        self.stage.resume()
+        if self.recovered:
+            self.stage.resume()
 
 
 def build_app(stage: str, source: str, kafka: KafkaSettings, worker: WorkerSettings) -> App:
@@ -100,6 +108,7 @@ def build_app(stage: str, source: str, kafka: KafkaSettings, worker: WorkerSetti
         # /table/ and /router/ would be open to anybody; health and metrics are ours.
         web_enabled=False,
         agent_supervisor=CrashingSupervisor,
+        TableManager=TableManager,
         table_standby_replicas=0,
         consumer_auto_offset_reset="earliest",
         consumer_max_fetch_size=FETCH_BYTES,

@@ -143,7 +143,11 @@ class Stage(Generic[F]):
             raise DrainError(f"{self.name}: Kafka or the sink did not take what was folded in {deadline} s") from None
         finally:
             self._drained = generation
-            self._cores, self.loaded, self._held, self._held_records = {}, False, [], 0
+            self.forget()
+
+    def forget(self) -> None:
+        """Drop what is in memory: what is stored counts, when partitions come."""
+        self._cores, self.loaded, self._held, self._held_records = {}, False, [], 0
 
     def resume(self) -> None:
         """Take up the state of partitions that were assigned and recovered."""

@@ -149,6 +149,11 @@ class Consumer(driver.Consumer):
         self._acked_index.clear()
         self._acked.clear()
 
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        self.app.recovered_generation = None
+        self.app.stage.forget()
+        await super().on_partitions_assigned(assigned, generation_id)
+
     async def perform_seek(self) -> None:
         self._coverage.clear()
         await super().perform_seek()
@@ -186,8 +191,8 @@ class Consumer(driver.Consumer):
         if not self._is_chunked(tp):
             return [self._to_message(tp, record) for record in batch]
         coverage = self._coverage.get(tp)
-        if coverage is None:
-            return []  # assigned, not sought yet: these records come again after the seek
+        if coverage is None or not self.app.recovered:
+            return []  # assigned, but not recovered or not sought yet: these records come again after the seek
         expected = coverage.expected
         fresh = [record for record in batch if record.offset >= expected] if batch and batch[0].offset < expected else batch
         first = fresh[0].offset if fresh else batch.end

@@ -64,6 +64,9 @@ class Window:
         )
 
     def stored(self, positions: Positions) -> bytes:
+        """`positions` of the partition; what this window was restored with counts where it is ahead of them."""
+        if self.ahead is not None:
+            positions = {raw: max(positions.get(raw, -1), self.ahead.get(raw, -1)) for raw in positions | self.ahead}
         return orjson.dumps(
             {
                 "version": STATE_VERSION,
