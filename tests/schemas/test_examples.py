@@ -1,0 +1,65 @@
+"""Every sample under schemas/examples is what its topic says."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastavro.validation import validate
+
+import schemas
+from connectors.dialect import load
+from schemas.avro import Codec, FileSchemaIds, releases, subject_of
+from schemas.dialect import Kind
+from schemas.records import CampaignHour, InteractionCompleted, Summary
+from schemas.topics import TOPICS
+from streams.normalise.event import Refused, interpret
+
+EXAMPLES = Path(schemas.__file__).with_name("examples")
+ARRIVED = 1_768_471_201_000  # a second after the samples
+FIELDS = load("v2").interactions.fields.interaction()
+
+
+def _samples(topic: str) -> list[Any]:
+    paths = sorted((EXAMPLES / topic).glob("*.json"))
+    assert paths, f"no samples of {topic}"
+    return [pytest.param(path, id=path.stem) for path in paths]
+
+
+def test_samples_belong_to_declared_topics() -> None:
+    assert {folder.name for folder in EXAMPLES.iterdir()} <= {spec.name for spec in TOPICS}
+
+
+@pytest.mark.parametrize("path", _samples("cxone.raw.interactions"))
+def test_a_raw_frame_is_what_its_name_says(path: Path) -> None:
+    frame = json.loads(path.read_bytes())
+    outcome = path.stem.split("-")[0]
+
+    kind = FIELDS.kind(frame)
+
+    assert (kind is Kind.CONTROL) == (outcome == "control")
+    if kind is Kind.EVENT:
+        event = interpret(frame, FIELDS, arrived=ARRIVED, clock_skew=0)
+        assert isinstance(event, {"completed": InteractionCompleted, "refused": Refused}[outcome])
+
+
+@pytest.mark.parametrize("path", _samples("cxone.interactions.completed"))
+def test_an_interaction_travels_as_avro(path: Path) -> None:
+    values = json.loads(path.read_bytes())
+
+    _travels(InteractionCompleted(**values), values)
+
+
+@pytest.mark.parametrize("path", _samples("cxone.campaign.hourly"))
+def test_an_hour_travels_as_avro(path: Path) -> None:
+    values = json.loads(path.read_bytes())
+    hour = CampaignHour(**{**values, "handle": Summary(**values["handle"]), "wait": Summary(**values["wait"])})
+
+    _travels(hour, values)
+
+
+def _travels(record: object, values: dict[str, Any]) -> None:
+    codec, schema = Codec(FileSchemaIds()), releases()[subject_of(type(record))][-1].schema
+
+    assert validate(values, schema, strict=True)
+    assert codec.decoder(type(record))(codec.encoder(type(record))(record)) == record
