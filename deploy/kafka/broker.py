@@ -60,11 +60,11 @@ log.cleaner.dedupe.buffer.size=33554432
 """
 
 
-class Missing(Exception):  # noqa: N818 - reads as what it says
+class Missing(Exception):
     """No Java or Maven on this machine that will do."""
 
 
-class Failed(Exception):  # noqa: N818 - as above
+class Failed(Exception):
     """The broker did not start."""
 
 
