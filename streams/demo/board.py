@@ -1,11 +1,13 @@
 """What the topics and the ledger say, folded into what a screen or a report shows. No I/O."""
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from schemas.records import DEAD_REASON, DEAD_SOURCE, CampaignHour
+
+RATE_SECONDS = 5.0  # rates are taken over so long: windows are published about once a second
 
 
 @dataclass(slots=True)
@@ -18,7 +20,7 @@ class Board:
     sent_per_second: float = 0.0
     counted_per_second: float = 0.0
     _dead: dict[str, str] = field(default_factory=dict)  # source position -> reason
-    _before: tuple[float, int, int] | None = None
+    _looks: deque[tuple[float, int, int]] = field(default_factory=deque)  # when, sent, counted
 
     @property
     def sent(self) -> int:
@@ -47,12 +49,15 @@ class Board:
         self._dead[headers[DEAD_SOURCE].decode()] = headers[DEAD_REASON].decode()
 
     def measure(self, ledger: Mapping[str, Any], lag: Mapping[str, int], now: float) -> None:
-        """Take the ledger's counts and the stages' lag, and derive the rates since the last time."""
+        """Take the ledger's counts and the stages' lag, and derive the rates; `now` in seconds of any clock."""
         self.ledger, self.lag = ledger, dict(lag)
-        if self._before is not None and (elapsed := now - self._before[0]) > 0:
-            self.sent_per_second = (self.sent - self._before[1]) / elapsed
-            self.counted_per_second = (self.counted - self._before[2]) / elapsed
-        self._before = now, self.sent, self.counted
+        self._looks.append((now, self.sent, self.counted))
+        while len(self._looks) > 2 and self._looks[1][0] <= now - RATE_SECONDS:  # noqa: PLR2004 - a rate takes two
+            self._looks.popleft()
+        before, sent, counted = self._looks[0]
+        if now > before:
+            self.sent_per_second = (self.sent - sent) / (now - before)
+            self.counted_per_second = (self.counted - counted) / (now - before)
 
     def drained(self) -> bool:
         """Whether everything was sent and every stage has worked off its topic."""

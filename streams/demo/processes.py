@@ -66,7 +66,7 @@ class Child:
             raise ChildError(f"{self.name} died (exit code {self._process.returncode}). {self._tail()}")
 
     async def stop(self, within: float) -> None:
-        """End it: SIGTERM, and SIGKILL after `within` seconds. Raises ChildError if it was killed or failed."""
+        """End it: SIGTERM, SIGKILL after `within` seconds. Raises ChildError if it came to that or it failed."""
         if self._process.returncode is None:
             self._process.send_signal(signal.SIGTERM)
         try:
@@ -76,7 +76,7 @@ class Child:
             self._process.kill()
             await self._process.wait()
             raise ChildError(f"{self.name} did not stop within {within:g} s and was killed. {self._tail()}") from None
-        if code:
+        if code not in {0, -signal.SIGTERM}:  # the latter while it was starting
             raise ChildError(f"{self.name} ended with exit code {code}. {self._tail()}")
 
     def _tail(self) -> str:

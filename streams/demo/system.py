@@ -1,8 +1,7 @@
 """Everything in one process tree: embedded broker, simulator, connector, stages."""
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,7 +38,6 @@ async def running(simulate: Sequence[str], folder: Path) -> AsyncIterator[System
     The connector starts last, so that all others are ready when the first frame comes, and is stopped first. Raises
     ChildError when a part does not start; and when one does not stop cleanly, unless another error is under way.
     """
-    broker = EmbeddedBroker()
     children: list[Child] = []
     # They run in `folder`; this is where the packages are when they are not installed.
     environment = {"PYTHONPATH": str(Path(streams.__file__).parents[1]), "STREAMS_DATA_DIR": str(folder / "state")}
@@ -49,22 +47,17 @@ async def running(simulate: Sequence[str], folder: Path) -> AsyncIterator[System
         children.append(child)
         return await child.ready(READY_SECONDS)
 
-    try:
-        addresses = Addresses(**await start("simulator", "simulate", *simulate))
-        watch = await asyncio.to_thread(Watch, broker.bootstrap_servers)  # makes the topics
-        environment |= _settings(broker.bootstrap_servers, addresses)
-        await start("worker", "worker", "all")
-        await start("connector", "connect", "interactions")
-        yield System(children, addresses, watch)
-        watch.close()
-    except BaseException:
-        await _stop(children)
-        raise
-    else:
-        if failures := await _stop(children):
-            raise ChildError("\n".join(failures))
-    finally:
-        broker.close()
+    with closing(EmbeddedBroker()) as broker, closing(Watch(broker.bootstrap_servers)) as watch:  # makes the topics
+        try:
+            addresses = Addresses(**await start("simulator", "simulate", *simulate))
+            environment |= _settings(broker.bootstrap_servers, addresses)
+            await start("worker", "worker", "all")
+            await start("connector", "connect", "interactions")
+            yield System(children, addresses, watch)
+        finally:
+            failures = await _stop(children)
+    if failures:
+        raise ChildError("\n".join(failures))
 
 
 async def _stop(children: Sequence[Child]) -> list[str]:
