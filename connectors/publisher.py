@@ -9,7 +9,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from connectors.errors import PublishError
 from schemas.records import Outgoing
@@ -35,8 +35,11 @@ DEFAULTS: dict[str, object] = {
 class Publisher(Protocol):
     """Publishes records in order."""
 
-    async def publish(self, records: Sequence[Outgoing]) -> None:
-        """Return when the broker has acknowledged all of `records`; raise `PublishError` if it refused one."""
+    async def publish(self, records: Sequence[Outgoing]) -> Mapping[tuple[str, int], int]:
+        """Return when the broker has acknowledged all of `records`; raise `PublishError` if it refused one.
+
+        Returns the last offset by topic and partition, of records that named their partition.
+        """
 
     async def close(self) -> None:
         """Give up what is not delivered yet and let go of the connection."""
@@ -45,15 +48,21 @@ class Publisher(Protocol):
 class _Batch:
     """What one `publish` waits for. `delivered` runs in the polling thread."""
 
-    __slots__ = ("_done", "_left", "_loop", "error")
+    __slots__ = ("_done", "_left", "_loop", "error", "offsets")
 
     def __init__(self, size: int, loop: asyncio.AbstractEventLoop) -> None:
         self._left = size
         self._loop = loop
         self._done = asyncio.Event()
         self.error: str | None = None
+        self.offsets: dict[tuple[str, int], int] = {}
 
-    def delivered(self, error: KafkaError | None, _message: object) -> None:
+    def placed(self, error: KafkaError | None, message: Message) -> None:
+        if error is None:
+            self.offsets[message.topic(), message.partition()] = message.offset()
+        self.delivered(error, message)
+
+    def delivered(self, error: KafkaError | None, _message: Message) -> None:
         if error is not None and self.error is None:
             self.error = error.str()
         self._left -= 1
@@ -84,16 +93,16 @@ class KafkaPublisher:
         while self._open:
             self._producer.poll(0.1)
 
-    async def publish(self, records: Sequence[Outgoing]) -> None:
+    async def publish(self, records: Sequence[Outgoing]) -> Mapping[tuple[str, int], int]:
         if not records:
-            return
+            return {}
         batch = _Batch(len(records), asyncio.get_running_loop())
-        produce, delivered = self._producer.produce, batch.delivered
+        produce = self._producer.produce
         for record in records:
-            partition = -1 if record.partition is None else record.partition
+            partition, done = (-1, batch.delivered) if record.partition is None else (record.partition, batch.placed)
             while True:
                 try:
-                    produce(record.topic, record.value, record.key, partition, delivered, headers=list(record.headers))
+                    produce(record.topic, record.value, record.key, partition, done, headers=list(record.headers))
                 except BufferError:
                     await asyncio.sleep(FULL_QUEUE_WAIT)
                 except KafkaException as refused:
@@ -101,6 +110,7 @@ class KafkaPublisher:
                 else:
                     break
         await batch.wait()
+        return batch.offsets
 
     async def close(self) -> None:
         self._open = False
@@ -116,10 +126,11 @@ class RecordingPublisher:
         self.records: list[Outgoing] = []
         self.refuse: str | None = None
 
-    async def publish(self, records: Sequence[Outgoing]) -> None:
+    async def publish(self, records: Sequence[Outgoing]) -> Mapping[tuple[str, int], int]:
         if self.refuse is not None:
             raise PublishError(f"Kafka refused a record: {self.refuse}")
         self.records.extend(records)
+        return {(r.topic, r.partition): len(self.records) - 1 for r in records if r.partition is not None}
 
     async def close(self) -> None:
         pass

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 # Headers (names are part of the contract with consumers of our topics)
 SOURCE_POSITION = "cxone-source-position"  # "<raw partition>:<raw offset>" of the frame that a record came from
@@ -28,6 +28,7 @@ class Record(Protocol):
     @property
     def timestamp(self) -> int:
         """Milliseconds since the epoch."""
+
     @property
     def key(self) -> bytes | None: ...
     @property
@@ -47,9 +48,11 @@ class Consumed:
     timestamp: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """A record to publish. `partition` None lets the key decide (murmur2, as Java and aiokafka do)."""
+class Outgoing(NamedTuple):
+    """A record to publish. `partition` None lets the key decide (murmur2, as Java and aiokafka do).
+
+    A tuple, because one is made for every record and a frozen dataclass takes three times as long.
+    """
 
     topic: str
     key: bytes | None
@@ -120,7 +123,8 @@ def dead_letter(  # noqa: PLR0913 - a dead letter is all of these
     A value above `max_bytes` is cut, and `DEAD_TRUNCATED` gives its full length: the dead letter points at the
     original by `DEAD_SOURCE`.
     """
-    value, cut = record.value, ()
+    value = record.value
+    cut: Headers = ()
     if value is not None and len(value) > max_bytes:
         cut, value = ((DEAD_TRUNCATED, str(len(value)).encode()),), value[:max_bytes]
     headers = (

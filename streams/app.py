@@ -12,12 +12,14 @@ from yarl import URL
 
 from connectors.settings import KafkaSettings
 from streams import transport
+from streams.lease import Lease
 from streams.settings import WorkerSettings
 from streams.stage import Stage
 from streams.tables import TableManager
 
 log = structlog.get_logger()
 
+SESSION_SHARE = 0.8  # of the session timeout, after which a suspended worker no longer acts
 POLLED_WITHIN = 60.0  # seconds
 FETCH_BYTES = 2 << 20
 RECORD_BYTES = 2_000_000
@@ -39,6 +41,7 @@ class App(faust.App):
     source: str
     drain_timeout: float
     resources: list[Resource]
+    lease: Lease
     recovered_generation: int | None = None
 
     @property
@@ -81,6 +84,16 @@ class App(faust.App):
         if not self.partitions():
             return f"{stage}: no partition of {self.source} is assigned (more workers than partitions?)"
         return f"{stage}: {self.stage.blocked}" if self.stage.blocked else None
+
+    def on_assigned(self) -> None:
+        """Begin again with partitions that were just assigned; their state is not here yet."""
+        self.recovered_generation = None
+        self.stage.forget()
+        self.lease.renew()
+
+    def rejoin(self) -> None:
+        """Ask the broker for partitions anew."""
+        self.consumer.rejoin()
 
     async def drain(self) -> None:
         """Flush what the stage holds, before partitions go or the worker stops."""
@@ -125,6 +138,7 @@ def build_app(stage: str, source: str, kafka: KafkaSettings, worker: WorkerSetti
         producer_acks=-1,
     )
     app.source = source
+    app.lease = Lease(SESSION_SHARE * worker.session_timeout)
     app.resources = []
     app.drain_timeout = worker.drain_timeout
     return app
@@ -142,6 +156,12 @@ def attach(app: App, stage: Stage[Any]) -> Any:
         except Exception as failure:
             await app.crash(failure)
             raise
+
+    @app.task
+    async def keep_lease() -> None:
+        while not app.should_stop:
+            app.lease.beat()
+            await app.sleep(1.0)
 
     @app.task
     async def keep_flushing() -> None:

@@ -41,5 +41,8 @@ class WorkerSettings(BaseSettings):
     dedupe_horizon: float = Field(900.0, gt=0, description="a redelivered event id is dropped for so long")
     clock_skew: float = Field(600.0, ge=0, description="an event time may be so far ahead of its arrival")
     dead_letter_share: float = Field(
-        0.5, gt=0, le=1, description="a stage stops when more than this share of 1,000 records is refused; 1 never stops"
+        0.5,
+        gt=0,
+        le=1,
+        description="a stage stops when more than this share of 1,000 records is refused; 1 never stops",
     )

@@ -14,6 +14,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import structlog
 
 from streams.chunk import Chunk
+from streams.lease import SuspendedError
 from streams.refusals import RefusalLimit
 from streams.state import Flush
 
@@ -55,6 +56,7 @@ class Stage(Generic[F]):
         interval: seconds between two flushes; 0 flushes as soon as the one before is done.
         eager: publish outputs at once, and seal at the interval.
         refusals: share of refused records above which the stage stops.
+        rejoin: asks for partitions anew, after `deliver` raised `SuspendedError`.
         now: seconds since the epoch.
     """
 
@@ -68,13 +70,14 @@ class Stage(Generic[F]):
         interval: float,
         eager: bool = False,
         refusals: float = 1.0,
+        rejoin: Callable[[], None] = lambda: None,
         now: Callable[[], float] = time.time,
     ) -> None:
         self.name = name
         self.blocked: str | None = None  # why nothing can be delivered, for readiness
         self.delivering = False  # or waiting for those who take it
         self.loaded = False  # state of the assigned partitions
-        self._load, self._make, self._deliver = load, core, deliver
+        self._load, self._make, self._deliver, self._rejoin = load, core, deliver, rejoin
         self._interval, self._eager, self._now = interval, eager, now
         self._refusals = RefusalLimit(refusals)
         self._cores: dict[int, Core[F]] = {}
@@ -124,8 +127,15 @@ class Stage(Generic[F]):
             flushes = {partition: core.flush(now, seal=seal) for partition, core in self._cores.items()}
             if any(flushes.values()):
                 self.delivering = True
-                await self._deliver(flushes)
-                self.delivering = False
+                try:
+                    await self._deliver(flushes)
+                except SuspendedError as suspended:
+                    log.warning("starting over from what is stored", stage=self.name, reason=str(suspended))
+                    self.forget()
+                    self._rejoin()
+                    return
+                finally:
+                    self.delivering = False
             for event in held:
                 event.ack()
 

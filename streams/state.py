@@ -19,6 +19,7 @@ from typing import Any, Protocol
 from faust.types import TP
 
 from schemas.records import Outgoing
+from streams.lease import Lease
 
 
 class Publisher(Protocol):
@@ -50,9 +51,10 @@ class Flush:
 class TableState:
     """The stored values of a stage, by source partition."""
 
-    def __init__(self, table: Any, publisher: Publisher) -> None:
+    def __init__(self, table: Any, publisher: Publisher, lease: Lease) -> None:
         self._table = table
         self._publisher = publisher
+        self._lease = lease
 
     def load(self, partitions: Collection[int]) -> dict[int, dict[bytes, bytes]]:
         """Return what recovery restored of `partitions`, {partition: {key: value}}; forget the others.
@@ -74,14 +76,17 @@ class TableState:
 
         Raises:
             PublishError: the broker refused a record. Nothing may be acknowledged.
+            SuspendedError: the partitions may be another worker's. Nothing may be acknowledged.
         """
         await self._store((partition, change) for partition, flush in flushes.items() for change in flush.state)
+        self._lease.check()
         await self._publisher.publish([output for flush in flushes.values() for output in flush.outputs])
         await self._store((partition, change) for partition, flush in flushes.items() for change in flush.seal)
 
     async def _store(self, changes: Iterable[tuple[int, Change]]) -> None:
         placed = [(partition, b"%d|%b" % (partition, change.key), change.value) for partition, change in changes]
         topic = self._table.changelog_topic_name
+        self._lease.check()
         offsets = await self._publisher.publish([Outgoing(topic, key, value, (), p) for p, key, value in placed])
         for partition, key, value in placed:
             self._keep(partition, key, value)

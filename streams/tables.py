@@ -5,8 +5,6 @@ records of partitions whose state is not there yet. What a stage must know is wh
 are recovered: `App.recovered` compares the two generations.
 """
 
-from typing import Any
-
 from faust.tables import manager, recovery
 
 
@@ -19,8 +17,10 @@ class Recovery(recovery.Recovery):
 class TableManager(manager.TableManager):
     """As Faust's, with our `Recovery`; starts at once instead of after a second."""
 
+    _recovery: Recovery | None
+
     @property
-    def recovery(self) -> Any:
+    def recovery(self) -> Recovery:
         if self._recovery is None:
             self._recovery = Recovery(self.app, self, beacon=self.beacon, loop=self.loop)
         return self._recovery

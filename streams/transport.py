@@ -54,7 +54,8 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
         self.seeks += 1
-        return await super().seek_to_committed()
+        committed: Mapping[TP, int] = await super().seek_to_committed()
+        return committed
 
     async def _seek_wait(self, consumer: Any, partitions: Mapping[TP, int]) -> None:
         self.seeks += 1
@@ -73,7 +74,11 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         return {tp: state.position for tp, state in states.items() if state is not None and state.has_valid_position}
 
     async def _fetch_records(
-        self, consumer: Any, active_partitions: set[TP], timeout: float | None = None, max_records: int | None = None
+        self,
+        consumer: Any,
+        active_partitions: set[TP],
+        timeout: float | None = None,  # noqa: ASYNC109 - Faust's signature
+        max_records: int | None = None,
     ) -> dict[TP, Fetched]:
         seeks, before = self.seeks, self._positions(consumer)
         records = await super()._fetch_records(consumer, active_partitions, timeout=timeout, max_records=max_records)
@@ -142,6 +147,11 @@ class Consumer(driver.Consumer):
 
     # What may be delivered
 
+    def rejoin(self) -> None:
+        """Ask for partitions anew."""
+        coordinator = self._thread._consumer._coordinator  # noqa: SLF001
+        self._thread.thread_loop.call_soon_threadsafe(coordinator.request_rejoin)
+
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         await super().on_partitions_revoked(revoked)
         # Every kept partition is sought again too: until then nothing that is in flight may be delivered.
@@ -150,8 +160,7 @@ class Consumer(driver.Consumer):
         self._acked.clear()
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
-        self.app.recovered_generation = None
-        self.app.stage.forget()
+        self.app.on_assigned()
         await super().on_partitions_assigned(assigned, generation_id)
 
     async def perform_seek(self) -> None:
@@ -166,7 +175,7 @@ class Consumer(driver.Consumer):
             position = self._committed_offset[tp]
             self._coverage[tp] = Coverage(first.get(tp, 0) if position is None else position)
 
-    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:  # noqa: ASYNC109 - as above
         self.polled_at = time.monotonic()
         records, active = await self._wait_next_records(timeout)
         generation = self.app.consumer_generation_id
@@ -194,7 +203,9 @@ class Consumer(driver.Consumer):
         if coverage is None or not self.app.recovered:
             return []  # assigned, but not recovered or not sought yet: these records come again after the seek
         expected = coverage.expected
-        fresh = [record for record in batch if record.offset >= expected] if batch and batch[0].offset < expected else batch
+        fresh = (
+            [record for record in batch if record.offset >= expected] if batch and batch[0].offset < expected else batch
+        )
         first = fresh[0].offset if fresh else batch.end
         if first > expected and (batch.start is None or batch.start > expected):
             log.warning("records are missing before a fetch: fetching again", at=tp, expected=expected, first=first)

@@ -57,14 +57,14 @@ async def _live(app: App, stop: asyncio.Event) -> BaseException | None:
     except Exception as failure:
         log.exception("could not stop cleanly", stage=app.stage.name)
         return failure
-    crash = app.crash_reason
+    crash: BaseException | None = app.crash_reason
     if crash is not None:
         log.error("crashed", stage=app.stage.name, reason=str(crash))
     return crash
 
 
 async def _announce(apps: Sequence[App], address: str) -> None:
-    while any(app.why_not_ready() for app in apps):
+    while any(app.why_not_ready() for app in apps):  # noqa: ASYNC110 - many things, in two threads, make it ready
         await asyncio.sleep(0.05)
     sys.stdout.write(json.dumps({"ready": [app.stage.name for app in apps], "http": address}) + "\n")
     sys.stdout.flush()

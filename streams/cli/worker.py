@@ -8,7 +8,9 @@ from streams.topology import STAGES
 
 
 def worker(
-    stages: Annotated[list[str], typer.Argument(help=f"Stages to run: {', '.join(STAGES)}, or all.", metavar="STAGE...")],
+    stages: Annotated[
+        list[str], typer.Argument(help=f"Stages to run: {', '.join(STAGES)}, or all.", metavar="STAGE...")
+    ],
 ) -> None:
     """Run one or several stages until SIGTERM (exit 0, drained) or a crash (exit 1).
 
@@ -19,17 +21,17 @@ def worker(
     if unknown := set(wanted) - set(STAGES):
         raise typer.BadParameter(f"{', '.join(sorted(unknown))}: no such stage. Choose from {', '.join(STAGES)}, all.")
 
-    import asyncio  # noqa: PLC0415
+    import asyncio
 
-    import uvloop  # noqa: PLC0415
+    import uvloop
 
-    from connectors import logs, topic_admin  # noqa: PLC0415
-    from connectors.errors import ConfigurationError  # noqa: PLC0415
-    from connectors.settings import KafkaSettings, load  # noqa: PLC0415
-    from schemas.topics import TOPICS  # noqa: PLC0415
-    from streams import topology  # noqa: PLC0415
-    from streams.settings import WorkerSettings  # noqa: PLC0415
-    from streams.worker import run  # noqa: PLC0415
+    from connectors import logs, topic_admin
+    from connectors.errors import ConfigurationError
+    from connectors.settings import KafkaSettings, load
+    from schemas.topics import TOPICS
+    from streams import topology
+    from streams.settings import WorkerSettings
+    from streams.worker import run
 
     logs.configure()
     try:

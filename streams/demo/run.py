@@ -61,6 +61,7 @@ async def run(options: Options, console: Console, folder: Path) -> int:
     began = time.monotonic()
     board = Board()
     verdict: Verdict | None = None
+    console.print("Starting Kafka, the simulator, the stages and the connector ...")
     try:
         async with running(options.simulate(), folder) as system, httpx.AsyncClient(timeout=60) as http:
             console.print(f"Ready after {time.monotonic() - began:.1f} s; logs in {folder}", highlight=False)

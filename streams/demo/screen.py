@@ -1,6 +1,8 @@
 """What a person sees: a table that moves on a terminal, a line now and then elsewhere."""
 
 from datetime import UTC, datetime
+from heapq import nlargest
+from operator import attrgetter
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -10,17 +12,19 @@ from schemas.records import CampaignHour
 from streams.demo.board import Board
 
 HEADER_LINES = 8  # of the screen that are not rows
+HOURS = 3  # share the screen, so that one sees hours end
 
 
 def screen(board: Board, height: int) -> RenderableType:
-    """Draw the newest hours, each with its busiest campaigns first, as many as fit into `height` lines."""
+    """Draw the newest hours, each with its busiest campaigns, as many as fit into `height` lines."""
     table = Table("hour (UTC)", "campaign", box=None, header_style="bold", expand=False)
     for title in ("count", "handle p50", "p90", "p95", "wait p50", "p90", "p95"):
         table.add_column(title, justify="right")
     table.add_column("")
-    rows = sorted(board.rows.values(), key=lambda row: (-row.hour_start, -row.count))
-    for row in rows[: max(height - HEADER_LINES, 1)]:
-        table.add_row(*_cells(row), style="dim" if row.final else "")
+    for hour in sorted({row.hour_start for row in board.rows.values()}, reverse=True)[:HOURS]:
+        rows = [row for row in board.rows.values() if row.hour_start == hour]
+        for row in nlargest(max((height - HEADER_LINES) // HOURS, 1), rows, key=attrgetter("count")):
+            table.add_row(*_cells(row), style="dim" if row.final else "")
     return Group(Text(line(board)), Text(_dead_letters(board)), Text(), table)
 
 

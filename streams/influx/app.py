@@ -18,6 +18,7 @@ from schemas.records import CampaignHour
 from schemas.topics import CAMPAIGN_HOURLY
 from streams.app import App, attach, build_app
 from streams.influx.rows import STAGE, Points, Rows
+from streams.refusals import RefusalLimit
 from streams.settings import WorkerSettings
 from streams.stage import Stage
 
@@ -32,6 +33,8 @@ def build() -> App:
     publisher = app.using(KafkaPublisher(kafka.librdkafka()))
     writer = app.using(InfluxWriter(influx))
 
+    limit = RefusalLimit(worker.dead_letter_share)
+
     def on_state(state: str) -> None:
         stage.blocked = None if state == "ok" else state
 
@@ -41,7 +44,11 @@ def build() -> App:
         for i in range(0, len(points), influx.batch_lines):
             batch = points[i : i + influx.batch_lines]
             lines = [point.line for point in batch]
-            refused = await write_until_taken(writer, lines, delays=delays(1.0, 30.0), sleep=asyncio.sleep, on_state=on_state)
+            app.lease.check()
+            refused = await write_until_taken(
+                writer, lines, delays=delays(1.0, 30.0), sleep=asyncio.sleep, on_state=on_state
+            )
+            limit.note(len(batch), len(refused))
             dead += (batch[refusal.index].refused(refusal.reason) for refusal in refused)
         await publisher.publish(dead)
 
@@ -52,6 +59,7 @@ def build() -> App:
         deliver=deliver,
         interval=FLUSH_INTERVAL,
         refusals=worker.dead_letter_share,
+        rejoin=app.rejoin,
     )
     attach(app, stage)
     return app

@@ -68,5 +68,11 @@ class Rows:
 
 def _refuse(partition: int, record: Record, reason: str, detail: str) -> Outgoing:
     return dead_letter(
-        CAMPAIGN_HOURLY.name, partition, record, dead_letters=DEAD_LETTERS.name, stage=STAGE, reason=reason, detail=detail
+        CAMPAIGN_HOURLY.name,
+        partition,
+        record,
+        dead_letters=DEAD_LETTERS.name,
+        stage=STAGE,
+        reason=reason,
+        detail=detail,
     )

@@ -30,7 +30,7 @@ def build() -> App:
     policy = Policy(horizon=int(worker.dedupe_horizon * 1000), clock_skew=int(worker.clock_skew * 1000))
     app = build_app(STAGE, RAW_INTERACTIONS.name, kafka, worker)
     publisher = app.using(KafkaPublisher(kafka.librdkafka()))
-    state = TableState(app.Table("seen", key_type=bytes, value_type=bytes), publisher)
+    state = TableState(app.Table("seen", key_type=bytes, value_type=bytes), publisher, app.lease)
 
     def core(partition: int, stored: Mapping[bytes, bytes]) -> Frames:
         return Frames(partition, stored, policy=policy, fields=fields, encode=encode)
@@ -45,6 +45,7 @@ def build() -> App:
             interval=SEAL_INTERVAL,
             eager=True,
             refusals=worker.dead_letter_share,
+            rejoin=app.rejoin,
         ),
     )
     return app

@@ -1,10 +1,11 @@
 """A frame of the interactions dialect -> a completed interaction, or the reason why it is none."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from math import isfinite
+from math import inf
 
-from schemas.dialect import InteractionFields, first, identity
+from schemas.dialect import InteractionFields, getter, identity
 from schemas.records import InteractionCompleted
 
 LONGEST_CAMPAIGN = 256  # characters
@@ -24,40 +25,43 @@ class Refused:
     detail: str
 
 
-def interpret(
-    frame: dict[str, object], fields: InteractionFields, *, arrived: int, clock_skew: int
-) -> InteractionCompleted | Refused:
-    """Validate the frame of an event. `arrived` and `clock_skew` in milliseconds."""
-    campaign = first(frame, fields.campaign_id)
-    if isinstance(campaign, int) and not isinstance(campaign, bool):
-        campaign = str(campaign)
-    if not isinstance(campaign, str) or not 0 < len(campaign) <= LONGEST_CAMPAIGN:
-        return Refused(NO_CAMPAIGN, f"a campaign id is text of 1 to {LONGEST_CAMPAIGN} characters, or a whole number")
-    handle, wait = first(frame, fields.handle_time), first(frame, fields.wait_time)
-    for name, value in (("handle time", handle), ("wait time", wait)):
-        if not _is_duration(value):
-            return Refused(BAD_DURATION, f"the {name} is missing or no finite number of seconds from 0")
-    at = milliseconds(first(frame, fields.completed_at))
-    if at is None:
-        return Refused(BAD_TIME, "the time is missing or neither ISO 8601 nor a number since the epoch")
-    if not EARLIEST <= at <= arrived + clock_skew:
-        return Refused(BAD_TIME, f"{at} ms is before the year 2000, or more than {clock_skew} ms after its arrival")
-    return InteractionCompleted(
-        event_id=identity(frame, fields.event_id),
-        campaign_id=campaign,
-        handle_time=float(handle),  # type: ignore[arg-type]
-        wait_time=float(wait),  # type: ignore[arg-type]
-        completed_at=at,
-    )
+Interpret = Callable[[dict[str, object], int], InteractionCompleted | Refused]
 
 
-def _is_duration(value: object) -> bool:
+def interpreter(fields: InteractionFields, *, clock_skew: int) -> Interpret:
+    """Return `(frame, arrived) -> interaction or refusal`, for frames of events. Times in milliseconds."""
+    campaign_of, handle_of, wait_of = getter(fields.campaign_id), getter(fields.handle_time), getter(fields.wait_time)
+    time_of = getter(fields.completed_at)
+
+    def interpret(frame: dict[str, object], arrived: int) -> InteractionCompleted | Refused:
+        campaign = campaign_of(frame)
+        if isinstance(campaign, int) and not isinstance(campaign, bool):
+            campaign = str(campaign)
+        if not isinstance(campaign, str) or not 0 < len(campaign) <= LONGEST_CAMPAIGN:
+            return Refused(NO_CAMPAIGN, f"must be text of 1 to {LONGEST_CAMPAIGN} characters, or a whole number")
+        handle, wait = seconds(handle_of(frame)), seconds(wait_of(frame))
+        if handle is None or wait is None:
+            which = "handle" if handle is None else "wait"
+            return Refused(BAD_DURATION, f"the {which} time is missing or no finite number of seconds from 0")
+        at = milliseconds(time_of(frame))
+        if at is None:
+            return Refused(BAD_TIME, "is missing or neither ISO 8601 nor a number since the epoch")
+        if not EARLIEST <= at <= arrived + clock_skew:
+            return Refused(BAD_TIME, f"{at} ms is before the year 2000, or over {clock_skew} ms after its arrival")
+        return InteractionCompleted(identity(frame, fields.event_id), campaign, handle, wait, at)
+
+    return interpret
+
+
+def seconds(value: object) -> float | None:
+    """Read a duration: a finite number of seconds from 0, and not a boolean."""
     if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
+        return None
     try:
-        return isfinite(value) and value >= 0
+        number = float(value)
     except OverflowError:  # an integer that no float can hold
-        return False
+        return None
+    return number if 0 <= number < inf else None
 
 
 def milliseconds(value: object) -> int | None:
@@ -65,12 +69,8 @@ def milliseconds(value: object) -> int | None:
     if isinstance(value, str):
         try:
             time = datetime.fromisoformat(value)
-        except ValueError:
-            return None
-        try:
             return round((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp() * 1000)
-        except OverflowError:
+        except (ValueError, OverflowError):
             return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not _is_duration(abs(value)):
-        return None
-    return round(value if abs(value) >= MILLISECONDS_FROM else value * 1000)
+    number = seconds(value)
+    return None if number is None else round(number if number >= MILLISECONDS_FROM else number * 1000)

@@ -11,7 +11,7 @@ from schemas.dialect import InteractionFields, Kind
 from schemas.records import EVENT_ID, SOURCE_POSITION, InteractionCompleted, Outgoing, Record, dead_letter
 from schemas.topics import DEAD_LETTERS, INTERACTIONS_COMPLETED, RAW_INTERACTIONS
 from streams.chunk import Chunk
-from streams.normalise.event import Refused, interpret
+from streams.normalise.event import Refused, interpreter
 from streams.normalise.seen import Seen, fingerprint
 from streams.state import Change, Flush
 
@@ -50,7 +50,8 @@ class Frames:
         fields: InteractionFields,
         encode: Callable[[InteractionCompleted], bytes],
     ) -> None:
-        self._partition, self._policy, self._fields, self._encode = partition, policy, fields, encode
+        self._partition, self._kind, self._encode = partition, fields.kind, encode
+        self._interpret = interpreter(fields, clock_skew=policy.clock_skew)
         self._seen = Seen(policy.horizon)
         self._keys: dict[int, list[bytes]] = {}  # slice -> keys of what is stored of it
         self._gone: list[int] = []  # slices to delete with the next seal
@@ -84,7 +85,7 @@ class Frames:
         flush = Flush(outputs=self._outputs)
         self._outputs = []
         if seal and self._first is not None:
-            flush.seal = [*self._additions(), *self._removals()]
+            flush.seal = [*self._additions(self._first), *self._removals()]
             self._added, self._first, self._gone = {}, None, []
         return flush
 
@@ -97,11 +98,11 @@ class Frames:
             return self._refuse(record, Refused(NOT_JSON, str(error)), outcomes)
         if not isinstance(frame, dict):
             return self._refuse(record, Refused(NOT_JSON, "a frame is a JSON object"), outcomes)
-        kind = self._fields.kind(frame)
+        kind = self._kind(frame)
         if kind is not Kind.EVENT:
             outcomes[CONTROL if kind is Kind.CONTROL else OTHER] += 1
             return None
-        event = interpret(frame, self._fields, arrived=record.timestamp, clock_skew=self._policy.clock_skew)
+        event = self._interpret(frame, record.timestamp)
         if isinstance(event, Refused):
             return self._refuse(record, event, outcomes)
         headers = [(SOURCE_POSITION, b"%d:%d" % (self._partition, record.offset))]
@@ -133,13 +134,13 @@ class Frames:
             )
         )
 
-    def _additions(self) -> list[Change]:
+    def _additions(self, first: int) -> list[Change]:
         """Return one value for each slice that grew, the newest last: it alone says that all of them are written."""
         newest = self._seen.newest
         added = {newest: [], **self._added} if newest not in self._added else self._added
         changes = []
         for index in sorted(added):
-            key = b"%d|%d" % (index, self._first)
+            key = b"%d|%d" % (index, first)
             covered = self.position if index == newest else 0
             numbers = added[index]
             packed = struct.pack(f"<{len(numbers)}Q", *numbers)

@@ -58,7 +58,7 @@ class FingerprintSet:
 
 
 class Seen:
-    """Fingerprints by slice of time. Time is the log's (record timestamps), so a replay decides as the first run did."""
+    """Fingerprints by slice of time. Time is the log's (record timestamps): a replay decides as the first run did."""
 
     def __init__(self, horizon: int) -> None:
         """`horizon` in milliseconds."""
@@ -82,15 +82,22 @@ class Seen:
 
     def first_time(self, number: int) -> bool:
         """Whether `number` was not seen within the horizon; from now on it was, in the newest slice."""
-        if any(number in numbers for numbers in self._slices.values()):
-            return False
-        self.remember(self.newest, (number,))
+        for numbers in self._slices.values():
+            if number in numbers:
+                return False
+        self._slice(self.newest).add(number)
         return True
 
     def remember(self, index: int, numbers: Iterable[int]) -> None:
-        numbers_of_slice = self._slices.setdefault(index, FingerprintSet())
+        add = self._slice(index).add
         for number in numbers:
-            numbers_of_slice.add(number)
+            add(number)
+
+    def _slice(self, index: int) -> FingerprintSet:
+        numbers = self._slices.get(index)
+        if numbers is None:
+            numbers = self._slices[index] = FingerprintSet()
+        return numbers
 
     def __len__(self) -> int:
         return sum(map(len, self._slices.values()))

@@ -33,7 +33,7 @@ def build() -> App:
     )
     app = build_app(STAGE, INTERACTIONS_COMPLETED.name, kafka, worker)
     publisher = app.using(KafkaPublisher(kafka.librdkafka()))
-    state = TableState(app.Table("windows", key_type=bytes, value_type=bytes), publisher)
+    state = TableState(app.Table("windows", key_type=bytes, value_type=bytes), publisher, app.lease)
 
     def core(partition: int, stored: Mapping[bytes, bytes]) -> Hours:
         return Hours(partition, stored, policy=policy, decode=decode, encode=encode)
@@ -47,6 +47,7 @@ def build() -> App:
             deliver=state.deliver,
             interval=worker.publish_interval,
             refusals=worker.dead_letter_share,
+            rejoin=app.rejoin,
         ),
     )
     return app

@@ -61,10 +61,11 @@ class Durations:
             below = int(position)
             a, b = values[bisect_right(upto, below)], values[bisect_right(upto, min(below + 1, n - 1))]
             found.append(a + (b - a) * (position - below))
+        p50, p90, p95 = found
         if self.exact:
             total = fsum(value * count for value, count in self.counts.items())
-            return Summary(*found, min=values[0], max=values[-1], mean=total / n)
-        return Summary(*found, min=self.low, max=self.high, mean=self.total / n)
+            return Summary(p50, p90, p95, min=values[0], max=values[-1], mean=total / n)
+        return Summary(p50, p90, p95, min=self.low, max=self.high, mean=self.total / n)
 
     def _ranked(self) -> tuple[list[float], list[int]]:
         """Return the distinct values in order, and how many durations there are up to each."""
