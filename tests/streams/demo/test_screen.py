@@ -9,12 +9,14 @@ from streams.demo.screen import HEADER_LINES, line, screen
 NINE = 1_772_442_000_000  # Monday 2026-03-02 09:00 UTC
 
 
-def board(rows: int) -> Board:
+def board(rows: int, hours: int = 1) -> Board:
     made = Board()
     summary = Summary(p50=120.5, p90=300, p95=400, min=1, max=900, mean=150)
-    for number in range(rows):
-        campaign = f"[bold]two\nlines {number}"
-        made.hour(CampaignHour(campaign, NINE, 1000 + number, summary, summary, 1, final=number == 0, exact=True))
+    for hour in range(hours):
+        for number in range(rows):
+            campaign = f"[bold]two\nlines {number}"
+            start, final = NINE + hour * 3_600_000, number == 0
+            made.hour(CampaignHour(campaign, start, 1000 + number, summary, summary, 1, final=final, exact=True))
     made.dead_letter({DEAD_SOURCE: b"raw:0:1", DEAD_REASON: b"not JSON"})
     made.measure({"events_sent": 1234, "finished": False}, {"normalise": 7}, 0.0)
     return made
@@ -38,8 +40,11 @@ def test_shows_campaigns_hours_and_figures() -> None:
     assert "final" in lines[-1]
 
 
-def test_fits_the_terminal() -> None:
-    assert len(drawn(board(100), 30)) <= 30 - HEADER_LINES + 4
+def test_the_newest_hours_share_the_terminal() -> None:
+    lines = drawn(board(100, hours=5), 30)
+
+    assert len(lines) <= 30 - HEADER_LINES + 4
+    assert [lines[4][:10], lines[4 + 7][:10], lines[4 + 14][:10]] == [" Mon 13:00", " Mon 12:00", " Mon 11:00"]
 
 
 def test_an_empty_board_has_a_line() -> None:
