@@ -10,7 +10,7 @@ from connectors.errors import ConfigurationError, ConnectorError
 from connectors.settings import RegistrySettings
 from schemas.avro import FileSchemaIds, SchemaIds
 
-NOT_FOUND = 404
+NOT_FOUND, TOO_MANY_REQUESTS, SERVER_ERRORS = 404, 429, 500
 
 
 class RegistrySchemaIds:
@@ -32,7 +32,7 @@ class RegistrySchemaIds:
                 subject, Schema(json.dumps(schema), "AVRO"), normalize_schemas=True
             )
         except SchemaRegistryError as exc:
-            raise ConfigurationError(f"the schema registry refuses a schema for {subject}: {exc}") from exc
+            raise _mapped(exc, f"a schema for {subject}") from exc
         except Exception as exc:  # the HTTP client's, of whichever kind it uses
             raise ConnectorError(f"the schema registry does not answer: {type(exc).__name__}") from exc
         return schema_id
@@ -43,13 +43,19 @@ class RegistrySchemaIds:
         except SchemaRegistryError as exc:
             if exc.http_status_code == NOT_FOUND:
                 raise LookupError(f"no schema {schema_id} in the registry") from exc
-            raise ConfigurationError(f"the schema registry refuses to show schema {schema_id}: {exc}") from exc
+            raise _mapped(exc, f"to show schema {schema_id}") from exc
         except Exception as exc:  # as above
             raise ConnectorError(f"the schema registry does not answer: {type(exc).__name__}") from exc
         if found.schema_type != "AVRO":
             raise LookupError(f"schema {schema_id} is no Avro schema")
         schema: dict[str, Any] = json.loads(found.schema_str)
         return schema
+
+
+def _mapped(error: SchemaRegistryError, what: str) -> ConnectorError:
+    if error.http_status_code == TOO_MANY_REQUESTS or error.http_status_code >= SERVER_ERRORS:
+        return ConnectorError(f"the schema registry cannot answer now: {error}")
+    return ConfigurationError(f"the schema registry refuses {what}: {error}")
 
 
 def schema_ids(settings: RegistrySettings) -> SchemaIds:

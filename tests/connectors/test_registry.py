@@ -5,10 +5,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from confluent_kafka.schema_registry import SchemaRegistryClient
 from pydantic import SecretStr
 
 from connectors.errors import ConfigurationError, ConnectorError
-from connectors.registry import schema_ids
+from connectors.registry import RegistrySchemaIds, schema_ids
 from connectors.settings import RegistrySettings
 from schemas.avro import Codec, DecodeError, FileSchemaIds, subject_of
 from schemas.records import InteractionCompleted
@@ -84,6 +85,11 @@ def _settings(registry: StandIn, **more: object) -> RegistrySettings:
     return RegistrySettings.model_validate({"url": registry.url, **more})
 
 
+def _impatient(registry: StandIn) -> RegistrySchemaIds:
+    """Ask once: the client's own retries wait for seconds."""
+    return RegistrySchemaIds(SchemaRegistryClient({"url": registry.url, "max.retries": 0}))
+
+
 def test_the_schema_is_registered_under_the_topic_and_its_id_written(registry: StandIn) -> None:
     codec = Codec(schema_ids(_settings(registry)))
 
@@ -131,11 +137,22 @@ def test_a_refusal_says_what_the_registry_said(registry: StandIn) -> None:
 
 
 def test_a_registry_that_is_away_is_no_bad_record(registry: StandIn) -> None:
-    decode = Codec(schema_ids(_settings(registry))).decoder(InteractionCompleted)
+    decode = Codec(_impatient(registry)).decoder(InteractionCompleted)
     registry.close()
 
     with pytest.raises(ConnectorError, match="does not answer"):
         decode(b"\0\0\0\0\x09body")
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_a_registry_in_trouble_is_no_wrong_setting(registry: StandIn, status: int) -> None:
+    decode = Codec(_impatient(registry)).decoder(InteractionCompleted)
+    registry.refuses = (status, status * 100, "not now")
+
+    with pytest.raises(ConnectorError, match="cannot answer now") as trouble:
+        decode(b"\0\0\0\0\x09body")
+
+    assert not isinstance(trouble.value, ConfigurationError)
 
 
 def test_credentials_go_to_the_registry_and_into_no_error(registry: StandIn) -> None:
