@@ -13,7 +13,7 @@ from schemas.avro import Codec, FileSchemaIds, releases, subject_of
 from schemas.dialect import Kind
 from schemas.records import CampaignHour, InteractionCompleted, Summary
 from schemas.topics import TOPICS
-from streams.normalise.event import Refused, interpret
+from streams.normalise.event import Refused, interpreter
 
 EXAMPLES = Path(schemas.__file__).with_name("examples")
 ARRIVED = 1_768_471_201_000  # a second after the samples
@@ -39,7 +39,7 @@ def test_a_raw_frame_is_what_its_name_says(path: Path) -> None:
 
     assert (kind is Kind.CONTROL) == (outcome == "control")
     if kind is Kind.EVENT:
-        event = interpret(frame, FIELDS, arrived=ARRIVED, clock_skew=0)
+        event = interpreter(FIELDS, clock_skew=0)(frame, ARRIVED)
         assert isinstance(event, {"completed": InteractionCompleted, "refused": Refused}[outcome])
 
 
