@@ -132,11 +132,16 @@ def _fields(line: str, at: int) -> tuple[dict[str, Value], int]:
 
 
 def _field_key(line: str, start: int) -> tuple[str, int]:
-    """As `_until`, by the other rule: among fields, a backslash hides the character after it, even a backslash."""
+    """As `_until`, by the other rule: among fields, a backslash hides the character after it, even a backslash.
+
+    influxd finds the end of the field by one rule and then that of its name by the other: both have to agree.
+    """
     at = start
     while at < len(line) and line[at] not in "=, ":
         at += 2 if line[at] == "\\" else 1
     at = min(at, len(line))
+    if line[start:at].endswith("\\"):
+        raise LineError("invalid value")
     return re.sub(r"\\([,= ])", r"\1", line[start:at]), at
 
 

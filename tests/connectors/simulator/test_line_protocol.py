@@ -65,6 +65,7 @@ def test_tags_are_unescaped_as_influxd_does(written: str, read: str) -> None:
         ("m v=abc", "invalid boolean"),
         ('m v="open', "unbalanced quotes"),
         ('m v="a"b', "invalid field format"),
+        ("m v\\\\=1", "invalid value"),
         ("m v=1 soon", "bad timestamp"),
         ("m v=1 1.5", "bad timestamp"),
         ("m v=1 1772443800000", "time outside range"),  # milliseconds, where seconds are promised
