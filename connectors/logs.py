@@ -20,8 +20,11 @@ _NAMED = re.compile(
     r"[^\s&\"'\\\x1b]+",
     re.IGNORECASE,
 )
-# Libraries that tell of every request or connection at INFO.
-_TALKATIVE = ("aiokafka", "httpcore", "httpx", "websockets")
+# Libraries that tell of every request, connection or step at INFO. Faust names our subclasses of its own after us.
+_TALKATIVE = (
+    *("aiokafka", "httpcore", "httpx", "websockets", "faust", "mode"),
+    *("streams.app", "streams.tables", "streams.transport"),
+)
 
 
 def configure(*, json: bool | None = None, secrets: Iterable[SecretStr] = ()) -> None:

@@ -139,12 +139,17 @@ class RegistrySettings(BaseSettings):
     password: SecretStr | None = Field(None, description="password at the schema registry")
 
 
-class CxoneSettings(BaseSettings):
-    """The tenant at CXone. Which of the names a dialect needs is up to its URLs."""
+class DialectSettings(BaseSettings):
+    """Which dialect the tenant's CXone speaks: all that a stage needs to know of CXone."""
 
     model_config = SettingsConfigDict(env_prefix="CXONE_", env_ignore_empty=True, extra="ignore", frozen=True)
 
     dialect: str = Field("v2", description="name of a shipped dialect, or path of a YAML file")
+
+
+class CxoneSettings(DialectSettings):
+    """The tenant at CXone. Which of the names a dialect needs is up to its URLs."""
+
     org_domain: str | None = Field(
         None, pattern=_LABEL, description="the tenant's name in host names: acme for acme.cxone.com"
     )

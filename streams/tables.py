@@ -9,6 +9,10 @@ from faust.tables import manager, recovery
 
 
 class Recovery(recovery.Recovery):
+    async def _resume_streams(self, generation_id: int = 0) -> None:  # of a stage without tables
+        self.app.recovered_generation = generation_id
+        await super()._resume_streams(generation_id)
+
     async def on_recovery_completed(self, generation_id: int = 0) -> None:
         self.app.recovered_generation = generation_id
         await super().on_recovery_completed(generation_id)

@@ -29,6 +29,7 @@ log = structlog.get_logger(component="transport")
 LOST = Counter("cxone_records_lost_to_retention", "Records that retention deleted before they were read.", ["topic"])
 
 SCHEME = "chunked"
+FETCH_WAIT_MS = 250  # an idle fetch holds up what follows it on its connection, such as the requests of a recovery
 CHUNK_RECORDS = 5_000  # a bound: a chunk holds what has arrived, so it is small at a low rate and grows with a backlog
 
 
@@ -50,6 +51,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
         consumer._isolation_level = "read_committed"  # noqa: SLF001 - Faust asks for it only with exactly_once
+        consumer._fetch_max_wait_ms = FETCH_WAIT_MS  # noqa: SLF001 - Faust's 1.5 s cannot be set
         return consumer
 
     async def seek_to_committed(self) -> Mapping[TP, int]:

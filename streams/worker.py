@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import json
 import os
 import signal
@@ -17,6 +18,8 @@ from streams.settings import WorkerSettings
 
 log = structlog.get_logger(component="worker")
 
+# Records are many and make no cycles: looking for some every 700 of them (the default) takes a fifth of the CPU.
+GC_THRESHOLD = (100_000, 20, 50)
 EXIT_AFTER = 25.0  # seconds from the signal: an orchestrator kills at 30, and Faust can wait for ever
 
 
@@ -25,6 +28,7 @@ async def run(apps: Sequence[App], settings: WorkerSettings) -> int:
 
     Prints one line of JSON when every app has its partitions: {"ready": [stages], "http": "host:port"}.
     """
+    gc.set_threshold(*GC_THRESHOLD)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

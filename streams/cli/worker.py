@@ -26,7 +26,7 @@ def worker(
     import uvloop
 
     from connectors import logs, topic_admin
-    from connectors.errors import ConfigurationError
+    from connectors.errors import ConfigurationError, ConnectorError
     from connectors.settings import KafkaSettings, load
     from schemas.topics import TOPICS
     from streams import topology
@@ -46,4 +46,7 @@ def worker(
     except ConfigurationError as wrong:
         typer.echo(str(wrong), err=True)
         raise typer.Exit(2) from None
+    except ConnectorError as failure:
+        typer.echo(str(failure), err=True)
+        raise typer.Exit(1) from None
     raise typer.Exit(code)
