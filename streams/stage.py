@@ -97,6 +97,7 @@ class Stage(Generic[F]):
             chunk: Chunk = event.value
             taken = len(chunk.records)
             self._refusals.note(taken, self._core(chunk.partition).fold(chunk))
+            event.value = event.message.value = None  # acknowledging needs no records: let go of them
             self._held.append(event)
             self._held_records += taken
             self._wanted.set()

@@ -24,6 +24,7 @@ def demo(  # noqa: PLR0913 - one argument per option
     any mismatch. Needs no Kafka, Java or Docker.
     """
     import asyncio
+    import shutil
     import tempfile
 
     from rich.console import Console
@@ -40,4 +41,7 @@ def demo(  # noqa: PLR0913 - one argument per option
         report=json,
     )
     folder = Path(tempfile.mkdtemp(prefix="cxone-demo-"))
-    raise typer.Exit(asyncio.run(run(options, Console(), folder)))
+    code = asyncio.run(run(options, Console(), folder))
+    if code == 0:
+        shutil.rmtree(folder)
+    raise typer.Exit(code)

@@ -450,7 +450,7 @@ async def test_stopping_while_moving_over_closes_both() -> None:
             server, tokens=Tokens(0.02), policy=Policy(ping_interval=20, pong_timeout=10, max_frame_bytes=1)
         )
         async with running(client):
-            await until(lambda: len(server.connections) == 2)
+            await until(lambda: client.opened == 2)
 
     assert [connection.close_code for connection in server.connections] == [1000, 1000]
 
