@@ -132,7 +132,7 @@ def _conclude(verdict: Verdict, board: Board, options: Options, console: Console
     console.print(
         f"{verdict.windows_checked} windows checked against a batch computation over {board.ledger['events_sent']:,}"
         f" events: {len(found)} mismatches. {board.ledger['events_redelivered']:,} redeliveries were dropped,"
-        f" {board.dead_letters.total():,} malformed frames are dead letters.",
+        f" {board.dead_letters.total():,} records are dead letters.",
         style="red" if found else "green",
         highlight=False,
         soft_wrap=True,
