@@ -22,9 +22,11 @@ class WorkerSettings(BaseSettings):
     http_host: str = Field("127.0.0.1", description="address of /livez, /readyz and /metrics")
     http_port: int = Field(0, ge=0, le=65535, description="port of /livez, /readyz and /metrics; 0 takes a free one")
     session_timeout: float = Field(
-        15.0, ge=1, description="a worker that is not heard of for so long loses its partitions"
+        15.0, ge=6, description="a worker that is not heard of for so long loses its partitions"
     )
-    drain_timeout: float = Field(10.0, gt=0, description="time to flush before partitions go or the worker stops")
+    drain_timeout: float = Field(
+        15.0, gt=0, le=20, description="time to flush before partitions go or the worker stops"
+    )
     publish_interval: float = Field(
         1.0, ge=0, description="a changed window is published once in so long; 0 publishes at once"
     )

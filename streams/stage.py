@@ -2,8 +2,9 @@
 
 A stage is a pure `Core` for each partition; this is the shell around it. Chunks are folded as they arrive. A flush
 takes what the cores have to write, hands it to `deliver`, and acknowledges the folded chunks when all of it is with
-the broker; folding goes on meanwhile. When partitions go, the drain flushes what is held or, if Kafka is away, drops
-it unacknowledged: whoever owns the partitions next starts from what is stored.
+the broker; folding goes on meanwhile. When partitions go, the drain flushes what is held. If that cannot be done in
+time, the process ends: whoever owns the partitions next starts from what is stored. A sink that is away is not waited
+for: its rows are dropped unacknowledged, and come again to their next owner.
 """
 
 import asyncio
@@ -29,6 +30,10 @@ F_co = TypeVar("F_co", bound=Flush, covariant=True)
 
 class DrainError(Exception):
     """What was folded could not be written before the partitions went."""
+
+
+class WithdrawnError(Exception):
+    """The partitions are going: what is being delivered is the next owner's."""
 
 
 class Core(Protocol[F_co]):
@@ -84,6 +89,7 @@ class Stage(Generic[F]):
         self._held: list[Any] = []
         self._held_records = 0
         self._drained: object = None  # the generation whose partitions are gone
+        self._draining = asyncio.Event()
         self._turn = asyncio.Lock()
         self._wanted = asyncio.Event()
         self._sealed_at = 0.0
@@ -130,6 +136,8 @@ class Stage(Generic[F]):
                 self.delivering = True
                 try:
                     await self._deliver(flushes)
+                except WithdrawnError:
+                    return
                 except SuspendedError as suspended:
                     log.warning("starting over from what is stored", stage=self.name, reason=str(suspended))
                     self.forget()
@@ -140,6 +148,12 @@ class Stage(Generic[F]):
             for event in held:
                 event.ack()
 
+    async def pause(self, seconds: float) -> None:
+        """Sleep between two tries to deliver. Raises WithdrawnError when there is no use in trying again."""
+        await _wait(self._draining, seconds)
+        if self._draining.is_set():
+            raise WithdrawnError
+
     async def drain(self, generation: object, deadline: float) -> None:
         """Flush for the last time before the partitions of `generation` go.
 
@@ -147,12 +161,17 @@ class Stage(Generic[F]):
             DrainError: not done within `deadline` seconds. The process must end: what is queued must not be
                 published after the next owner has begun.
         """
+        self._draining.set()
         try:
             async with asyncio.timeout(deadline):
-                await self.flush()
+                if self.blocked is None:
+                    await self.flush()
+                async with self._turn:
+                    pass  # what is under way has ended
         except TimeoutError:
-            raise DrainError(f"{self.name}: Kafka or the sink did not take what was folded in {deadline} s") from None
+            raise DrainError(f"{self.name}: what was folded could not be written in {deadline} s") from None
         finally:
+            self._draining.clear()
             self._drained = generation
             self.forget()
 

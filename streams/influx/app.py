@@ -4,7 +4,6 @@ At-least-once into upserts (measurement, campaign, hour): repeating a write chan
 InfluxDB has it, or has refused it and it is a dead letter. Ordered per campaign and hour.
 """
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -46,7 +45,7 @@ def build() -> App:
             lines = [point.line for point in batch]
             app.lease.check()
             refused = await write_until_taken(
-                writer, lines, delays=delays(1.0, 30.0), sleep=asyncio.sleep, on_state=on_state
+                writer, lines, delays=delays(1.0, 30.0), sleep=stage.pause, on_state=on_state
             )
             limit.note(len(batch), len(refused))
             dead += (batch[refusal.index].refused(refusal.reason) for refusal in refused)
