@@ -29,8 +29,8 @@ kafka-down: ## stop it; its data stays in .kafka/
 influxd: ## build a real InfluxDB 2.7 for its tests (minutes the first time)
 	deploy/influxd/build.sh
 
-bench: .venv/dev kafka ## what it takes, beside other ways of doing the same
-	$(BIN)/python -m benchmarks --bootstrap-servers 127.0.0.1:$(KAFKA_PORT)
+bench: .venv/dev ## throughput beside stock Faust, and cold starts (ARGS="--events 50000" for a quick one)
+	$(BIN)/python -m benchmarks $(ARGS)
 
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 ...")'

@@ -1,0 +1,122 @@
+"""`python -m benchmarks`: what the stages take, beside stock Faust, on a real Kafka of its own."""
+
+import json as jsonlib
+import socket
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from benchmarks import measure, report
+from benchmarks.contenders import OURS, STOCK_RAW, Contender, contenders
+from benchmarks.measure import Run, Start
+from benchmarks.process import ProcessFailed
+from benchmarks.results import WrongResults
+from benchmarks.topics import Topics
+from benchmarks.traffic import Traffic
+from connectors.embedded import EmbeddedBroker
+from deploy.kafka.broker import Broker, Failed, Missing
+from schemas.topics import RAW_INTERACTIONS, TOPICS
+
+EMBEDDED, KAFKA = "embedded", "Kafka"
+
+console = Console()
+console.width = max(console.width, 120)  # the tables' own
+
+
+def main(
+    *,
+    events: Annotated[int, typer.Option(min=1000, help="Different events for the stages.")] = 1_000_000,
+    stock_events: Annotated[int, typer.Option(min=1000, help="The first so many of them for stock Faust.")] = 30_000,
+    rounds: Annotated[int, typer.Option(min=1, help="How often everything runs, alternating.")] = 2,
+    starts: Annotated[int, typer.Option(min=1, help="Cold starts of each kind.")] = 5,
+    json: Annotated[Path | None, typer.Option(help="Write the figures to this file, too.")] = None,
+) -> None:
+    """Measure throughput and cold starts. Exit status 1 when a result is wrong: then there is no figure."""
+    if sys.platform != "linux":
+        sys.exit("CPU and memory of the workers are read from /proc: run this on Linux")
+    compared = min(stock_events, events)
+    everybody = contenders(events, compared)
+    try:
+        with own_kafka() as bootstrap, closing(Topics(bootstrap)) as topics:
+            started = [*cold_starts_embedded(everybody, starts), *cold_starts(everybody, topics, starts)]
+            runs = backlogs(everybody, topics, Traffic(events, compared), started, rounds)
+    except (WrongResults, ProcessFailed, Missing, Failed) as problem:
+        sys.exit(str(problem))
+    report.show(console, runs, started)
+    if json is not None:
+        json.write_text(jsonlib.dumps(report.as_json(runs, started), indent=2) + "\n")
+
+
+@contextmanager
+def own_kafka() -> Iterator[str]:
+    """Run a broker that is gone afterwards, with everything in it."""
+    with tempfile.TemporaryDirectory(prefix="bench-kafka-") as folder:
+        broker = Broker(_free_pair_of_ports(), Path(folder))
+        with console.status("starting Kafka"):
+            broker.start()
+        try:
+            yield broker.bootstrap
+        finally:
+            broker.kill()
+
+
+def cold_starts(everybody: Sequence[Contender], topics: Topics, number: int) -> list[Start]:
+    found = []
+    for _ in range(number):
+        for contender in everybody:
+            with console.status(f"cold start on {KAFKA}: {contender.name}, {contender.job}"):
+                topics.fresh([contender.input, *contender.writes], contender.groups)
+                found.append(measure.start(contender, topics, KAFKA))
+    return found
+
+
+def cold_starts_embedded(everybody: Sequence[Contender], number: int) -> list[Start]:
+    """Stock Faust is left out: it has no embedded broker."""
+    found = []
+    for contender in [one for one in everybody if one.name == OURS] * number:
+        with (
+            console.status(f"cold start on {EMBEDDED}: {contender.job}"),
+            closing(EmbeddedBroker()) as broker,
+            closing(Topics(broker.bootstrap_servers)) as topics,
+        ):
+            topics.touch(TOPICS)
+            found.append(measure.start(contender, topics, EMBEDDED))
+    return found
+
+
+def backlogs(
+    everybody: Sequence[Contender], topics: Topics, traffic: Traffic, started: Sequence[Start], rounds: int
+) -> list[Run]:
+    with console.status("filling the topics"):
+        topics.fresh([RAW_INTERACTIONS, STOCK_RAW], [])
+        topics.publish(traffic.records(RAW_INTERACTIONS.name, STOCK_RAW.name))
+    runs = []
+    for number in range(rounds):
+        for contender in everybody:
+            with console.status(f"round {number + 1} of {rounds}: {contender.name}, {contender.job}"):
+                topics.fresh(contender.writes, contender.groups)
+                truth = traffic.truth if contender.name == OURS else traffic.stock_truth
+                same = [one for one in started if one.broker == KAFKA and one.job == contender.job]
+                runs.append(measure.run(contender, topics, truth, [one for one in same if one.name == contender.name]))
+    return runs
+
+
+def _free_pair_of_ports() -> int:
+    """Return a port that is free together with the next, which the broker's controller takes."""
+    while True:
+        with socket.socket() as first, socket.socket() as second:
+            first.bind(("127.0.0.1", 0))
+            port: int = first.getsockname()[1]
+            with suppress(OSError, OverflowError):
+                second.bind(("127.0.0.1", port + 1))
+                return port
+
+
+if __name__ == "__main__":
+    typer.run(main)
