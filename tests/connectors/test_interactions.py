@@ -79,6 +79,12 @@ async def until(condition: Callable[[], object]) -> None:
             await asyncio.sleep(0)
 
 
+async def idle() -> None:
+    """Let everything go as far as it can."""
+    for _ in range(100):
+        await asyncio.sleep(0)
+
+
 def header(record: Outgoing, name: str) -> str | None:
     values = [value.decode() for key, value in record.headers if key == name]
     return values[0] if values else None
@@ -204,8 +210,7 @@ async def test_reading_stops_at_the_bound_while_kafka_is_away_and_nothing_is_los
     running = asyncio.create_task(connector.run())
 
     await until(lambda: connector.read == 10)
-    for _ in range(100):
-        await asyncio.sleep(0)
+    await idle()
     assert connector.read == 10
     assert REGISTRY.get_sample_value("cxone_interactions_in_flight") is not None
 
@@ -219,17 +224,18 @@ async def test_reading_stops_at_the_bound_while_kafka_is_away_and_nothing_is_los
 
 async def test_bytes_are_bounded_as_well_as_frames() -> None:
     large = frame(b'{"a": "%s"}' % (b"x" * 1000))
-    connector = Connector(SlowPublisher(), [large] * 100, Inbox(max_bytes=5000))
+    publisher = SlowPublisher()
+    connector = Connector(publisher, [large] * 100, Inbox(max_bytes=5000))
     running = asyncio.create_task(connector.run())
 
     await until(lambda: connector.read == 5)
-    for _ in range(100):
-        await asyncio.sleep(0)
-
+    await idle()
     assert connector.read == 5
-    running.cancel()
-    with suppress(asyncio.CancelledError):
-        await running
+    publisher.back.set()
+    await until(lambda: len(publisher.records) == 100)
+    connector.stop.set()
+
+    assert await running == 0
 
 
 async def test_a_refused_frame_does_not_hold_up_the_others(capsys: pytest.CaptureFixture[str]) -> None:
@@ -263,11 +269,33 @@ async def test_stopping_flushes_what_was_read_when_kafka_comes_back() -> None:
     await until(lambda: connector.read == 20)
     connector.stop.set()
     await until(lambda: connector.closed)
+    await idle()
     assert not running.done()
     publisher.back.set()
 
     assert await running == 0
     assert len(publisher.records) == 20
+
+
+async def test_what_a_closing_socket_still_hands_over_is_delivered() -> None:
+    publisher = RecordingPublisher()
+    connector = Connector(publisher, [event(0)])
+
+    async def listen() -> None:
+        try:
+            await connector.listen()
+        finally:
+            await idle()
+            await connector.inbox.put(event(1))
+
+    running = asyncio.create_task(
+        connect(listen, connector.inbox, publisher, FIELDS, stop=connector.stop, flush_within=5)
+    )
+    await until(lambda: publisher.records)
+    connector.stop.set()
+
+    assert await running == 0
+    assert [header(record, "cxone-event-id") for record in publisher.records] == ["e-0", "e-1"]
 
 
 async def test_stopping_without_kafka_says_how_many_frames_are_lost() -> None:

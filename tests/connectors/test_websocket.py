@@ -364,6 +364,8 @@ async def test_a_renewed_token_moves_the_socket_over_without_a_gap() -> None:
     number = 0
 
     async def serving(connection: ServerConnection) -> None:
+        if live:
+            await asyncio.sleep(0.02)  # a subscription takes its time
         live.add(connection)
         try:
             await connection.wait_closed()
@@ -381,7 +383,8 @@ async def test_a_renewed_token_moves_the_socket_over_without_a_gap() -> None:
             await asyncio.sleep(0.001)
 
     async with cxone(serving) as server:
-        client = Client(server, tokens=Tokens(0.1, 0.1))
+        policy = Policy(ping_interval=20, pong_timeout=10, max_frame_bytes=2**20)
+        client = Client(server, tokens=Tokens(0.1, 0.1), policy=policy)
         async with running(client):
             await until(lambda: live)
             feeding = asyncio.create_task(feed())
