@@ -49,7 +49,7 @@ RAW_INTERACTIONS = TopicSpec(
 )
 NORMALISE_SEEN = TopicSpec(
     name="cxone-normalise-seen-changelog",
-    key="partition | source offset",
+    key="partition | slice of time | number",
     record="fingerprints of event ids",
     writers=("normalise",),
     readers=("normalise",),

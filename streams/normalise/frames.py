@@ -1,7 +1,7 @@
 """Raw frames of one partition -> completed interactions, each event id once within the horizon."""
 
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import orjson
@@ -17,7 +17,6 @@ from streams.state import Change, Flush
 
 STAGE = "normalise"
 NOT_JSON = "not JSON"
-OFFSET_BYTES = 8
 
 # Outcomes, counted
 OUTCOMES = COMPLETED, CONTROL, OTHER, REDELIVERED, REFUSED = ("completed", "control", "other", "redelivered", "refused")
@@ -36,7 +35,7 @@ class Policy:
 class Frames:
     """The raw frames of one partition.
 
-    Stored are the fingerprints added by each seal, under `slice|first offset`, with the last offset they cover: the
+    Stored are the fingerprints added by each seal, under `slice|number`, with the last offset that the seal covers: the
     changelog grows by what is new and forgets whole slices. A frame at or below the last covered offset was published
     before its seal was written, and is skipped.
     """
@@ -56,15 +55,17 @@ class Frames:
         self._keys: dict[int, list[bytes]] = {}  # slice -> keys of what is stored of it
         self._gone: list[int] = []  # slices to delete with the next seal
         self.position = -1  # highest offset folded in
-        for key, value in sorted(stored.items(), key=lambda item: int(item[0].partition(b"|")[0])):
-            index = int(key.partition(b"|")[0])
+        additions = sorted((int(key.partition(b"|")[0]), key, *_unpack(value)) for key, value in stored.items())
+        for index, key, last, covered, _ in additions:
             self._keys.setdefault(index, []).append(key)
-            self._gone += self._seen.advance(index)
-            self._seen.remember(index, _numbers(value[OFFSET_BYTES:]))
-            self.position = max(self.position, int.from_bytes(value[:OFFSET_BYTES], "big"))
+            self.position = max(self.position, covered if last else -1)
+        for index, _, _, covered, numbers in additions:
+            if covered <= self.position:  # else a kill cut its seal short: those frames come again
+                self._gone += self._seen.advance(index)
+                self._seen.remember(index, numbers)
         self._outputs: list[Outgoing] = []
         self._added: dict[int, list[int]] = {}  # slice -> fingerprints since the last seal
-        self._first: int | None = None  # first offset since the last seal
+        self._sealed = self.position
 
     def fold(self, chunk: Chunk) -> int:
         """Turn the frames of a chunk into outputs. Returns how many were refused."""
@@ -72,8 +73,6 @@ class Frames:
         for record in chunk.records:
             if record.offset > self.position:
                 self.position = record.offset
-                if self._first is None:
-                    self._first = record.offset
                 self._take(record, outcomes)
         for outcome, count in outcomes.items():
             if count:
@@ -84,9 +83,9 @@ class Frames:
         """Return outputs; sealing, also the fingerprints behind all outputs since the last seal."""
         flush = Flush(outputs=self._outputs)
         self._outputs = []
-        if seal and self._first is not None:
-            flush.seal = [*self._additions(self._first), *self._removals()]
-            self._added, self._first, self._gone = {}, None, []
+        if seal and self.position > self._sealed:
+            flush.seal = [*self._additions(), *self._removals()]
+            self._added, self._sealed, self._gone = {}, self.position, []
         return flush
 
     def _take(self, record: Record, outcomes: dict[str, int]) -> None:
@@ -134,23 +133,26 @@ class Frames:
             )
         )
 
-    def _additions(self, first: int) -> list[Change]:
-        """Return one value for each slice that grew, the newest last: it alone says that all of them are written."""
+    def _additions(self) -> list[Change]:
+        """Return one value for each slice that grew, the newest last: it says that all of them are written."""
         newest = self._seen.newest
         added = {newest: [], **self._added} if newest not in self._added else self._added
         changes = []
         for index in sorted(added):
-            key = b"%d|%d" % (index, first)
-            covered = self.position if index == newest else 0
-            numbers = added[index]
-            packed = struct.pack(f"<{len(numbers)}Q", *numbers)
-            changes.append(Change(key, covered.to_bytes(OFFSET_BYTES, "big") + packed))
-            self._keys.setdefault(index, []).append(key)
+            keys = self._keys.setdefault(index, [])
+            key = b"%d|%d" % (index, len(keys))  # never one that a seal cut short by a kill has used
+            changes.append(Change(key, _pack(added[index], last=index == newest, covered=self.position)))
+            keys.append(key)
         return changes
 
     def _removals(self) -> list[Change]:
         return [Change(key, None) for index in self._gone for key in self._keys.pop(index, ())]
 
 
-def _numbers(packed: bytes) -> tuple[int, ...]:
-    return struct.unpack(f"<{len(packed) // 8}Q", packed)
+def _pack(numbers: Sequence[int], *, last: bool, covered: int) -> bytes:
+    return struct.pack(f"<?Q{len(numbers)}Q", last, covered, *numbers)
+
+
+def _unpack(value: bytes) -> tuple[bool, int, tuple[int, ...]]:
+    last, covered, *numbers = struct.unpack(f"<?Q{len(value) // 8 - 1}Q", value)
+    return last, covered, tuple(numbers)
