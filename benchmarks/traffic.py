@@ -1,37 +1,39 @@
 """Seeded frames -> the raw topics of both programs, and what must come out of them.
 
-The simulator's frames: about 670 bytes of JSON, 200 campaigns with Zipf skew, six hours of event time, out of order by
-up to 5 minutes, every tenth delivered again. The same number of events gives the same frames, byte for byte.
+The simulator's frames: about 670 bytes of JSON, 200 campaigns with Zipf skew, out of order by up to 5 minutes, every
+tenth delivered again. The pace is that of four million interactions a day, however few are asked for, from noon on:
+the fuller an hour is, the more there is to write of it. The same number of events gives the same frames.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from benchmarks.results import Truth
-from connectors.simulator.clock import HOUR
+from connectors.simulator.clock import DAY
 from connectors.simulator.traffic import Delivery, Plan, deliveries
 from schemas.records import Outgoing
 
-STARTED_AT = datetime(2026, 1, 15, 18, tzinfo=UTC).timestamp()
-SPAN = 6 * HOUR  # seconds of event time
+STARTED_AT = datetime(2026, 1, 16, 12, tzinfo=UTC).timestamp()  # event time begins a day before
+EVENTS_PER_DAY = 4_000_000
 RATE = 500.0  # frames per second, were it live: decides how soon redeliveries come
+PLAN = Plan(rate=RATE, speedup=RATE * DAY / EVENTS_PER_DAY, history=DAY, campaigns=200, redelivered=0.1, malformed=0)
 
 
 def frames(events: int) -> Iterator[Delivery]:
     """Yield `events` different good frames and their redeliveries."""
-    speedup = max(SPAN * RATE / events, 1.0)
-    plan = Plan(rate=RATE, speedup=speedup, history=SPAN, campaigns=200, redelivered=0.10, malformed=0, number=events)
-    return deliveries(plan, STARTED_AT)
+    return deliveries(replace(PLAN, number=events), STARTED_AT)
 
 
 class Traffic:
-    """`records` are all frames for `ours`, and the frames of the first `stock_events` events for `stock` too."""
+    """What `events` different events make of the topics and of the results; stock Faust gets `stock_events` of them."""
 
     def __init__(self, events: int, stock_events: int) -> None:
         self.truth, self.stock_truth = Truth(), Truth()
         self._events, self._stock_events = events, stock_events
 
     def records(self, ours: str, stock: str) -> Iterator[Outgoing]:
+        """Yield all frames for the topic `ours`, and those of the first `stock_events` events for `stock` too."""
         compared: set[str] = set()
         for delivery in frames(self._events):
             event = delivery.event
