@@ -148,11 +148,9 @@ async def forward(inbox: Inbox, publisher: Publisher, fields: InteractionFields)
     while True:
         frames = await inbox.take()
         records = [outgoing(frame, fields) for frame in frames]
-        IN_FLIGHT.set(inbox.undelivered)
         await publisher.publish(records)
         inbox.done(frames)
         PUBLISHED.inc(len(frames))
-        IN_FLIGHT.set(inbox.undelivered)
         refused = [dict(record.headers) for record in records if record.topic == DEAD_LETTERS.name]
         for headers in refused:
             DEAD.labels(headers[DEAD_REASON].decode()).inc()
@@ -174,6 +172,7 @@ async def connect(  # noqa: PLR0913 - where frames come from and go to, and when
     `listen` puts frames into `inbox` until it is cancelled, when it closes its socket. The end takes `flush_within`
     seconds at most. Raises what ended the connector otherwise: AuthorizationError or PublishError.
     """
+    IN_FLIGHT.set_function(lambda: inbox.undelivered)
     listening = asyncio.create_task(listen())
     forwarding = asyncio.create_task(forward(inbox, publisher, fields))
     stopping = asyncio.create_task(stop.wait())

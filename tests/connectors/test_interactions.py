@@ -212,7 +212,7 @@ async def test_reading_stops_at_the_bound_while_kafka_is_away_and_nothing_is_los
     await until(lambda: connector.read == 10)
     await idle()
     assert connector.read == 10
-    assert REGISTRY.get_sample_value("cxone_interactions_in_flight") is not None
+    assert REGISTRY.get_sample_value("cxone_interactions_in_flight") == 11  # one has been read and waits for room
 
     publisher.back.set()
     await until(lambda: len(publisher.records) == 100)
