@@ -57,6 +57,7 @@ async def _interactions(cxone: "CxoneSettings", kafka: "KafkaSettings", worker: 
     import signal
 
     import httpx
+    import structlog
 
     from connectors.connection import Policy
     from connectors.dialect import load
@@ -68,6 +69,7 @@ async def _interactions(cxone: "CxoneSettings", kafka: "KafkaSettings", worker: 
     from schemas.topics import DEAD_LETTERS, RAW_INTERACTIONS
     from streams.health import HealthServer
 
+    structlog.contextvars.bind_contextvars(connector=CONNECTOR)  # for lines of libraries and shared adapters, too
     dialect = load(cxone.dialect).interactions
     credentials = Credentials(
         token_url=dialect.token_url(cxone),

@@ -16,6 +16,7 @@ from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from connectors.embedded import PARTITIONS, EmbeddedBroker
+from connectors.simulator.faults import Faults, Refusal
 from connectors.simulator.server import Simulation, serve
 from connectors.simulator.traffic import Plan
 from schemas.topics import DEAD_LETTERS, RAW_INTERACTIONS
@@ -94,8 +95,10 @@ async def test_refused_credentials_are_told_at_once(tmp_path: Path) -> None:
 
 
 async def test_frames_reach_kafka_and_sigterm_is_obeyed(tmp_path: Path) -> None:
+    faults = Faults(token=Refusal(status=503, times=1))
+    plan = Plan(rate=5000, number=500, redelivered=0)
     with kafka() as bootstrap:
-        async with serve(Simulation(plan=Plan(rate=5000, number=500, redelivered=0))) as cxone:
+        async with serve(Simulation(plan=plan, faults=faults)) as cxone:
             process = await start(
                 tmp_path,
                 CXONE_CLIENT_SECRET="simulator-secret",
@@ -120,6 +123,9 @@ async def test_frames_reach_kafka_and_sigterm_is_obeyed(tmp_path: Path) -> None:
     assert readiness.status_code == 200
     assert 'cxone_socket_open{connector="interactions"} 1.0' in metrics
     assert on_kafka == 501  # the frames, and the confirmation of the subscription
+    lines = [orjson.loads(line) for line in err.splitlines()]
+    assert [line["event"] for line in lines][:2] == ["no token yet", "connected"]
+    assert {line["connector"] for line in lines} == {"interactions"}
     assert "access_token" not in err.decode()
     assert "simulator-secret" not in err.decode()
 
