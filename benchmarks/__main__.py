@@ -32,7 +32,7 @@ console.width = max(console.width, 120)  # the tables' own
 def main(
     *,
     events: Annotated[int, typer.Option(min=1000, help="Different events for the stages.")] = 1_000_000,
-    stock_events: Annotated[int, typer.Option(min=1000, help="The first so many of them for stock Faust.")] = 30_000,
+    stock_events: Annotated[int, typer.Option(min=1000, help="The first so many of them for stock Faust.")] = 50_000,
     rounds: Annotated[int, typer.Option(min=1, help="How often everything runs, alternating.")] = 2,
     starts: Annotated[int, typer.Option(min=1, help="Cold starts of each kind.")] = 5,
     json: Annotated[Path | None, typer.Option(help="Write the figures to this file, too.")] = None,

@@ -13,9 +13,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.contenders import OURS, PERCENTILES, SLICE, STOCK
+from benchmarks.contenders import OURS, PERCENTILES, SINK, SLICE, STOCK
 from benchmarks.measure import Run, Start
 
+JOBS = (PERCENTILES, SLICE, SINK)
 TARGET = 30  # times stock Faust, per CPU-second
 MEASURED = ("faust-streaming", "aiokafka", "confluent-kafka", "fastavro", "orjson", "uvloop")
 
@@ -60,7 +61,7 @@ def _throughput(runs: Sequence[Run]) -> Table:
     table.add_column("program")
     for name in ("events", "wall s", "CPU s", "events/CPU-s", "events/s", "start-up CPU s", "peak MB"):
         table.add_column(name, justify="right")
-    for run in sorted(runs, key=lambda run: (run.job, run.name)):
+    for run in sorted(runs, key=lambda run: (JOBS.index(run.job), run.name)):
         table.add_row(
             run.job,
             run.name,
@@ -76,7 +77,7 @@ def _throughput(runs: Sequence[Run]) -> Table:
 
 
 def _cold_starts(starts: Sequence[Start]) -> Table:
-    table = Table(title="From a cold start, seconds (median and all)")
+    table = Table(title="From a cold start, seconds (median and range)")
     for name in ("broker", "job", "program"):
         table.add_column(name)
     for name in ("ready", "first output", "CPU"):
@@ -93,7 +94,7 @@ def _cold_starts(starts: Sequence[Start]) -> Table:
 
 
 def _median(values: Sequence[float]) -> str:
-    return f"[bold]{statistics.median(values):.2f}[/] ({', '.join(f'{value:.2f}' for value in values)})"
+    return f"[bold]{statistics.median(values):.2f}[/] ({min(values):.2f}-{max(values):.2f})"
 
 
 def _rate(runs: Sequence[Run], name: str, job: str) -> float:
