@@ -4,6 +4,7 @@ import json as jsonlib
 import logging
 import re
 import sys
+import time
 from collections.abc import Callable, Iterable
 from urllib.parse import quote, quote_plus
 
@@ -25,6 +26,9 @@ _TALKATIVE = (
     *("aiokafka", "httpcore", "httpx", "websockets", "faust", "mode"),
     *("streams.app", "streams.tables", "streams.transport"),
 )
+
+_REPETITIVE = ("aiokafka", "librdkafka")
+_REMEMBERED = 1000  # messages
 
 
 def configure(*, json: bool | None = None, secrets: Iterable[SecretStr] = ()) -> None:
@@ -52,6 +56,7 @@ def configure(*, json: bool | None = None, secrets: Iterable[SecretStr] = ()) ->
         else structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
     )
     handler = logging.StreamHandler()
+    handler.addFilter(Repetition())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer, redactor(secrets)],
@@ -63,6 +68,26 @@ def configure(*, json: bool | None = None, secrets: Iterable[SecretStr] = ()) ->
     root.setLevel(logging.INFO)
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+class Repetition(logging.Filter):
+    """Lets a library say the same thing once in `seconds`: while Kafka is away, clients say so 150 times a second."""
+
+    def __init__(self, seconds: float = 10.0, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._seconds, self._clock = seconds, clock
+        self._said: dict[tuple[str, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not record.name.startswith(_REPETITIVE):
+            return True
+        now, said = self._clock(), (record.name, f"{record.msg}"[:60])
+        if now - self._said.get(said, -self._seconds) < self._seconds:
+            return False
+        if len(self._said) > _REMEMBERED:
+            self._said.clear()
+        self._said[said] = now
+        return True
 
 
 def redactor(secrets: Iterable[SecretStr] = ()) -> Callable[[WrappedLogger, str, EventDict | str], str]:

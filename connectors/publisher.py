@@ -5,6 +5,7 @@ default hashes keys differently and would break co-partitioning).
 """
 
 import asyncio
+import logging
 import threading
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
@@ -84,7 +85,7 @@ class KafkaPublisher:
     """
 
     def __init__(self, config: Mapping[str, object]) -> None:
-        self._producer: Any = Producer({**DEFAULTS, **config})
+        self._producer: Any = Producer({**DEFAULTS, **config}, logger=logging.getLogger("librdkafka"))
         self._open = True
         self._polling = threading.Thread(target=self._poll, name="publisher", daemon=True)
         self._polling.start()

@@ -8,7 +8,7 @@ import pytest
 import structlog
 from pydantic import SecretStr
 
-from connectors.logs import configure, redactor
+from connectors.logs import Repetition, configure, redactor
 
 SECRET = 'client"w0rd\\x'
 TOKEN = "eyJhbGciOi.J-_9~+/t0ken=="
@@ -99,3 +99,16 @@ def test_known_secrets_are_hidden_in_every_form(written: str) -> None:
     redact = redactor([SecretStr("p/w +%"), SecretStr("")])
 
     assert redact(None, "info", f"sent {written} away") == "sent *** away"
+
+
+def test_a_library_says_the_same_thing_once_in_ten_seconds_and_we_are_never_cut_short() -> None:
+    now = [100.0]
+    repetition = Repetition(10.0, lambda: now[0])
+
+    def said(name: str, message: str) -> bool:
+        return bool(repetition.filter(logging.LogRecord(name, logging.ERROR, "", 0, message, (), None)))
+
+    assert [said("aiokafka", "no broker"), said("aiokafka", "no broker"), said("aiokafka", "other")] == [1, 0, 1]
+    assert [said("streams.stage", "no broker"), said("streams.stage", "no broker")] == [1, 1]
+    now[0] += 10.0
+    assert said("aiokafka", "no broker")
