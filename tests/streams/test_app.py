@@ -1,0 +1,200 @@
+"""A stage's Faust app, without a broker: how it is made, what it says of itself, and its agent on a channel."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import pytest
+from faust.types import TP
+from pydantic import SecretStr
+
+from connectors.settings import KafkaSettings
+from schemas.records import Consumed
+from streams.app import POLLED_WITHIN, App, attach, build_app
+from streams.chunk import Chunk
+from streams.settings import WorkerSettings
+from streams.stage import Stage
+from streams.state import Flush
+from tests.streams.echo import Echo
+
+PASSWORD = "w0rd"
+
+
+class Consumer:
+    """The consumer of an app, as far as it is asked."""
+
+    def __init__(self) -> None:
+        self.polled_at = monotonic()
+        self.tps = {TP("source", 0), TP("source", 3), TP("cxone-echo-windows-changelog", 9)}
+        self._unacked_messages: set[Any] = set()  # Faust's stream puts what it hands out here
+
+    def assignment(self) -> set[TP]:
+        return self.tps
+
+
+def make(tmp_path: Path, **kafka: Any) -> App:
+    return build_app("echo", "source", KafkaSettings(**kafka), WorkerSettings(data_dir=tmp_path))
+
+
+@pytest.fixture(name="app")
+def _app(tmp_path: Path) -> App:
+    """An app that runs, with partitions 0 and 3 recovered in generation 5."""
+    app = make(tmp_path)
+
+    async def deliver(flushes: Mapping[int, Flush]) -> None: ...
+
+    attach(app, Stage("echo", load=dict, core=Echo, deliver=deliver, interval=1.0))
+    app.consumer = Consumer()
+    app._started.set()
+    app.consumer_generation_id = app.recovered_generation = 5
+    app.stage.resume()
+    return app
+
+
+def test_an_app_is_named_after_its_stage_and_serves_nothing_of_fausts(tmp_path: Path) -> None:
+    app = make(tmp_path)
+
+    assert app.conf.id == "cxone-echo"
+    assert not app.conf.web_enabled
+    assert not app.conf.topic_allow_declare
+    assert app.conf.topic_disable_leader
+    assert app.chunked_topics == {"source"}
+
+
+def test_an_app_asks_all_brokers_through_the_chunk_transport(tmp_path: Path) -> None:
+    app = make(tmp_path, bootstrap_servers="one:9092, two:9093")
+
+    assert [str(url) for url in app.conf.broker] == ["chunked://one:9092", "chunked://two:9093"]
+
+
+def test_a_password_goes_through_tls_where_tls_is_asked_for_and_shows_nowhere(tmp_path: Path) -> None:
+    secret = {"sasl_username": "u", "sasl_password": SecretStr(PASSWORD)}
+    tls = make(tmp_path, security_protocol="SASL_SSL", **secret).conf.broker_credentials
+    plain = make(tmp_path, security_protocol="SASL_PLAINTEXT", **secret).conf.broker_credentials
+
+    assert (tls.protocol.value, tls.mechanism.value, tls.username, tls.password) == (
+        "SASL_SSL",
+        "SCRAM-SHA-512",
+        "u",
+        PASSWORD,
+    )
+    assert tls.ssl_context is not None
+    assert plain.protocol.value == "SASL_PLAINTEXT"
+    assert PASSWORD not in repr(tls) + repr(plain)
+
+
+def test_tls_without_a_password_and_neither(tmp_path: Path) -> None:
+    assert make(tmp_path, security_protocol="SSL").conf.broker_credentials.protocol.value == "SSL"
+    assert make(tmp_path).conf.broker_credentials is None
+
+
+def test_only_partitions_of_the_source_count(app: App) -> None:
+    assert app.partitions() == {0, 3}
+
+
+def test_an_app_with_its_partitions_recovered_is_alive_and_ready(app: App) -> None:
+    assert app.why_not_alive() is None
+    assert app.why_not_ready() is None
+
+
+def test_an_app_is_not_ready_before_it_has_joined(tmp_path: Path, app: App) -> None:
+    app.consumer_generation_id = -1
+
+    assert app.why_not_ready() == "echo: no partitions assigned yet"
+
+
+def test_an_app_is_not_ready_during_a_rebalance(app: App) -> None:
+    app.rebalancing = True
+
+    assert app.why_not_ready() == "echo: no partitions assigned yet"
+
+
+def test_an_app_is_not_ready_while_the_state_of_this_generation_is_restored(app: App) -> None:
+    app.consumer_generation_id = 6
+
+    assert not app.recovered
+    assert app.why_not_ready() == "echo: restoring state from the changelog"
+
+
+def test_an_app_without_partitions_says_so(app: App) -> None:
+    app.consumer.tps = set()
+
+    assert "no partition of source is assigned" in (app.why_not_ready() or "")
+
+
+def test_an_app_whose_delivery_is_blocked_says_by_what(app: App) -> None:
+    app.stage.blocked = "no such bucket"
+
+    assert app.why_not_ready() == "echo: no such bucket"
+
+
+def test_an_app_that_does_not_poll_is_not_alive_unless_it_waits_for_its_stage(app: App) -> None:
+    app.consumer.polled_at -= POLLED_WITHIN + 1
+    assert "has not polled for 61 s" in (app.why_not_alive() or "")
+
+    app.stage.delivering = True
+
+    assert app.why_not_alive() is None
+
+
+def test_partitions_that_were_just_assigned_are_not_recovered(app: App) -> None:
+    app.on_assigned()
+
+    assert not app.recovered
+    assert not app.stage.loaded
+
+
+async def test_resources_are_closed_with_the_app(tmp_path: Path) -> None:
+    closed = []
+
+    class Door:
+        async def close(self) -> None:
+            closed.append(self)
+
+    app = make(tmp_path)
+    door = app.using(Door())
+
+    await app.on_stop()
+
+    assert closed == [door]
+
+
+async def test_the_agent_folds_chunks_from_a_channel_and_acknowledges_them_with_the_flush(tmp_path: Path) -> None:
+    app = make(tmp_path)
+    delivered: list[bytes | None] = []
+
+    async def deliver(flushes: Mapping[int, Flush]) -> None:
+        delivered.extend(output.value for flush in flushes.values() for output in flush.outputs)
+
+    agent = attach(app, Stage("echo", load=dict, core=Echo, deliver=deliver, interval=1.0))
+    app.consumer = Consumer()
+    async with agent.test_context() as running:
+        events = [
+            await running.put(Chunk("source", 0, [Consumed(0, b"a"), Consumed(1, b"b")])),
+            await running.put(Chunk("source", 3, [Consumed(7, b"c")])),
+        ]
+        assert [event.message.acked for event in events] == [False, False]
+
+        await app.stage.flush()
+
+    assert delivered == [b"a", b"b", b"c"]
+    assert [event.message.acked for event in events] == [True, True]
+
+
+async def test_a_stage_that_fails_crashes_its_app(tmp_path: Path) -> None:
+    class Broken(Echo):
+        def fold(self, chunk: Chunk) -> int:
+            raise RuntimeError("no more")
+
+    async def deliver(flushes: Mapping[int, Flush]) -> None: ...
+
+    app = make(tmp_path)
+    agent = attach(app, Stage("echo", load=dict, core=Broken, deliver=deliver, interval=1.0))
+    app.consumer = Consumer()
+
+    with pytest.raises(RuntimeError, match="no more"):
+        async with agent.test_context() as running:
+            await running.put(Chunk("source", 0, [Consumed(0, b"a")]))
+
+    assert str(app.crash_reason) == "no more"

@@ -1,0 +1,20 @@
+import pytest
+
+from schemas.records import SOURCE_POSITION, Consumed, Headers
+from streams.source import OWN, source_position
+
+
+def test_a_record_comes_from_the_frame_that_its_header_names() -> None:
+    record = Consumed(99, b"", headers=(("other", b"1:2"), (SOURCE_POSITION, b"11:1234567890123")))
+
+    assert source_position(record) == (11, 1_234_567_890_123)
+
+
+@pytest.mark.parametrize("headers", [(), (("other", b"1:2"),)])
+def test_a_record_without_the_header_stands_for_itself(headers: Headers) -> None:
+    assert source_position(Consumed(99, b"", headers=headers)) == (OWN, 99)
+
+
+@pytest.mark.parametrize("value", [b"", b":", b"1", b"1:", b":1", b"a:b", b"1:2:3", b"\xff:1", b"1.5:2"])
+def test_a_record_whose_header_is_no_position_stands_for_itself(value: bytes) -> None:
+    assert source_position(Consumed(99, b"", headers=((SOURCE_POSITION, value),))) == (OWN, 99)
