@@ -20,6 +20,9 @@ lint: .venv/dev ## ruff and the import contracts
 types: .venv/dev ## mypy --strict
 	$(BIN)/mypy
 
+faults: .venv/dev ## storms of kills, freezes and outages on a real Kafka (10 minutes)
+	$(BIN)/pytest tests/broker/storms.py
+
 kafka: ## start a real Kafka on 127.0.0.1:9092 (KAFKA_PORT=... for another port)
 	$(PYTHON) deploy/kafka/broker.py start --port $(KAFKA_PORT)
 
@@ -43,4 +46,4 @@ bench: .venv/dev ## throughput beside stock Faust, and cold starts (ARGS="--even
 .venv/dev: requirements-dev.lock .venv/runtime
 	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock && touch $@
 
-.PHONY: help install demo test lint types kafka kafka-down influxd bench
+.PHONY: help install demo test lint types faults kafka kafka-down influxd bench

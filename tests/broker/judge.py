@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from confluent_kafka import Consumer, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient
 
 from schemas.avro import Codec, FileSchemaIds
 from schemas.records import DEAD_SOURCE, SOURCE_POSITION, CampaignHour, Summary
@@ -58,12 +57,6 @@ def await_committed(bootstrap: str, within: float, flow: Mapping[str, str] = FLO
                 return False
 
         until(committed, within, f"{group} has committed all of {topic}")
-
-
-def members(bootstrap: str, group: str) -> int:
-    """Return how many members of a group have partitions."""
-    described: Any = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0}).describe_consumer_groups([group])
-    return sum(bool(one.assignment.topic_partitions) for one in described[group].result(10).members)
 
 
 def replays(bootstrap: str) -> int:

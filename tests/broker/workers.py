@@ -37,6 +37,7 @@ class Worker:
             **clean,
             "PYTHONPATH": str(REPOSITORY),
             "STREAMS_DATA_DIR": str(self._folder / "data"),
+            "STREAMS_SESSION_TIMEOUT": "6",  # the shortest that is allowed
             **settings,
         }
         self._starts = 0
