@@ -43,21 +43,6 @@ def test_a_password_goes_over_tls_because_the_context_is_inside_the_credentials(
     assert without["security_protocol"] == "SASL_PLAINTEXT", "the trap has closed: streams.app may be simpler"
 
 
-def test_tls_without_a_password(new_app: NewApp) -> None:
-    auth = credentials_to_aiokafka_auth(new_app(KafkaSettings(security_protocol="SSL")).conf.broker_credentials)
-
-    assert auth["security_protocol"] == "SSL"
-    assert auth["ssl_context"].check_hostname
-
-
-def test_no_secret_is_in_an_app_s_repr(new_app: NewApp) -> None:
-    app = new_app(
-        KafkaSettings(security_protocol="SASL_SSL", sasl_username="me", sasl_password=SecretStr("secret-0815"))
-    )
-
-    assert "secret-0815" not in f"{app!r} {app.conf!r} {app.conf.broker_credentials!r}"
-
-
 def test_defaults_that_lose_records_or_open_doors_are_overruled(new_app: NewApp) -> None:
     conf: Any = new_app(KafkaSettings()).conf
 
