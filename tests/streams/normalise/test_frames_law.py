@@ -159,7 +159,7 @@ def test_a_redelivery_is_dropped_within_the_horizon_and_passes_after_a_slice_mor
             assert age > HORIZON
             last[record.value] = now
         else:
-            assert age < HORIZON + 2 * HORIZON // 3, "dropped for longer than promised"
+            assert age < HORIZON + HORIZON // 3, "dropped for longer than promised"
 
 
 @given(logs(), STEPS)
