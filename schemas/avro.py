@@ -16,6 +16,8 @@ from typing import Any, Protocol, TypeVar
 
 from fastavro import parse_schema, schemaless_reader, schemaless_writer
 
+from schemas import interaction_wire
+from schemas.records import InteractionCompleted
 from schemas.topics import TOPICS
 
 R = TypeVar("R")
@@ -105,6 +107,8 @@ class Codec:
     def encoder(self, record: type[R]) -> Callable[[R], bytes]:
         """Return `record -> bytes`. Asks for the schema id once, here."""
         schema, header = self._newest(record)
+        if record is InteractionCompleted:
+            return lambda event: header + interaction_wire.encode(event)  # type: ignore[arg-type]  # R is just that
         to_dict = _to_dict(record)
         buffer = BytesIO()
 
@@ -139,7 +143,15 @@ class Codec:
                 return resolved(data)
             return build(_body(data, schema, None))
 
-        return decode
+        def decode_interaction(data: bytes) -> R:
+            if data[:HEADER_BYTES] != header:
+                return resolved(data)
+            try:
+                return interaction_wire.decode(data, HEADER_BYTES)  # type: ignore[return-value]  # R is just that
+            except ValueError as broken:
+                raise DecodeError(f"broken Avro body: {broken}") from broken
+
+        return decode_interaction if record is InteractionCompleted else decode
 
     def _newest(self, record: type) -> tuple[Any, bytes]:
         subject = subject_of(record)
@@ -180,13 +192,17 @@ def _without_logical_types(schema: Any) -> Any:
     return schema
 
 
+def _names(record: Any) -> list[str]:
+    return [field.name for field in fields(record)] if is_dataclass(record) else list(record._fields)
+
+
 def _nested(record: Any) -> dict[str, type[Any]]:
-    types = {field.name: field.type for field in fields(record)}
+    types = {field.name: field.type for field in fields(record)} if is_dataclass(record) else {}
     return {name: type_ for name, type_ in types.items() if isinstance(type_, type) and is_dataclass(type_)}
 
 
 def _to_dict(record: Any) -> Callable[[Any], dict[str, Any]]:
-    names = [field.name for field in fields(record)]
+    names = _names(record)
     values = attrgetter(*names)
     nested = {name: _to_dict(type_) for name, type_ in _nested(record).items()}
 

@@ -61,11 +61,11 @@ class Outgoing(NamedTuple):
     partition: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class InteractionCompleted:
+class InteractionCompleted(NamedTuple):
     """A finished interaction. Durations in seconds, `completed_at` in milliseconds since the epoch (event time).
 
     `event_id` is None when the event carried none; `revision` rises when a source corrects an interaction.
+    A tuple for the reason that `Outgoing` is one.
     """
 
     event_id: str | None

@@ -59,10 +59,6 @@ class App(faust.App):
         for resource in self.resources:
             await resource.close()
 
-    @property
-    def chunked_topics(self) -> frozenset[str]:
-        return frozenset({self.source})
-
     def partitions(self) -> set[int]:
         """Return the source partitions that this worker owns now."""
         return {tp.partition for tp in self.consumer.assignment() if tp.topic == self.source}
@@ -138,6 +134,7 @@ def build_app(stage: str, source: str, kafka: KafkaSettings, worker: WorkerSetti
         producer_acks=-1,
     )
     app.source = source
+    transport.CHUNKED.add(source)
     app.lease = Lease(SESSION_SHARE * worker.session_timeout)
     app.resources = []
     app.drain_timeout = worker.drain_timeout

@@ -1,5 +1,5 @@
 from contextlib import suppress
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from io import BytesIO
 from typing import Any
 
@@ -195,11 +195,13 @@ def test_a_registry_outage_is_not_a_bad_record() -> None:
 
 
 @pytest.mark.parametrize("record", [InteractionCompleted, CampaignHour])
-def test_fields_are_in_the_order_of_the_record(record: type) -> None:
+def test_fields_are_in_the_order_of_the_record(record: Any) -> None:
     """Decoding by position rests on it."""
     schema = releases()[subject_of(record)][-1].schema
 
-    assert [field.name for field in fields(record)] == [field["name"] for field in schema["fields"]]
+    names = [field.name for field in fields(record)] if is_dataclass(record) else list(record._fields)
+
+    assert names == [field["name"] for field in schema["fields"]]
 
 
 def test_a_record_without_a_topic_has_no_subject() -> None:
