@@ -9,6 +9,7 @@ from schemas.dialect import InteractionFields, getter, identity
 from schemas.records import InteractionCompleted
 
 LONGEST_CAMPAIGN = 256  # characters
+LONGEST_DURATION = 366 * 86_400.0  # seconds: what claims to have taken longer would also break sums
 EARLIEST = 946_684_800_000  # 2000-01-01, ms: what claims to be older has no clock
 MILLISECONDS_FROM = 100_000_000_000  # a number of this size counts milliseconds: as seconds it would be the year 5138
 
@@ -40,9 +41,9 @@ def interpreter(fields: InteractionFields, *, clock_skew: int) -> Interpret:
         if not isinstance(campaign, str) or not 0 < len(campaign) <= LONGEST_CAMPAIGN:
             return Refused(NO_CAMPAIGN, f"must be text of 1 to {LONGEST_CAMPAIGN} characters, or a whole number")
         handle, wait = seconds(handle_of(frame)), seconds(wait_of(frame))
-        if handle is None or wait is None:
-            which = "handle" if handle is None else "wait"
-            return Refused(BAD_DURATION, f"the {which} time is missing or no finite number of seconds from 0")
+        if handle is None or wait is None or max(handle, wait) > LONGEST_DURATION:
+            which = "handle" if handle is None or handle > LONGEST_DURATION else "wait"
+            return Refused(BAD_DURATION, f"the {which} time is missing or no number of seconds from 0 to a year")
         at = milliseconds(time_of(frame))
         if at is None:
             return Refused(BAD_TIME, "is missing or neither ISO 8601 nor a number since the epoch")
@@ -54,7 +55,7 @@ def interpreter(fields: InteractionFields, *, clock_skew: int) -> Interpret:
 
 
 def seconds(value: object) -> float | None:
-    """Read a duration: a finite number of seconds from 0, and not a boolean."""
+    """Read a finite number from 0, and not a boolean."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:

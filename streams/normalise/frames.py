@@ -13,10 +13,13 @@ from schemas.topics import DEAD_LETTERS, INTERACTIONS_COMPLETED, RAW_INTERACTION
 from streams.chunk import Chunk
 from streams.normalise.event import Refused, interpreter
 from streams.normalise.seen import Seen, fingerprint
+from streams.normalise.usual import usual
 from streams.state import Change, Flush
 
 STAGE = "normalise"
 NOT_JSON = "not JSON"
+
+LARGEST = 65_536  # fingerprints in one stored value: half of what a broker takes by default
 
 # Outcomes, counted
 OUTCOMES = COMPLETED, CONTROL, OTHER, REDELIVERED, REFUSED = ("completed", "control", "other", "redelivered", "refused")
@@ -50,10 +53,11 @@ class Frames:
         encode: Callable[[InteractionCompleted], bytes],
     ) -> None:
         self._partition, self._kind, self._encode = partition, fields.kind, encode
+        self._usual = usual(fields, clock_skew=policy.clock_skew)
         self._interpret = interpreter(fields, clock_skew=policy.clock_skew)
         self._seen = Seen(policy.horizon)
         self._keys: dict[int, list[bytes]] = {}  # slice -> keys of what is stored of it
-        self._gone: list[int] = []  # slices to delete with the next seal
+        self._oldest = 0  # slice that is remembered; earlier ones are deleted with the next seal
         self.position = -1  # highest offset folded in
         additions = sorted((int(key.partition(b"|")[0]), key, *_unpack(value)) for key, value in stored.items())
         for index, key, last, covered, _ in additions:
@@ -61,7 +65,7 @@ class Frames:
             self.position = max(self.position, covered if last else -1)
         for index, _, _, covered, numbers in additions:
             if covered <= self.position:  # else a kill cut its seal short: those frames come again
-                self._gone += self._seen.advance(index)
+                self._oldest = self._seen.advance(index)
                 self._seen.remember(index, numbers)
         self._outputs: list[Outgoing] = []
         self._added: dict[int, list[int]] = {}  # slice -> fingerprints since the last seal
@@ -85,25 +89,15 @@ class Frames:
         self._outputs = []
         if seal and self.position > self._sealed:
             flush.seal = [*self._additions(), *self._removals()]
-            self._added, self._sealed, self._gone = {}, self.position, []
+            self._added, self._sealed = {}, self.position
         return flush
 
     def _take(self, record: Record, outcomes: dict[str, int]) -> None:
         index = self._seen.slice_at(record.timestamp)
-        self._gone += self._seen.advance(index)
-        try:
-            frame = orjson.loads(record.value or b"")
-        except orjson.JSONDecodeError as error:
-            return self._refuse(record, Refused(NOT_JSON, str(error)), outcomes)
-        if not isinstance(frame, dict):
-            return self._refuse(record, Refused(NOT_JSON, "a frame is a JSON object"), outcomes)
-        kind = self._kind(frame)
-        if kind is not Kind.EVENT:
-            outcomes[CONTROL if kind is Kind.CONTROL else OTHER] += 1
-            return None
-        event = self._interpret(frame, record.timestamp)
-        if isinstance(event, Refused):
-            return self._refuse(record, event, outcomes)
+        self._oldest = self._seen.advance(index)
+        event = self._usual(record.value or b"", record.timestamp) or self._look_at(record, outcomes)
+        if event is None:
+            return
         headers = [(SOURCE_POSITION, b"%d:%d" % (self._partition, record.offset))]
         if event.event_id is None:
             WITHOUT_ID.inc()
@@ -111,13 +105,32 @@ class Frames:
             number = fingerprint(event.event_id)
             if not self._seen.first_time(number):
                 outcomes[REDELIVERED] += 1
-                return None
+                return
             self._added.setdefault(index, []).append(number)
             headers.append((EVENT_ID, event.event_id.encode()))
         outcomes[COMPLETED] += 1
         key = event.campaign_id.encode()
         self._outputs.append(Outgoing(INTERACTIONS_COMPLETED.name, key, self._encode(event), tuple(headers)))
-        return None
+
+    def _look_at(self, record: Record, outcomes: dict[str, int]) -> InteractionCompleted | None:
+        """Interpret a frame that is not the usual one; None when it is no completed interaction."""
+        try:
+            frame = orjson.loads(record.value or b"")
+        except orjson.JSONDecodeError as error:
+            self._refuse(record, Refused(NOT_JSON, str(error)), outcomes)
+            return None
+        if not isinstance(frame, dict):
+            self._refuse(record, Refused(NOT_JSON, "a frame is a JSON object"), outcomes)
+            return None
+        kind = self._kind(frame)
+        if kind is not Kind.EVENT:
+            outcomes[CONTROL if kind is Kind.CONTROL else OTHER] += 1
+            return None
+        event = self._interpret(frame, record.timestamp)
+        if isinstance(event, Refused):
+            self._refuse(record, event, outcomes)
+            return None
+        return event
 
     def _refuse(self, record: Record, refused: Refused, outcomes: dict[str, int]) -> None:
         outcomes[REFUSED] += 1
@@ -139,14 +152,17 @@ class Frames:
         added = {newest: [], **self._added} if newest not in self._added else self._added
         changes = []
         for index in sorted(added):
-            keys = self._keys.setdefault(index, [])
-            key = b"%d|%d" % (index, len(keys))  # never one that a seal cut short by a kill has used
-            changes.append(Change(key, _pack(added[index], last=index == newest, covered=self.position)))
-            keys.append(key)
+            keys, numbers = self._keys.setdefault(index, []), added[index]
+            for first in range(0, max(len(numbers), 1), LARGEST):
+                keys.append(b"%d|%d" % (index, len(keys)))  # never one that a seal cut short by a kill has used
+                last = index == newest and first + LARGEST >= len(numbers)
+                value = _pack(numbers[first : first + LARGEST], last=last, covered=self.position)
+                changes.append(Change(keys[-1], value))
         return changes
 
     def _removals(self) -> list[Change]:
-        return [Change(key, None) for index in self._gone for key in self._keys.pop(index, ())]
+        gone = [index for index in self._keys if index < self._oldest]
+        return [Change(key, None) for index in gone for key in self._keys.pop(index)]
 
 
 def _pack(numbers: Sequence[int], *, last: bool, covered: int) -> bytes:

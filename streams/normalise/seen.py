@@ -70,15 +70,13 @@ class Seen:
         """Return the slice of a time (ms). Time never goes back: an earlier time counts as the newest seen."""
         return max(at // self._length, self.newest)
 
-    def advance(self, index: int) -> list[int]:
-        """Make `index` the newest slice; return the slices that are forgotten by that."""
-        if index == self.newest:
-            return []
-        self.newest = index
-        gone = [old for old in self._slices if old < index - SLICES]
-        for old in gone:
-            del self._slices[old]
-        return gone
+    def advance(self, index: int) -> int:
+        """Make `index` the newest slice; return the oldest that is still remembered."""
+        oldest = index - SLICES
+        if index != self.newest:
+            self.newest = index
+            self._slices = {kept: numbers for kept, numbers in self._slices.items() if kept >= oldest}
+        return oldest
 
     def first_time(self, number: int) -> bool:
         """Whether `number` was not seen within the horizon; from now on it was, in the newest slice."""

@@ -1,0 +1,67 @@
+"""The usual frame, decoded straight into a completed interaction: a third of what looking at every frame costs.
+
+A frame is usual when each field is at the first of its paths and has its plain type. Whatever is not, and whatever is
+to be refused, is left to `streams.normalise.event`, which says why; what is accepted here, it would accept with the
+same result (tests hold both to that). Parts of a frame that no path leads to are passed over, not judged.
+"""
+
+from collections.abc import Callable, Mapping
+from operator import attrgetter
+
+import msgspec
+
+from schemas.dialect import LONGEST_ID, InteractionFields, Path
+from schemas.records import InteractionCompleted
+from streams.normalise.event import EARLIEST, LONGEST_CAMPAIGN, LONGEST_DURATION, milliseconds
+
+Usual = Callable[[bytes, int], InteractionCompleted | None]
+
+
+def usual(fields: InteractionFields, *, clock_skew: int) -> Usual:
+    """Return `(value, arrived) -> interaction, or None when the frame is not the usual one`. Times in milliseconds."""
+    paths = [
+        *(fields.event_type[0], fields.event_id[0], fields.campaign_id[0]),
+        *(fields.completed_at[0], fields.handle_time[0], fields.wait_time[0]),
+    ]
+    shape = _shape(dict(zip(paths, (str, str, str, str, float, float), strict=True)))
+    decode: Callable[[bytes], object] = msgspec.json.Decoder(shape).decode
+    parts = attrgetter(*(".".join(map(_attribute, path)) for path in paths))
+    completed_types = fields.completed_types
+
+    def read(value: bytes, arrived: int) -> InteractionCompleted | None:
+        try:
+            kind, event_id, campaign, time, handle, wait = parts(decode(value))
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return None
+        at = milliseconds(time)
+        if (
+            kind in completed_types
+            and 0 < len(campaign) <= LONGEST_CAMPAIGN
+            and 0 < len(event_id) <= LONGEST_ID
+            and 0 <= handle <= LONGEST_DURATION
+            and 0 <= wait <= LONGEST_DURATION
+            and at is not None
+            and EARLIEST <= at <= arrived + clock_skew
+        ):
+            return InteractionCompleted(event_id, campaign, handle, wait, at)
+        return None
+
+    return read
+
+
+def _shape(types: Mapping[Path, type]) -> type:
+    """Return a struct that has these types at these paths, and ignores everything else."""
+    below: dict[str, dict[Path, type]] = {}
+    for (key, *rest), type_ in types.items():
+        below.setdefault(key, {})[tuple(rest)] = type_
+    return msgspec.defstruct(
+        "Frame",
+        [(_attribute(key), inner[()] if () in inner else _shape(inner)) for key, inner in below.items()],
+        rename={_attribute(key): key for key in below},
+        gc=False,
+    )
+
+
+def _attribute(key: str) -> str:
+    """Return a name for a key, which may hold anything."""
+    return f"key_{key.encode().hex()}"
