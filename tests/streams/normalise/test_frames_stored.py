@@ -63,6 +63,27 @@ def test_fingerprints_of_a_seal_that_a_kill_cut_off_are_not_lost_by_the_next() -
     assert b"a" not in published
 
 
+def test_a_seal_that_a_kill_cut_off_forgets_nothing_before_its_time() -> None:
+    # What it wrote is of later slices than the frames that come again: known, they would push out the slice of "z".
+    changelog: dict[bytes, bytes] = {}
+    log = [
+        raw(0, completed("z")),
+        raw(1, completed("z"), at=NOW + 3 * SLICE),
+        *(raw(2 + i, completed(event_id), at=NOW + (3 + i) * SLICE) for i, event_id in enumerate("abc")),
+    ]
+    stage = frames()
+    fold(stage, log[0])
+    store(changelog, stage.flush(0.0, seal=True))
+    fold(stage, *log[1:])
+    store(changelog, Flush(seal=stage.flush(0.0, seal=True).seal[:2]))
+
+    stage = frames(changelog)
+    fold(stage, *log[1:])
+
+    published = [dict(output.headers)[EVENT_ID] for output in stage.flush(0.0, seal=True).outputs]
+    assert published == [b"a", b"b", b"c"]
+
+
 def test_a_quiet_partition_with_nothing_but_control_frames_stores_no_more_as_time_goes_by() -> None:
     changelog: dict[bytes, bytes] = {}
     stage = frames()

@@ -89,3 +89,14 @@ def test_the_watermark_is_restored(partition: Partition) -> None:
     partition.restart()
 
     assert partition.hours.watermark == TEN + 70 * MINUTE
+
+
+def test_the_watermark_waits_after_a_kill_for_whom_it_waited_before(partition: Partition) -> None:
+    partition.fold(partition.record(1), partition.record(2, raw=1))
+    partition.write()
+
+    partition.restart()
+    partition.fold(partition.record(70))
+    partition.write()
+
+    assert partition.hours.watermark == TEN + 2 * MINUTE
