@@ -120,19 +120,23 @@ def dead_letter(  # noqa: PLR0913 - a dead letter is all of these
 ) -> Outgoing:
     """Wrap a refused record: its bytes, key and headers as they were, and why it was refused.
 
-    A value above `max_bytes` is cut, and `DEAD_TRUNCATED` gives its full length: the dead letter points at the
-    original by `DEAD_SOURCE`.
+    It fits `max_bytes`: a longer value is cut, key and headers that take more than a tenth are left out, and
+    `DEAD_TRUNCATED` gives the value's full length. The dead letter points at the original by `DEAD_SOURCE`.
     """
-    value = record.value
+    key, value, original = record.key, record.value, tuple(record.headers)
+    beside = len(key or b"") + sum(len(name.encode()) + len(content or b"") for name, content in original)
     cut: Headers = ()
-    if value is not None and len(value) > max_bytes:
-        cut, value = ((DEAD_TRUNCATED, str(len(value)).encode()),), value[:max_bytes]
+    if beside > max_bytes // 10 or len(value or b"") > max_bytes - beside:
+        cut = ((DEAD_TRUNCATED, str(len(value or b"")).encode()),)
+        if beside > max_bytes // 10:
+            key, original, beside = None, (), 0
+        value = value and value[: max_bytes - beside]
     headers = (
-        *record.headers,
+        *original,
         (DEAD_STAGE, stage.encode()),
         (DEAD_REASON, reason.encode()),
         (DEAD_DETAIL, detail.encode("utf-8", "replace")),
         (DEAD_SOURCE, f"{topic}:{partition}:{record.offset}".encode()),
         *cut,
     )
-    return Outgoing(dead_letters, record.key, value, headers)
+    return Outgoing(dead_letters, key, value, headers)

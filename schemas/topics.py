@@ -46,6 +46,8 @@ RAW_INTERACTIONS = TopicSpec(
     writers=("connect interactions",),
     readers=("normalise",),
     copartition="normalise",
+    # The horizon of redeliveries is measured by these times: no writer's clock may move it.
+    config={"message.timestamp.type": "LogAppendTime"},
 )
 NORMALISE_SEEN = TopicSpec(
     name="cxone-normalise-seen-changelog",

@@ -11,7 +11,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class WorkerSettings(BaseSettings):
     """How stages run. Durations are in seconds."""
 
-    model_config = SettingsConfigDict(env_prefix="STREAMS_", env_ignore_empty=True, extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="STREAMS_", env_ignore_empty=True, extra="ignore", frozen=True, allow_inf_nan=False
+    )
 
     store: Literal["memory", "rocksdb"] = Field(
         "memory", description="memory, or rocksdb (needs cxone-streams[rocksdb]): restarts read less of the changelog"
@@ -38,7 +40,10 @@ class WorkerSettings(BaseSettings):
         60.0, gt=0, description="a partition without records for so long no longer holds the watermark back"
     )
     exact_values: int = Field(
-        2048, ge=1, description="distinct durations an hour counts exactly; beyond it percentiles are within 1 %"
+        2048,
+        ge=1,
+        le=10_000,
+        description="distinct durations an hour counts exactly; beyond it percentiles are within 1 %",
     )
     dedupe_horizon: float = Field(900.0, gt=0, description="a redelivered event id is dropped for so long")
     clock_skew: float = Field(600.0, ge=0, description="an event time may be so far ahead of its arrival")

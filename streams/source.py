@@ -2,6 +2,7 @@
 
 from schemas.records import SOURCE_POSITION, Record
 
+LONGEST = 24  # bytes of a position
 OWN = -1  # in place of a raw partition: the record carries no source position and stands for itself
 
 Positions = dict[int, int]  # raw partition -> highest raw offset
@@ -14,9 +15,8 @@ def source_position(record: Record) -> tuple[int, int]:
     """
     for name, value in record.headers:
         if name == SOURCE_POSITION:
-            partition, _, offset = value.partition(b":")
-            try:
+            partition, _, offset = (value or b"").partition(b":")
+            if partition.isdigit() and offset.isdigit() and len(value) <= LONGEST:
                 return int(partition), int(offset)
-            except ValueError:
-                break
+            break
     return OWN, record.offset

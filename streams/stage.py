@@ -88,6 +88,7 @@ class Stage(Generic[F]):
         self._cores: dict[int, Core[F]] = {}
         self._held: list[Any] = []
         self._held_records = 0
+        self._failed = False  # what was folded is written in part, or not at all: nothing may follow it
         self._drained: object = None  # the generation whose partitions are gone
         self._draining = asyncio.Event()
         self._turn = asyncio.Lock()
@@ -98,11 +99,15 @@ class Stage(Generic[F]):
         """Be the body of the stage's agent."""
         events: AsyncIterable[Any] = stream.noack().events()
         async for event in events:
-            if event.message.generation_id == self._drained is not None:
+            if self._failed or event.message.generation_id == self._drained is not None:
                 continue  # came between the drain and the rebalance: it comes again to the next owner
             chunk: Chunk = event.value
             taken = len(chunk.records)
-            self._refusals.note(taken, self._core(chunk.partition).fold(chunk))
+            try:
+                self._refusals.note(taken, self._core(chunk.partition).fold(chunk))
+            except BaseException:
+                self._fail()
+                raise
             event.value = event.message.value = None  # acknowledging needs no records: let go of them
             self._held.append(event)
             self._held_records += taken
@@ -143,6 +148,9 @@ class Stage(Generic[F]):
                     self.forget()
                     self._rejoin()
                     return
+                except BaseException:
+                    self._fail()
+                    raise
                 finally:
                     self.delivering = False
             for event in held:
@@ -175,8 +183,14 @@ class Stage(Generic[F]):
             self._drained = generation
             self.forget()
 
+    def _fail(self) -> None:
+        """Fold and write nothing more: the process is about to end, and what it folded comes again."""
+        self._failed = True
+        self.forget()
+
     def forget(self) -> None:
         """Drop what is in memory: what is stored counts, when partitions come."""
+        self.blocked = None
         self._cores, self.loaded, self._held, self._held_records = {}, False, [], 0
 
     def resume(self) -> None:

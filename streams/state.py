@@ -59,16 +59,18 @@ class TableState:
     def load(self, partitions: Collection[int]) -> dict[int, dict[bytes, bytes]]:
         """Return what recovery restored of `partitions`, {partition: {key: value}}; forget the others.
 
-        They belong to another worker now, who changes them: kept here they would be stale when they come back.
+        They belong to another worker now, who changes them: kept here they would be stale when they come back. RocksDB
+        keeps them: it remembers how far each is restored, and what is deleted here would not be read again.
         """
+        store = self._table.data
         found: dict[int, dict[bytes, bytes]] = {partition: {} for partition in partitions}
-        for prefixed, value in list(self._table.data.items()):
+        for prefixed, value in list(store.items()):
             prefix, _, key = prefixed.partition(b"|")
             partition = int(prefix)
             if partition in found:
                 found[partition][key] = value
-            else:
-                self._keep(partition, prefixed, None)
+            elif not _is_rocksdb(store):
+                store.pop(prefixed)
         return found
 
     async def deliver(self, flushes: Mapping[int, Flush]) -> None:
@@ -96,7 +98,7 @@ class TableState:
     def _keep(self, partition: int, key: bytes, value: bytes | None) -> None:
         """Write to the table's local store. Faust's own writes want to run inside a stream's iteration."""
         store = self._table.data
-        if hasattr(store, "_db_for_partition"):  # RocksDB: one database for each partition
+        if _is_rocksdb(store):  # one database for each partition
             database = store._db_for_partition(partition)  # noqa: SLF001
             if value is None:
                 database.delete(key)
@@ -106,3 +108,7 @@ class TableState:
             store.pop(key, None)
         else:
             store[key] = value
+
+
+def _is_rocksdb(store: Any) -> bool:
+    return hasattr(store, "_db_for_partition")

@@ -5,10 +5,16 @@ records of partitions whose state is not there yet. What a stage must know is wh
 are recovered: `App.recovered` compares the two generations.
 """
 
+from typing import Any
+
 from faust.tables import manager, recovery
 
 
 class Recovery(recovery.Recovery):
+    async def _wait(self, coro: Any, timeout: Any = None) -> None:  # noqa: ARG002, ASYNC109 - Faust's signature
+        """Wait for as long as it takes: Faust takes a timeout for a stop, and recovers never again."""
+        await super()._wait(coro)
+
     async def _resume_streams(self, generation_id: int = 0) -> None:  # of a stage without tables
         self.app.recovered_generation = generation_id
         await super()._resume_streams(generation_id)

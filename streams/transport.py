@@ -11,12 +11,14 @@ passed, and its own gap bookkeeping stalls when offsets jump; a position remembe
 Private names of Faust 0.15 and aiokafka 0.14 are used: both are pinned, and tests/broker shows each behaviour.
 """
 
+import contextlib
 import time
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import structlog
 from aiokafka.consumer import fetcher
+from aiokafka.errors import IllegalStateError
 from faust.transport.drivers import TRANSPORTS
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
@@ -33,6 +35,16 @@ SCHEME = "chunked"
 FETCH_WAIT_MS = 250  # an idle fetch holds up what follows it on its connection, such as the requests of a recovery
 CHUNKED: set[str] = set()  # the source topics of this process's stages
 CHUNK_RECORDS = 5_000  # a bound: a chunk holds what has arrived, so it is small at a low rate and grows with a backlog
+
+
+class TopicReplacedError(Exception):
+    """A topic is shorter than what was committed of it: it was deleted and made again, or lost its end."""
+
+    def __init__(self, tp: TP, committed: int, end: int) -> None:
+        super().__init__(
+            f"{tp.topic}, partition {tp.partition}, ends at {end}, but {committed} is committed: it was replaced."
+            " Delete the consumer group and the changelog of the stage, and start it again."
+        )
 
 
 class PartitionRecords(fetcher.PartitionRecords):
@@ -103,7 +115,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             batch.end = after.get(tp, 0)
             if batch:
                 batch.end = max(batch.end, batch[-1].offset + 1)
-            if batch or (batch.start is not None and batch.start < batch.end):
+            if batch or batch.start is None or batch.start < batch.end:
                 found[tp] = batch
         return found
 
@@ -181,6 +193,11 @@ class Consumer(driver.Consumer):
         self._coverage.clear()
         await super().perform_seek()
         tps = [tp for tp in self.assignment() if self._is_chunked(tp)]
+        ends = await self.highwaters(*tps) if tps else {}
+        for tp in tps:
+            committed = self._committed_offset[tp]
+            if committed is not None and committed > ends[tp]:
+                raise TopicReplacedError(tp, committed, ends[tp])
         fresh = [tp for tp in tps if self._committed_offset[tp] is None]
         first = await self.earliest_offsets(*fresh) if fresh else {}
         for tp in tps:
@@ -223,7 +240,8 @@ class Consumer(driver.Consumer):
         first = fresh[0].offset if fresh else batch.end
         if first > expected and (batch.start is None or batch.start > expected):
             log.warning("records are missing before a fetch: fetching again", at=tp, expected=expected, first=first)
-            await self.seek_wait({tp: expected})
+            with contextlib.suppress(IllegalStateError):  # not ours any more
+                await self.seek_wait({tp: expected})
             return []
         if first > expected + 1:  # a single missing offset is a transaction marker
             await self._report_trimmed(tp, expected)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from math import inf
 
 from schemas.dialect import InteractionFields, getter, identity
@@ -10,6 +10,7 @@ from schemas.records import InteractionCompleted
 
 LONGEST_CAMPAIGN = 256  # characters
 LONGEST_DURATION = 366 * 86_400.0  # seconds: what claims to have taken longer would also break sums
+EPOCH, MILLISECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(milliseconds=1)
 EARLIEST = 946_684_800_000  # 2000-01-01, ms: what claims to be older has no clock
 MILLISECONDS_FROM = 100_000_000_000  # a number of this size counts milliseconds: as seconds it would be the year 5138
 
@@ -66,12 +67,15 @@ def seconds(value: object) -> float | None:
 
 
 def milliseconds(value: object) -> int | None:
-    """Read ISO 8601 text (UTC where it names no offset), or a number of seconds or milliseconds since the epoch."""
+    """Read ISO 8601 text (UTC where it names no offset), or a number of seconds or milliseconds since the epoch.
+
+    Fractions of a millisecond are cut off: rounding would carry the end of an hour into the next.
+    """
     if isinstance(value, str):
         try:
             time = datetime.fromisoformat(value)
-            return round((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp() * 1000)
+            return ((time if time.tzinfo else time.replace(tzinfo=UTC)) - EPOCH) // MILLISECOND
         except (ValueError, OverflowError):
             return None
     number = seconds(value)
-    return None if number is None else round(number if number >= MILLISECONDS_FROM else number * 1000)
+    return None if number is None else int(number if number >= MILLISECONDS_FROM else number * 1000)

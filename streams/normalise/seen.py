@@ -67,12 +67,12 @@ class Seen:
         self.newest = -1
 
     def slice_at(self, at: int) -> int:
-        """Return the slice of a time (ms). Time never goes back: an earlier time counts as the newest seen."""
-        return max(at // self._length, self.newest)
+        """Return the slice of a time, as its start (ms). Time never goes back: an earlier one counts as the newest."""
+        return max(at - at % self._length, self.newest)
 
     def advance(self, index: int) -> int:
         """Make `index` the newest slice; return the oldest that is still remembered."""
-        oldest = index - SLICES
+        oldest = index - SLICES * self._length
         if index != self.newest:
             self.newest = index
             self._slices = {kept: numbers for kept, numbers in self._slices.items() if kept >= oldest}

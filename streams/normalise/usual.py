@@ -30,6 +30,8 @@ def usual(fields: InteractionFields, *, clock_skew: int) -> Usual:
 
     def read(value: bytes, arrived: int) -> InteractionCompleted | None:
         try:
+            if not value.isascii():
+                value.decode()  # msgspec passes over what is no text in parts that nobody reads
             kind, event_id, campaign, time, handle, wait = parts(decode(value))
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return None

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import inf
 
 import orjson
 
 from schemas.avro import DecodeError
-from schemas.records import CampaignHour, InteractionCompleted, Outgoing, dead_letter
+from schemas.records import CampaignHour, InteractionCompleted, Outgoing, Record, dead_letter
 from schemas.topics import CAMPAIGN_HOURLY, DEAD_LETTERS, INTERACTIONS_COMPLETED
 from streams.chunk import Chunk
 from streams.percentiles.durations import Durations
@@ -16,11 +17,13 @@ from streams.state import Change, Flush
 
 STAGE = "percentiles"
 HOUR = 3_600_000  # ms
+END_OF_TIME = 253_402_300_800_000  # ms: the year 10000, which ISO 8601 cannot write
 STATE_VERSION = 1
-META = b""  # key of a partition's own record: how far everything is folded and published
+META = b""  # key of a partition's own record: which flush is complete, and how far everything is folded
 
 TOO_LATE = "too late"
 UNDECODABLE = "undecodable"
+OUT_OF_RANGE = "out of range"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +48,7 @@ class Window:
         self.wait = Durations()
         self.revision = 0
         self.final = False
-        self.ahead: Positions | None = None  # restored with more folded in than the partition's own record says
+        self.ahead: Positions | None = None  # restored from a flush that was not completed: what is folded in
 
     @property
     def key(self) -> bytes:
@@ -63,13 +66,14 @@ class Window:
             exact=self.handle.exact and self.wait.exact,
         )
 
-    def stored(self, positions: Positions) -> bytes:
+    def stored(self, flush: int, positions: Positions) -> bytes:
         """`positions` of the partition; what this window was restored with counts where it is ahead of them."""
         if self.ahead is not None:
             positions = {raw: max(positions.get(raw, -1), self.ahead.get(raw, -1)) for raw in positions | self.ahead}
         return orjson.dumps(
             {
                 "version": STATE_VERSION,
+                "flush": flush,
                 "revision": self.revision,
                 "final": self.final,
                 "handle": self.handle.stored(),
@@ -79,14 +83,15 @@ class Window:
         )
 
     @classmethod
-    def restored(cls, key: bytes, value: bytes, sealed: Positions) -> "Window":
+    def restored(cls, key: bytes, value: bytes, flush: int, sealed: Positions) -> "Window":
+        """`flush` is the last complete one, `sealed` the partition's positions after it."""
         hour, _, campaign = key.decode().partition("|")
         stored = orjson.loads(value)
         window = cls(campaign, int(hour))
         window.revision, window.final = stored["revision"], stored["final"]
         window.handle, window.wait = Durations.restored(stored["handle"]), Durations.restored(stored["wait"])
         positions = dict(map(tuple, stored["positions"]))
-        if any(offset > sealed.get(raw, -1) for raw, offset in positions.items()):
+        if stored["flush"] > flush or any(offset > sealed.get(raw, -1) for raw, offset in positions.items()):
             window.ahead = positions
         return window
 
@@ -113,11 +118,12 @@ class Hours:
         self.positions: Positions = dict(map(tuple, meta.get("positions", ())))
         self._newest: dict[int, int] = dict(map(tuple, meta.get("newest", ())))  # raw partition -> latest event time
         self.watermark: int = meta.get("watermark", 0)
+        self._flush: int = meta.get("flush", 0)  # the last that was completed
         self._heard: dict[int, float] = {}  # raw partition -> when it was last heard of, ms
         self._windows: dict[tuple[str, int], Window] = {}
         for key, value in stored.items():
             if key != META:
-                window = Window.restored(key, value, self.positions)
+                window = Window.restored(key, value, self._flush, self.positions)
                 self._windows[window.campaign, window.hour] = window
         self._open = {key: window for key, window in self._windows.items() if not window.final}
         # A kill came between writing these windows and knowing their rows published: publish the same rows again.
@@ -143,6 +149,9 @@ class Hours:
                 self._refuse(record, UNDECODABLE, str(error))
                 continue
             at = event.completed_at
+            if not (0 <= event.handle_time < inf and 0 <= event.wait_time < inf and 0 <= at < END_OF_TIME):
+                self._refuse(record, OUT_OF_RANGE, "durations are finite seconds from 0, times lie in 1970 to 9999")
+                continue
             if at > newest.get(raw, 0):
                 newest[raw] = at
             key = event.campaign_id, at - at % HOUR
@@ -163,8 +172,10 @@ class Hours:
     def flush(self, now: float, *, seal: bool = True) -> Flush:  # noqa: ARG002 - windows go out whole or not at all
         """Return changed and newly final windows with their rows, refusals, and the partition's own record."""
         now_ms = int(now * 1000)
+        before = self.watermark
         self._advance(now_ms)
-        closed = {key: window for key, window in self._open.items() if self._closes(window, now_ms)}
+        until = self._final_until(now_ms)
+        closed = {key: window for key, window in self._open.items() if window.hour <= until}
         for key, window in closed.items():
             window.final = True
             del self._open[key]
@@ -174,10 +185,11 @@ class Hours:
             window.wait.settle(self._policy.exact_values)
             window.revision += 1
         flush = Flush(
-            state=[Change(window.key, window.stored(self.positions)) for window in raised.values()],
+            state=[Change(window.key, window.stored(self._flush + 1, self.positions)) for window in raised.values()],
             outputs=[self._publish(window) for window in (self._unpublished | raised).values()] + self._refused,
         )
-        if raised or self._refused or self._unpublished:
+        if raised or self._refused or self._unpublished or self.watermark > before:
+            self._flush += 1
             flush.seal = [Change(META, self._meta()), *self._expired()]
         self._changed, self._unpublished, self._refused = {}, {}, []
         return flush
@@ -191,21 +203,29 @@ class Hours:
             active = [at for raw, at in self._newest.items() if now_ms - self._heard[raw] < self._policy.idle_after]
             self.watermark = max(self.watermark, min(active) if active else max(self._newest.values()))
 
-    def _closes(self, window: Window, now_ms: int) -> bool:
-        """By event time; or, when nothing comes any more that could move the watermark, by the clock."""
-        end = window.hour + HOUR + self._policy.allowed_lateness
+    def _final_until(self, now_ms: int) -> int:
+        """Return the last hour that is final: by event time, or by the clock when nothing comes to move that."""
         silent = all(now_ms - heard >= self._policy.idle_after for heard in self._heard.values())
-        return end <= self.watermark or (silent and end <= now_ms)
+        return (max(self.watermark, now_ms) if silent else self.watermark) - HOUR - self._policy.allowed_lateness
 
     def _expired(self) -> list[Change]:
+        """Forget hours that are no longer kept; not one that holds what comes again, or it would be refused."""
         kept = self.watermark - self._policy.retention - HOUR
-        gone = [key for key, window in self._windows.items() if window.hour <= kept and window.final]
+        reached = self.positions.get
+        gone = [
+            key
+            for key, window in self._windows.items()
+            if window.hour <= kept
+            and window.final
+            and not any(offset > reached(raw, -1) for raw, offset in (window.ahead or {}).items())
+        ]
         return [Change(self._windows.pop(key).key, None) for key in gone]
 
     def _meta(self) -> bytes:
         return orjson.dumps(
             {
                 "version": STATE_VERSION,
+                "flush": self._flush,
                 "positions": list(self.positions.items()),
                 "newest": list(self._newest.items()),
                 "watermark": self.watermark,
@@ -216,12 +236,12 @@ class Hours:
         key = f"{window.campaign}|{iso(window.hour)}".encode()
         return Outgoing(CAMPAIGN_HOURLY.name, key, self._encode(window.row()))
 
-    def _refuse(self, record: object, reason: str, detail: str) -> None:
+    def _refuse(self, record: Record, reason: str, detail: str) -> None:
         self._refused.append(
             dead_letter(
                 INTERACTIONS_COMPLETED.name,
                 self._partition,
-                record,  # type: ignore[arg-type]
+                record,
                 dead_letters=DEAD_LETTERS.name,
                 stage=STAGE,
                 reason=reason,

@@ -71,7 +71,7 @@ def test_time_does_not_go_back() -> None:
     seen = Seen(HORIZON)
     seen.advance(seen.slice_at(5 * SLICE))
 
-    assert seen.slice_at(0) == 5
+    assert seen.slice_at(0) == 5 * SLICE
 
 
 def test_what_is_remembered_is_not_new() -> None:
