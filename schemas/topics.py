@@ -51,7 +51,7 @@ RAW_INTERACTIONS = TopicSpec(
 )
 NORMALISE_SEEN = TopicSpec(
     name="cxone-normalise-seen-changelog",
-    key="partition | slice of time | number",
+    key="partition | epoch | slice of time | number",
     record="fingerprints of event ids",
     writers=("normalise",),
     readers=("normalise",),
@@ -69,7 +69,7 @@ INTERACTIONS_COMPLETED = TopicSpec(
 )
 PERCENTILES_WINDOWS = TopicSpec(
     name="cxone-percentiles-windows-changelog",
-    key="partition | campaign | hour",
+    key="partition | epoch | hour | campaign",
     record="window state",
     writers=("percentiles",),
     readers=("percentiles",),

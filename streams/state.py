@@ -12,7 +12,7 @@ Changelog records go through the `Publisher` (idempotent, awaited: Faust's own t
 each) and reach the table when the broker has them. Recovery is Faust's.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -49,28 +49,41 @@ class Flush:
 
 
 class TableState:
-    """The stored values of a stage, by source partition."""
+    """The stored values of a stage, by source partition.
+
+    Each taking over of partitions begins an epoch, and a value is stored under `partition|epoch|key`: of several, the
+    newest epoch's counts. What a suspended worker had queued when it lost its partitions can therefore still reach the
+    changelog without going over what its successor has written.
+    """
 
     def __init__(self, table: Any, publisher: Publisher, lease: Lease) -> None:
         self._table = table
         self._publisher = publisher
         self._lease = lease
+        self._epochs: dict[int, int] = {}  # partition -> what this worker writes under
+        self._stored: dict[tuple[int, bytes], int] = {}  # (partition, key) -> epoch of its value
+        self._outlived: dict[int, list[bytes]] = {}  # partition -> table keys of earlier epochs that do not count
 
     def load(self, partitions: Collection[int]) -> dict[int, dict[bytes, bytes]]:
-        """Return what recovery restored of `partitions`, {partition: {key: value}}; forget the others.
+        """Begin an epoch; return what recovery restored of `partitions`, {partition: {key: value}}; forget the others.
 
         They belong to another worker now, who changes them: kept here they would be stale when they come back. RocksDB
         keeps them: it remembers how far each is restored, and what is deleted here would not be read again.
         """
         store = self._table.data
         found: dict[int, dict[bytes, bytes]] = {partition: {} for partition in partitions}
-        for prefixed, value in list(store.items()):
-            prefix, _, key = prefixed.partition(b"|")
-            partition = int(prefix)
-            if partition in found:
-                found[partition][key] = value
-            elif not _is_rocksdb(store):
-                store.pop(prefixed)
+        self._epochs, self._stored = dict.fromkeys(partitions, 1), {}
+        self._outlived = {partition: [] for partition in partitions}
+        for table_key, value in sorted(store.items(), key=lambda item: _epoch(item[0])):
+            partition, epoch, key = _parts(table_key)
+            if partition not in found:
+                if not _is_rocksdb(store):
+                    store.pop(table_key)
+                continue
+            if key in found[partition]:
+                self._outlived[partition].append(_table_key(partition, self._stored[partition, key], key))
+            found[partition][key], self._stored[partition, key] = value, epoch
+            self._epochs[partition] = max(self._epochs[partition], epoch + 1)
         return found
 
     async def deliver(self, flushes: Mapping[int, Flush]) -> None:
@@ -86,14 +99,28 @@ class TableState:
         await self._store((partition, change) for partition, flush in flushes.items() for change in flush.seal)
 
     async def _store(self, changes: Iterable[tuple[int, Change]]) -> None:
-        placed = [(partition, b"%d|%b" % (partition, change.key), change.value) for partition, change in changes]
+        placed = [each for partition, change in changes for each in self._place(partition, change)]
         topic = self._table.changelog_topic_name
         self._lease.check()
         offsets = await self._publisher.publish([Outgoing(topic, key, value, (), p) for p, key, value in placed])
+        self._lease.check()
         for partition, key, value in placed:
             self._keep(partition, key, value)
         for (_, partition), offset in offsets.items():
             self._table.data.set_persisted_offset(TP(topic, partition), offset)
+
+    def _place(self, partition: int, change: Change) -> Iterator[tuple[int, bytes, bytes | None]]:
+        """Yield (partition, table key, value) of a change: its value under this epoch, then what that replaces."""
+        epoch = self._epochs.get(partition, 1)
+        if change.value is not None:
+            yield partition, _table_key(partition, epoch, change.key), change.value
+        before = self._stored.pop((partition, change.key), None)
+        if before is not None and (change.value is None or before != epoch):
+            yield partition, _table_key(partition, before, change.key), None
+        if change.value is not None:
+            self._stored[partition, change.key] = epoch
+        for outlived in self._outlived.pop(partition, ()):
+            yield partition, outlived, None
 
     def _keep(self, partition: int, key: bytes, value: bytes | None) -> None:
         """Write to the table's local store. Faust's own writes want to run inside a stream's iteration."""
@@ -108,6 +135,19 @@ class TableState:
             store.pop(key, None)
         else:
             store[key] = value
+
+
+def _table_key(partition: int, epoch: int, key: bytes) -> bytes:
+    return b"%d|%d|%b" % (partition, epoch, key)
+
+
+def _parts(table_key: bytes) -> tuple[int, int, bytes]:
+    partition, epoch, key = table_key.split(b"|", 2)
+    return int(partition), int(epoch), key
+
+
+def _epoch(table_key: bytes) -> int:
+    return _parts(table_key)[1]
 
 
 def _is_rocksdb(store: Any) -> bool:

@@ -65,12 +65,12 @@ async def test_state_goes_out_before_outputs_and_outputs_before_the_seal(table: 
 
     state, outputs, seal = publisher.steps
     assert state == [
-        Outgoing(CHANGELOG, b"0|a", b"1", (), 0),
-        Outgoing(CHANGELOG, b"12|a", b"12", (), 12),
-        Outgoing(CHANGELOG, b"12|b|c", b"2", (), 12),
+        Outgoing(CHANGELOG, b"0|1|a", b"1", (), 0),
+        Outgoing(CHANGELOG, b"12|1|a", b"12", (), 12),
+        Outgoing(CHANGELOG, b"12|1|b|c", b"2", (), 12),
     ]
     assert outputs == [OUTPUT]
-    assert seal == [Outgoing(CHANGELOG, b"0|", b"meta 0", (), 0), Outgoing(CHANGELOG, b"12|", b"meta 12", (), 12)]
+    assert seal == [Outgoing(CHANGELOG, b"0|1|", b"meta 0", (), 0), Outgoing(CHANGELOG, b"12|1|", b"meta 12", (), 12)]
 
 
 async def test_the_table_has_what_the_broker_has_and_not_before(table: Any) -> None:
@@ -80,7 +80,7 @@ async def test_the_table_has_what_the_broker_has_and_not_before(table: Any) -> N
 
     before_state, before_outputs, before_seal = publisher.tables
     assert before_state == {}
-    assert before_outputs == before_seal == {b"0|a": b"1", b"12|a": b"12", b"12|b|c": b"2"}
+    assert before_outputs == before_seal == {b"0|1|a": b"1", b"12|1|a": b"12", b"12|1|b|c": b"2"}
 
 
 @pytest.mark.parametrize(("refused", "kept"), [(0, 0), (1, 3), (2, 3)])
@@ -115,11 +115,44 @@ async def test_a_deleted_value_is_a_tombstone_in_the_changelog_and_gone_from_the
 
     await state.deliver({12: Flush(seal=[Change(b"a", None), Change(b"never there", None)])})
 
-    assert publisher.records[-2:] == [
-        Outgoing(CHANGELOG, b"12|a", None, (), 12),
-        Outgoing(CHANGELOG, b"12|never there", None, (), 12),
-    ]
+    assert publisher.records[-1:] == [Outgoing(CHANGELOG, b"12|1|a", None, (), 12)]
     assert b"a" not in state.load({12})[12]
+
+
+async def test_what_a_suspended_worker_had_queued_does_not_go_over_what_its_successor_wrote(table: Any) -> None:
+    suspended = TableState(table, RecordingPublisher(), lease())
+    await suspended.deliver({12: Flush(state=[Change(b"a", b"old"), Change(b"b", b"old")])})
+    publisher = RecordingPublisher()
+    successor = TableState(table, publisher, lease())
+    successor.load({12})
+    await successor.deliver({12: Flush(state=[Change(b"a", b"new")])})
+
+    await suspended.deliver({12: Flush(state=[Change(b"a", b"older"), Change(b"c", b"older")])})
+
+    assert publisher.records == [
+        Outgoing(CHANGELOG, b"12|2|a", b"new", (), 12),
+        Outgoing(CHANGELOG, b"12|1|a", None, (), 12),
+    ]
+    assert TableState(table, publisher, lease()).load({12}) == {12: {b"a": b"new", b"b": b"old", b"c": b"older"}}
+
+
+async def test_values_that_do_not_count_are_deleted_with_the_next_that_is_written(table: Any) -> None:
+    await TableState(table, RecordingPublisher(), lease()).deliver(FLUSHES)
+    successor = TableState(table, RecordingPublisher(), lease())
+    successor.load({12})
+    await successor.deliver({12: Flush(state=[Change(b"a", b"new")])})
+    await TableState(table, RecordingPublisher(), lease()).deliver({12: Flush(state=[Change(b"a", b"older")])})
+    publisher = RecordingPublisher()
+    third = TableState(table, publisher, lease())
+    third.load({12})
+
+    await third.deliver({12: Flush(state=[Change(b"d", b"1")])})
+
+    assert publisher.records == [
+        Outgoing(CHANGELOG, b"12|3|d", b"1", (), 12),
+        Outgoing(CHANGELOG, b"12|1|a", None, (), 12),
+    ]
+    assert {key for key in dict(table.data.items()) if key.startswith(b"12|") and key.endswith(b"|a")} == {b"12|2|a"}
 
 
 async def test_a_partition_of_another_worker_is_not_loaded(table: Any) -> None:
