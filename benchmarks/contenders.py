@@ -125,7 +125,7 @@ def _stock_slice(events: int) -> Contender:
 
 
 def _stock_percentiles() -> Contender:
-    value = {name: getattr(_SAMPLE_EVENT, name) for name in InteractionCompleted.__slots__}
+    value = _SAMPLE_EVENT._asdict()
     return Contender(
         name=STOCK,
         job=PERCENTILES,
