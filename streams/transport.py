@@ -169,7 +169,10 @@ class Consumer(driver.Consumer):
         """Before partitions go or the worker stops: let the stages flush, forget what they could not."""
         await self.app.drain()
         self._unacked_messages.clear()
+        for tp in self._coverage:
+            self._acked.setdefault(tp, [])  # so that the commit looks at this partition
         await super().wait_empty()
+        await self.commit()  # the one before may only have waited for another that was under way
 
     # What may be delivered
 
@@ -179,6 +182,8 @@ class Consumer(driver.Consumer):
         self._thread.thread_loop.call_soon_threadsafe(coordinator.request_rejoin)
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        for tp, coverage in self._coverage.items():
+            coverage.advance(self._acked_index[tp])  # Faust forgets what is acknowledged and not committed yet
         await super().on_partitions_revoked(revoked)
         # Every kept partition is sought again too: until then nothing that is in flight may be delivered.
         self._coverage.clear()
@@ -239,7 +244,7 @@ class Consumer(driver.Consumer):
         )
         first = fresh[0].offset if fresh else batch.end
         if first > expected and (batch.start is None or batch.start > expected):
-            log.warning("records are missing before a fetch: fetching again", at=tp, expected=expected, first=first)
+            log.info("fetching again what a seek went past", at=tp, expected=expected, first=first)
             with contextlib.suppress(IllegalStateError):  # not ours any more
                 await self.seek_wait({tp: expected})
             return []
