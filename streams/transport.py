@@ -18,7 +18,7 @@ from typing import Any
 
 import structlog
 from aiokafka.consumer import fetcher
-from aiokafka.errors import IllegalStateError
+from aiokafka.errors import IllegalStateError, KafkaError
 from faust.transport.drivers import TRANSPORTS
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
@@ -35,16 +35,6 @@ SCHEME = "chunked"
 FETCH_WAIT_MS = 250  # an idle fetch holds up what follows it on its connection, such as the requests of a recovery
 CHUNKED: set[str] = set()  # the source topics of this process's stages
 CHUNK_RECORDS = 5_000  # a bound: a chunk holds what has arrived, so it is small at a low rate and grows with a backlog
-
-
-class TopicReplacedError(Exception):
-    """A topic is shorter than what was committed of it: it was deleted and made again, or lost its end."""
-
-    def __init__(self, tp: TP, committed: int, end: int) -> None:
-        super().__init__(
-            f"{tp.topic}, partition {tp.partition}, ends at {end}, but {committed} is committed: it was replaced."
-            " Delete the consumer group and the changelog of the stage, and start it again."
-        )
 
 
 class PartitionRecords(fetcher.PartitionRecords):
@@ -198,11 +188,6 @@ class Consumer(driver.Consumer):
         self._coverage.clear()
         await super().perform_seek()
         tps = [tp for tp in self.assignment() if self._is_chunked(tp)]
-        ends = await self.highwaters(*tps) if tps else {}
-        for tp in tps:
-            committed = self._committed_offset[tp]
-            if committed is not None and committed > ends[tp]:
-                raise TopicReplacedError(tp, committed, ends[tp])
         fresh = [tp for tp in tps if self._committed_offset[tp] is None]
         first = await self.earliest_offsets(*fresh) if fresh else {}
         for tp in tps:
@@ -210,6 +195,7 @@ class Consumer(driver.Consumer):
             self._acked[tp].clear()
             position = self._committed_offset[tp]
             self._coverage[tp] = Coverage(first.get(tp, 0) if position is None else position)
+        await self._report_replaced(tps)
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:  # noqa: ASYNC109 - as above
         self.polled_at = time.monotonic()
@@ -279,6 +265,15 @@ class Consumer(driver.Consumer):
             tp=tp,
             generation_id=self.app.consumer_generation_id,
         )
+
+    async def _report_replaced(self, tps: list[TP]) -> None:
+        """Tell of a topic that was made again and is shorter now: its records would be skipped in silence."""
+        with contextlib.suppress(KafkaError):  # nothing hangs on it
+            for tp, end in (await self.highwaters(*tps) if tps else {}).items():
+                committed = self._committed_offset[tp]
+                if committed is not None and committed > end:
+                    advice = "if the topic was replaced, delete the consumer group and the changelog of the stage"
+                    log.error("more is committed than there is", at=tp, committed=committed, end=end, advice=advice)
 
     async def _report_trimmed(self, tp: TP, expected: int) -> None:
         """Retention may have removed records before they were read: aiokafka steps over them in silence."""
