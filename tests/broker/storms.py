@@ -120,7 +120,9 @@ def test_rebalance_storm(own_kafka: Broker, workers: list[Worker], new_worker: N
     for _ in range(6):
         for guest in guests:
             guest.start()
-        time.sleep(random.uniform(3, 6))
+        for guest in guests:
+            guest.ready()
+        time.sleep(random.uniform(0, 3))
         assert [guest.terminate() for guest in guests] == [0, 0]
 
     conclude(own_kafka, traffic)
