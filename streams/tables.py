@@ -7,13 +7,25 @@ are recovered: `App.recovered` compares the two generations.
 
 from typing import Any
 
+import structlog
 from faust.tables import manager, recovery
+
+log = structlog.get_logger()
+
+STEP_TIMEOUT = 30.0  # seconds for one request of a recovery; reading a changelog has no limit
 
 
 class Recovery(recovery.Recovery):
-    async def _wait(self, coro: Any, timeout: Any = None) -> None:  # noqa: ARG002, ASYNC109 - Faust's signature
-        """Wait for as long as it takes: Faust takes a timeout for a stop, and recovers never again."""
-        await super()._wait(coro)
+    async def _wait(self, coro: Any, timeout: Any = None) -> None:  # noqa: ASYNC109 - Faust's signature
+        """Begin recovery again when a step takes too long: Faust takes that for a stop, and recovers never again."""
+        try:
+            await super()._wait(coro, timeout=None if timeout is None else STEP_TIMEOUT)
+        except recovery.ServiceStopped:
+            if self.should_stop:
+                raise
+            log.warning("a step of recovery took too long: beginning again", seconds=STEP_TIMEOUT)
+            self.signal_recovery_start.set()
+            raise recovery.RebalanceAgain from None
 
     async def _resume_streams(self, generation_id: int = 0) -> None:  # of a stage without tables
         self.app.recovered_generation = generation_id

@@ -204,11 +204,7 @@ class Consumer(driver.Consumer):
         if records is None or self.should_stop:
             return
         if not self.flow_active:
-            try:
-                await self.perform_seek()
-            except Exception as failure:  # noqa: BLE001 - the rebalance that stopped the flow seeks again
-                log.warning("seek failed while the flow was stopped", error=repr(failure))
-            return
+            return  # the recovery after the rebalance that stopped the flow seeks what was fetched here
         for tp, batch in records.items():
             if not (active is None or tp in active or tp in self._buffered_partitions):
                 continue
