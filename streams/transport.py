@@ -23,6 +23,7 @@ from faust.transport.drivers import TRANSPORTS
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
+from mode.threads import MethodQueue
 from prometheus_client import Counter
 
 from streams.chunk import Chunk, Coverage
@@ -32,6 +33,7 @@ log = structlog.get_logger(component="transport")
 LOST = Counter("cxone_records_lost_to_retention", "Records that retention deleted before they were read.", ["topic"])
 
 SCHEME = "chunked"
+CALLS_AT_A_TIME = 8
 FETCH_WAIT_MS = 250  # an idle fetch holds up what follows it on its connection, such as the requests of a recovery
 CHUNKED: set[str] = set()  # the source topics of this process's stages
 CHUNK_RECORDS = 5_000  # a bound: a chunk holds what has arrived, so it is small at a low rate and grows with a backlog
@@ -61,6 +63,18 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     """Owns the aiokafka consumer; notes positions around each fetch."""
 
     seeks = 0
+    _method_queue: MethodQueue | None
+
+    @property
+    def method_queue(self) -> MethodQueue:
+        """Let more than Faust's two calls wait at a time.
+
+        During a rebalance a fetch waits for the new assignment, and so may a seek: with both places taken, the commit
+        that the rebalance waits for never came to its turn.
+        """
+        if self._method_queue is None:
+            self._method_queue = MethodQueue(num_workers=CALLS_AT_A_TIME, loop=self.thread_loop, beacon=self.beacon)
+        return self._method_queue
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
@@ -96,6 +110,8 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         timeout: float | None = None,  # noqa: ASYNC109 - Faust's signature
         max_records: int | None = None,
     ) -> dict[TP, Fetched]:
+        if consumer._subscription.reassignment_in_progress:  # noqa: SLF001
+            return {}  # aiokafka would wait for the assignment
         seeks, before = self.seeks, self._positions(consumer)
         records = await super()._fetch_records(consumer, active_partitions, timeout=timeout, max_records=max_records)
         after, found = self._positions(consumer), {}
