@@ -35,7 +35,7 @@ def test_killed_workers_lose_nothing_and_count_nothing_twice(
         if number == len(victims) // 2:
             third.start()
     traffic.finish()
-    await_committed(own_kafka.bootstrap, within=90)
+    await_committed(own_kafka.bootstrap, within=180)
 
     assert mistakes(own_kafka.bootstrap, traffic) == []
     assert traffic.redelivered > 0.05 * EVENTS

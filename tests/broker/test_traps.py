@@ -71,6 +71,6 @@ def test_tables_come_back_after_a_kill(own_kafka: Broker, new_worker: NewWorker,
     for worker in workers:
         worker.start()
     traffic.finish()
-    await_committed(own_kafka.bootstrap, within=60)
+    await_committed(own_kafka.bootstrap, within=180)
 
     assert mistakes(own_kafka.bootstrap, traffic) == []
