@@ -241,13 +241,14 @@ class Consumer(driver.Consumer):
             [record for record in batch if record.offset >= expected] if batch and batch[0].offset < expected else batch
         )
         first = fresh[0].offset if fresh else batch.end
+        if first > expected + 1:  # a single missing offset is a transaction marker
+            await self._skip_deleted(tp, coverage)
+            expected = coverage.expected
         if first > expected and (batch.start is None or batch.start > expected):
             log.info("fetching again what a seek went past", at=tp, expected=expected, first=first)
             with contextlib.suppress(IllegalStateError):  # not ours any more
                 await self.seek_wait({tp: expected})
             return []
-        if first > expected + 1:  # a single missing offset is a transaction marker
-            await self._report_trimmed(tp, expected)
         if not fresh:
             coverage.skip(max(batch.end, expected))
             self._acked.setdefault(tp, [])  # so that the next commit looks at this partition
@@ -287,12 +288,13 @@ class Consumer(driver.Consumer):
                     advice = "if the topic was replaced, delete the consumer group and the changelog of the stage"
                     log.error("more is committed than there is", at=tp, committed=committed, end=end, advice=advice)
 
-    async def _report_trimmed(self, tp: TP, expected: int) -> None:
+    async def _skip_deleted(self, tp: TP, coverage: Coverage) -> None:
         """Retention may have removed records before they were read: aiokafka steps over them in silence."""
-        first = (await self.earliest_offsets(tp))[tp]
+        first, expected = (await self.earliest_offsets(tp))[tp], coverage.expected
         if first > expected:
             LOST.labels(tp.topic).inc(first - expected)
             log.error("records were deleted before they were read", at=tp, lost=first - expected, next=first)
+            coverage.skip(first)
 
 
 class Transport(driver.Transport):
