@@ -97,6 +97,7 @@ class App(faust.App):
 
     def on_rebalance_end(self) -> None:
         super().on_rebalance_end()
+        self.recovered_generation = self.tables.recovery.ending
         if self.recovered:
             self.stage.resume()
 

@@ -3,6 +3,9 @@
 When a rebalance begins while the recovery of the one before is about to end, Faust resumes all the same, and delivers
 records of partitions whose state is not there yet. What a stage must know is whether the partitions that it has *now*
 are recovered: `App.recovered` compares the two generations.
+
+It is told last of all, in `App.on_rebalance_end`: Faust resumes the partitions and the flow for reading changelogs, and
+then once more at the end, and each time empties the queue between the consumer and the agent.
 """
 
 from typing import Any
@@ -16,6 +19,8 @@ STEP_TIMEOUT = 30.0  # seconds for one request of a recovery; reading a changelo
 
 
 class Recovery(recovery.Recovery):
+    ending: int | None = None  # the generation whose recovery is ending
+
     async def _wait(self, coro: Any, timeout: Any = None) -> None:  # noqa: ASYNC109 - Faust's signature
         """Begin recovery again when a step takes too long: Faust takes that for a stop, and recovers never again."""
         try:
@@ -28,11 +33,11 @@ class Recovery(recovery.Recovery):
             raise recovery.RebalanceAgain from None
 
     async def _resume_streams(self, generation_id: int = 0) -> None:  # of a stage without tables
-        self.app.recovered_generation = generation_id
+        self.ending = generation_id
         await super()._resume_streams(generation_id)
 
     async def on_recovery_completed(self, generation_id: int = 0) -> None:
-        self.app.recovered_generation = generation_id
+        self.ending = generation_id
         await super().on_recovery_completed(generation_id)
 
 
