@@ -11,12 +11,14 @@ from schemas.records import Record
 class Chunk:
     """What an agent receives: consecutive records of ONE partition, in order.
 
-    Offsets may have gaps (transaction markers, compaction), never repeats.
+    Offsets may have gaps (transaction markers, compaction), never repeats; `number` has neither: it counts the chunks
+    of a partition, from 0 after each seek.
     """
 
     topic: str
     partition: int
     records: Sequence[Record]
+    number: int = 0
 
 
 class Coverage:
@@ -27,21 +29,24 @@ class Coverage:
     acknowledged, or is no record at all. `reset` (assignment, seek) forgets chunks under way: their records come again.
     """
 
-    __slots__ = ("_open", "expected", "ready")
+    __slots__ = ("_delivered", "_open", "expected", "ready")
 
     def __init__(self, position: int) -> None:
         self.reset(position)
 
     def reset(self, position: int) -> None:
         self.expected = self.ready = position
+        self._delivered = 0
         self._open: deque[tuple[int, int]] = deque()  # (last offset, position after it) of chunks not acknowledged
 
-    def deliver(self, last: int, end: int) -> None:
-        """Record that a chunk from `expected` to `last` goes out, and that nothing else comes before `end`."""
+    def deliver(self, last: int, end: int) -> int:
+        """Record that a chunk from `expected` to `last` goes out, and nothing else before `end`. Return its number."""
         if not self.expected <= last < end:
             raise ValueError(f"a chunk up to {last} (next {end}) cannot follow position {self.expected}")
         self._open.append((last, end))
         self.expected = end
+        self._delivered += 1
+        return self._delivered - 1
 
     def skip(self, end: int) -> None:
         """Record that there is no record between `expected` and `end`."""

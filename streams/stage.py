@@ -61,7 +61,7 @@ class Stage(Generic[F]):
         interval: seconds between two flushes; 0 flushes as soon as the one before is done.
         eager: publish outputs at once, and seal at the interval.
         refusals: share of refused records above which the stage stops.
-        rejoin: asks for partitions anew, after `deliver` raised `SuspendedError`.
+        rejoin: asks for partitions anew, after `deliver` raised `SuspendedError` or a chunk is missing.
         now: seconds since the epoch.
     """
 
@@ -88,6 +88,8 @@ class Stage(Generic[F]):
         self._cores: dict[int, Core[F]] = {}
         self._held: list[Any] = []
         self._held_records = 0
+        self._next: dict[int, int] = {}  # partition -> number of the chunk that comes next
+        self._starting_over = False  # partitions were asked for anew
         self._failed = False  # what was folded is written in part, or not at all: nothing may follow it
         self._drained: object = None  # the generation whose partitions are gone
         self._draining = asyncio.Event()
@@ -99,9 +101,13 @@ class Stage(Generic[F]):
         """Be the body of the stage's agent."""
         events: AsyncIterable[Any] = stream.noack().events()
         async for event in events:
-            if self._failed or event.message.generation_id == self._drained is not None:
-                continue  # came between the drain and the rebalance: it comes again to the next owner
+            if self._failed or self._starting_over or event.message.generation_id == self._drained is not None:
+                continue  # comes again to the next owner, also what came between the drain and the rebalance
             chunk: Chunk = event.value
+            if chunk.number not in (0, self._next.get(chunk.partition, 0)):
+                self._start_over(f"a chunk of {chunk.topic} {chunk.partition} was lost before {chunk.number}")
+                continue
+            self._next[chunk.partition] = chunk.number + 1
             taken = len(chunk.records)
             try:
                 self._refusals.note(taken, self._core(chunk.partition).fold(chunk))
@@ -144,9 +150,7 @@ class Stage(Generic[F]):
                 except WithdrawnError:
                     return
                 except SuspendedError as suspended:
-                    log.warning("starting over from what is stored", stage=self.name, reason=str(suspended))
-                    self.forget()
-                    self._rejoin()
+                    self._start_over(str(suspended))
                     return
                 except BaseException:
                     self._fail()
@@ -188,9 +192,16 @@ class Stage(Generic[F]):
         self._failed = True
         self.forget()
 
+    def _start_over(self, reason: str) -> None:
+        """Ask for the partitions anew: what was not acknowledged comes again."""
+        log.warning("starting over from what is stored", stage=self.name, reason=reason)
+        self.forget()
+        self._starting_over = True
+        self._rejoin()
+
     def forget(self) -> None:
         """Drop what is in memory: what is stored counts, when partitions come."""
-        self.blocked = None
+        self.blocked, self._starting_over, self._next = None, False, {}
         self._cores, self.loaded, self._held, self._held_records = {}, False, [], 0
 
     def resume(self) -> None:

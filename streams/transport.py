@@ -257,12 +257,13 @@ class Consumer(driver.Consumer):
         for i in range(0, len(fresh), CHUNK_RECORDS):
             records = fresh[i : i + CHUNK_RECORDS]
             last = records[-1].offset
-            coverage.deliver(last, last + 1 if i + CHUNK_RECORDS < len(fresh) else max(batch.end, last + 1))
-            messages.append(self._message(tp, records))
+            more = i + CHUNK_RECORDS < len(fresh)
+            number = coverage.deliver(last, last + 1 if more else max(batch.end, last + 1))
+            messages.append(self._message(tp, Chunk(tp.topic, tp.partition, records, number)))
         return messages
 
-    def _message(self, tp: TP, records: list[Any]) -> ConsumerMessage:
-        last = records[-1]
+    def _message(self, tp: TP, chunk: Chunk) -> ConsumerMessage:
+        last: Any = chunk.records[-1]
         return ConsumerMessage(
             topic=tp.topic,
             partition=tp.partition,
@@ -271,7 +272,7 @@ class Consumer(driver.Consumer):
             timestamp_type=last.timestamp_type,
             headers=None,
             key=None,
-            value=Chunk(tp.topic, tp.partition, records),
+            value=chunk,
             checksum=None,
             serialized_key_size=0,
             serialized_value_size=0,

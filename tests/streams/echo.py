@@ -36,8 +36,8 @@ class Stream:
     def __init__(self) -> None:
         self._events: asyncio.Queue[Event | None] = asyncio.Queue()
 
-    def put(self, *records: Consumed, partition: int = 0, generation: int = GENERATION) -> Event:
-        chunk = Chunk("source", partition, records)
+    def put(self, *records: Consumed, partition: int = 0, generation: int = GENERATION, number: int = 0) -> Event:
+        chunk = Chunk("source", partition, records, number)
         event = Event(chunk, Message(chunk, generation))
         self._events.put_nowait(event)
         return event

@@ -26,7 +26,7 @@ class OnePartition(RuleBasedStateMachine):
         last = first + records - 1
         self.expected = last + 1 + after
         self.chunks.append((first, last, self.expected))
-        self.coverage.deliver(last, self.expected)
+        assert self.coverage.deliver(last, self.expected) == len(self.chunks) - 1
 
     @rule(offsets=st.integers(0, 5))
     def skip(self, offsets: int) -> None:

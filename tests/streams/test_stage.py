@@ -178,6 +178,51 @@ async def test_a_worker_that_was_suspended_starts_over_and_asks_for_partitions_a
     assert not rig.stage.loaded
 
 
+async def test_a_chunk_that_was_lost_on_the_way_is_noticed_and_everything_comes_again() -> None:
+    rig = Rig(stored={0: {}})
+    events = [rig.stream.put(record(value), number=number) for number, value in ((0, b"a"), (2, b"c"), (3, b"d"))]
+    rig.stream.close()
+
+    await rig.stage.run(rig.stream)
+    await rig.stage.flush()
+
+    assert rig.rejoined == 1
+    assert rig.delivered == []
+    assert [event.acknowledged for event in events] == [False] * 3
+    assert not rig.stage.loaded
+
+    rig.stage.forget()  # as when the partitions are assigned
+    again = [rig.stream.put(record(value), number=number) for number, value in enumerate((b"a", b"b", b"c"))]
+    rig.stream.close()
+    await rig.stage.run(rig.stream)
+    await rig.stage.flush()
+
+    assert rig.values() == [b"a", b"b", b"c"]
+    assert [event.acknowledged for event in again] == [True] * 3
+
+
+async def test_the_first_chunk_of_an_assignment_is_missed_as_well() -> None:
+    rig = Rig(stored={0: {}})
+    rig.stream.put(record(), number=1)
+    rig.stream.close()
+
+    await rig.stage.run(rig.stream)
+
+    assert rig.rejoined == 1
+
+
+async def test_chunks_are_numbered_for_each_partition_and_anew_after_a_seek() -> None:
+    rig = Rig(stored={0: {}, 1: {}})
+    for partition, number in ((0, 0), (0, 1), (1, 0), (0, 2), (1, 1), (0, 0), (0, 1)):
+        rig.stream.put(record(), partition=partition, number=number)
+    rig.stream.close()
+
+    await rig.stage.run(rig.stream)
+
+    assert rig.rejoined == 0
+    assert {partition: core.folded for partition, core in cores(rig).items()} == {0: 5, 1: 2}
+
+
 async def test_draining_delivers_and_acknowledges_what_is_held() -> None:
     rig = Rig()
     (event,) = await rig.fold((record(b"a"),))
