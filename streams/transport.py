@@ -65,6 +65,10 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     seeks = 0
     _method_queue: MethodQueue | None
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._reached: dict[TP, int] = {}  # where the fetch before ended
+
     @property
     def method_queue(self) -> MethodQueue:
         """Let more than Faust's two calls wait at a time.
@@ -121,8 +125,10 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             batch.end = after.get(tp, 0)
             if batch:
                 batch.end = max(batch.end, batch[-1].offset + 1)
-            if batch or batch.start is None or batch.start < batch.end:
+            moved = batch.start is None or batch.start < batch.end or batch.end != self._reached.get(tp)
+            if batch or moved:  # by aiokafka, between two fetches: out of what retention deleted
                 found[tp] = batch
+            self._reached[tp] = batch.end
         return found
 
 
