@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
+from hashlib import blake2b
 
 Path = tuple[str, ...]  # keys, from the outside in
 Paths = tuple[Path, ...]  # alternatives: the first hit wins
@@ -45,6 +46,50 @@ class InteractionFields:
         if event_type in self.control_types or first(frame, self.control) is not None:
             return Kind.CONTROL
         return Kind.EVENT if event_type is None else Kind.OTHER
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageFields:
+    """The frames of web messaging.
+
+    `fingerprint` may lead to text, or to an object that describes the guest's browser: its `fingerprint_parts` are
+    hashed then. `sent_at` is as `InteractionFields.completed_at`.
+    """
+
+    event_type: Paths
+    message_types: tuple[str, ...]
+    control_types: tuple[str, ...]
+    direction: Paths
+    inbound: tuple[str, ...]
+    event_id: Paths
+    conversation_id: Paths
+    fingerprint: Paths
+    fingerprint_parts: tuple[str, ...]
+    text: Paths
+    queue_id: Paths
+    default_queue: str
+    sent_at: Paths
+
+    def kind(self, frame: Mapping[str, object]) -> Kind:
+        """Tell what guests wrote from control frames; what agents and systems wrote is OTHER."""
+        event_type = first(frame, self.event_type)
+        if event_type in self.control_types:
+            return Kind.CONTROL
+        if event_type not in self.message_types:
+            return Kind.OTHER
+        return Kind.EVENT if first(frame, self.direction) in self.inbound else Kind.OTHER
+
+    def guest(self, frame: Mapping[str, object]) -> str | None:
+        """Return the fingerprint of the guest's browser as text of at most `LONGEST_ID` characters, or None."""
+        for path in self.fingerprint:
+            found = first(frame, (path,))
+            if isinstance(found, dict):
+                parts = [str(found.get(part) or "") for part in self.fingerprint_parts]
+                if any(parts):
+                    return blake2b("\0".join(parts).encode("utf-8", "replace"), digest_size=16).hexdigest()
+            elif (text := identity(frame, (path,))) is not None:
+                return text
+        return None
 
 
 def first(frame: Mapping[str, object], paths: Paths) -> object:

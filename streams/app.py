@@ -39,6 +39,7 @@ class App(faust.App):
 
     stage: Stage[Any]
     source: str
+    sources: tuple[str, ...]  # it, and those that are read beside it
     drain_timeout: float
     resources: list[Resource]
     lease: Lease
@@ -102,8 +103,11 @@ class App(faust.App):
             self.stage.resume()
 
 
-def build_app(stage: str, source: str, kafka: KafkaSettings, worker: WorkerSettings) -> App:
-    """Make the app `cxone-<stage>` that reads `source` in chunks. The caller sets `app.stage` and its agent."""
+def build_app(stage: str, source: str, kafka: KafkaSettings, worker: WorkerSettings, *beside: str) -> App:
+    """Make the app `cxone-<stage>` that reads `source` in chunks. The caller sets `app.stage` and its agent.
+
+    Topics `beside` it are read, too: they have as many partitions, and a worker has the same ones of each.
+    """
     worker.data_dir.mkdir(parents=True, exist_ok=True)
     app = App(
         f"cxone-{stage}",
@@ -134,8 +138,8 @@ def build_app(stage: str, source: str, kafka: KafkaSettings, worker: WorkerSetti
         producer_max_request_size=RECORD_BYTES,
         producer_acks=-1,
     )
-    app.source = source
-    transport.CHUNKED.add(source)
+    app.source, app.sources = source, (source, *beside)
+    transport.CHUNKED.update(app.sources)
     app.lease = Lease(SESSION_SHARE * worker.session_timeout)
     app.resources = []
     app.drain_timeout = worker.drain_timeout
@@ -145,7 +149,7 @@ def build_app(stage: str, source: str, kafka: KafkaSettings, worker: WorkerSetti
 def attach(app: App, stage: Stage[Any]) -> Any:
     """Give the app its stage: the agent that folds, and the task that flushes."""
     app.stage = stage
-    topic = app.topic(app.source, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
+    topic = app.topic(*app.sources, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
 
     @app.agent(topic, name=stage.name)
     async def agent(stream: Any) -> None:

@@ -10,6 +10,7 @@ for: its rows are dropped unacknowledged, and come again to their next owner.
 import asyncio
 import time
 from collections.abc import AsyncIterable, Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 import structlog
@@ -36,6 +37,20 @@ class WithdrawnError(Exception):
     """The partitions are going: what is being delivered is the next owner's."""
 
 
+@dataclass(slots=True)
+class _Held:
+    """A chunk that is folded and not acknowledged."""
+
+    event: Any
+    topic: str
+    partition: int
+    last: int  # offset
+    records: int
+
+
+async def _nothing() -> None: ...
+
+
 class Core(Protocol[F_co]):
     """The pure part of a stage, for one partition."""
 
@@ -45,8 +60,8 @@ class Core(Protocol[F_co]):
     def flush(self, now: float, /, *, seal: bool) -> F_co:
         """Return what has to be written since the last flush; `now` in seconds since the epoch.
 
-        With `seal` it is all of it, and afterwards the chunks folded so far are acknowledged. Without (stages that
-        publish eagerly) it is the outputs alone.
+        With `seal` it is all of it, and afterwards the chunks folded so far are acknowledged, as far as the flush says.
+        Without (stages that publish eagerly) it is the outputs alone.
         """
 
 
@@ -60,6 +75,8 @@ class Stage(Generic[F]):
         deliver: writes flushes; returns when they are safe, raises if they never will be.
         interval: seconds between two flushes; 0 flushes as soon as the one before is done.
         eager: publish outputs at once, and seal at the interval.
+        hold: records that may be folded and not acknowledged; more are waited with.
+        settle: waits, when partitions go, for what is under way in the cores' name.
         refusals: share of refused records above which the stage stops.
         rejoin: asks for partitions anew, after `deliver` raised `SuspendedError` or a chunk is missing.
         now: seconds since the epoch.
@@ -74,6 +91,8 @@ class Stage(Generic[F]):
         deliver: Callable[[Mapping[int, F]], Awaitable[None]],
         interval: float,
         eager: bool = False,
+        hold: int = HELD_RECORDS,
+        settle: Callable[[], Awaitable[None]] = _nothing,
         refusals: float = 1.0,
         rejoin: Callable[[], None] = lambda: None,
         now: Callable[[], float] = time.time,
@@ -84,11 +103,12 @@ class Stage(Generic[F]):
         self.loaded = False  # state of the assigned partitions
         self._load, self._make, self._deliver, self._rejoin = load, core, deliver, rejoin
         self._interval, self._eager, self._now = interval, eager, now
+        self._hold, self._settle = hold, settle
         self._refusals = RefusalLimit(refusals)
-        self._cores: dict[int, Core[F]] = {}
-        self._held: list[Any] = []
+        self.cores: dict[int, Core[F]] = {}  # of the partitions that are loaded
+        self._held: list[_Held] = []
         self._held_records = 0
-        self._next: dict[int, int] = {}  # partition -> number of the chunk that comes next
+        self._next: dict[tuple[str, int], int] = {}  # topic, partition -> number of the chunk that comes next
         self._starting_over = False  # partitions were asked for anew
         self._failed = False  # what was folded is written in part, or not at all: nothing may follow it
         self._drained: object = None  # the generation whose partitions are gone
@@ -104,22 +124,25 @@ class Stage(Generic[F]):
             if self._failed or self._starting_over or event.message.generation_id == self._drained is not None:
                 continue  # comes again to the next owner, also what came between the drain and the rebalance
             chunk: Chunk = event.value
-            if chunk.number not in (0, self._next.get(chunk.partition, 0)):
+            source = chunk.topic, chunk.partition
+            if chunk.number not in (0, self._next.get(source, 0)):
                 self._start_over(f"a chunk of {chunk.topic} {chunk.partition} was lost before {chunk.number}")
                 continue
-            self._next[chunk.partition] = chunk.number + 1
-            taken = len(chunk.records)
+            self._next[source] = chunk.number + 1
+            taken, last = len(chunk.records), chunk.records[-1].offset if chunk.records else -1
             try:
                 self._refusals.note(taken, self._core(chunk.partition).fold(chunk))
             except BaseException:
                 self._fail()
                 raise
             event.value = event.message.value = None  # acknowledging needs no records: let go of them
-            self._held.append(event)
+            self._held.append(_Held(event, *source, last, taken))
             self._held_records += taken
             self._wanted.set()
-            if self._held_records > HELD_RECORDS:
+            while self._held_records > self._hold:
                 await self.flush()
+                if self._held_records > self._hold:
+                    await _wait(self._wanted, 1.0)
 
     async def keep_flushing(self) -> None:
         """Flush at the interval, for ever; also when input is quiet, because windows close by time too."""
@@ -137,12 +160,13 @@ class Stage(Generic[F]):
         """Write what the cores have, and (sealing) acknowledge the chunks folded until now."""
         async with self._turn:
             self._wanted.clear()
-            held: list[Any] = []
+            held: list[_Held] = []
             if seal:
-                held, self._held, self._held_records = self._held, [], 0
+                held, self._held = self._held, []
                 self._sealed_at = asyncio.get_running_loop().time()
             now = self._now()
-            flushes = {partition: core.flush(now, seal=seal) for partition, core in self._cores.items()}
+            cores = self.cores
+            flushes = {partition: core.flush(now, seal=seal) for partition, core in cores.items()}
             if any(flushes.values()):
                 self.delivering = True
                 try:
@@ -157,8 +181,23 @@ class Stage(Generic[F]):
                     raise
                 finally:
                     self.delivering = False
-            for event in held:
-                event.ack()
+            if self.cores is cores:
+                self._acknowledge(held, flushes)
+
+    def _acknowledge(self, held: list[_Held], flushes: Mapping[int, F]) -> None:
+        left = []
+        for each in held:
+            flush = flushes.get(each.partition)
+            if flush is not None and flush.reached is not None and flush.reached.get(each.topic, -1) < each.last:
+                left.append(each)
+            else:
+                each.event.ack()
+                self._held_records -= each.records
+        self._held = left + self._held
+
+    def wake(self) -> None:
+        """Flush soon: a core has something to write that did not come from folding."""
+        self._wanted.set()
 
     async def pause(self, seconds: float) -> None:
         """Sleep between two tries to deliver. Raises WithdrawnError when there is no use in trying again."""
@@ -176,6 +215,7 @@ class Stage(Generic[F]):
         self._draining.set()
         try:
             async with asyncio.timeout(deadline):
+                await self._settle()
                 if self.blocked is None:
                     await self.flush()
                 async with self._turn:
@@ -202,19 +242,19 @@ class Stage(Generic[F]):
     def forget(self) -> None:
         """Drop what is in memory: what is stored counts, when partitions come."""
         self.blocked, self._starting_over, self._next = None, False, {}
-        self._cores, self.loaded, self._held, self._held_records = {}, False, [], 0
+        self.cores, self.loaded, self._held, self._held_records = {}, False, [], 0
 
     def resume(self) -> None:
         """Take up the state of partitions that were assigned and recovered."""
         if not self.loaded:
-            self._cores = {partition: self._make(partition, stored) for partition, stored in self._load().items()}
+            self.cores = {partition: self._make(partition, stored) for partition, stored in self._load().items()}
             self.loaded = True
 
     def _core(self, partition: int) -> Core[F]:
         self.resume()
-        core = self._cores.get(partition)
+        core = self.cores.get(partition)
         if core is None:
-            core = self._cores[partition] = self._make(partition, {})
+            core = self.cores[partition] = self._make(partition, {})
         return core
 
 

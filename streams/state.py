@@ -38,11 +38,16 @@ class Change:
 
 @dataclass(slots=True)
 class Flush:
-    """What one partition has to write, in this order: state, then outputs, then the seal on both."""
+    """What one partition has to write, in this order: state, then outputs, then the seal on both.
+
+    `reached` says, by source topic, the last offset that is settled with it: chunks that end there or before are
+    acknowledged. None says that everything folded so far is.
+    """
 
     state: list[Change] = field(default_factory=list)
     outputs: list[Outgoing] = field(default_factory=list)
     seal: list[Change] = field(default_factory=list)
+    reached: dict[str, int] | None = None
 
     def __bool__(self) -> bool:
         return bool(self.state or self.outputs or self.seal)

@@ -11,5 +11,5 @@ STAGES = ("normalise", "percentiles", "influx")
 
 def build(stage: str) -> "App":
     """Make a stage's app from the environment: `streams.<stage>.app.build`."""
-    app: App = import_module(f"streams.{stage}.app").build()
+    app: App = import_module(f"streams.{stage.replace('-', '_')}.app").build()
     return app

@@ -138,7 +138,7 @@ def record(value: bytes | None = b"x") -> Consumed:
 
 def cores(rig: Rig) -> dict[int, Echo]:
     found: dict[int, Echo] = {}
-    for partition, core in rig.stage._cores.items():
+    for partition, core in rig.stage.cores.items():
         assert isinstance(core, Echo)
         found[partition] = core
     return found
