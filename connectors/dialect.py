@@ -9,6 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from string import Formatter
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -16,7 +17,9 @@ from pydantic_core import ErrorDetails
 
 from connectors.errors import ConfigurationError
 from connectors.settings import CxoneSettings, check_http_url, check_ws_url
-from schemas.dialect import InteractionFields, Paths
+from schemas.dialect import InteractionFields, MessageFields, Paths
+
+TOKEN = "{token}"  # noqa: S105 - the place of one
 
 _VARIABLES = {"org": "CXONE_ORG_DOMAIN", "region": "CXONE_REGION"}
 
@@ -46,6 +49,12 @@ def _json_text(text: str) -> str:
     return text
 
 
+def _auth_text(text: str) -> str:
+    if TOKEN not in text:
+        raise ValueError(f"must say where the token goes: {TOKEN}")
+    return _json_text(text)
+
+
 def _paths(value: object) -> Paths:
     if not isinstance(value, list) or not value:
         raise ValueError("must be a list of paths such as payload.campaignId")
@@ -71,15 +80,32 @@ class OAuth(_Strict):
     renew_before: Seconds
 
 
-class EventSocket(_Strict):
-    """A socket whose token travels in the query. Times in seconds."""
+class Socket(_Strict):
+    """What holds for every socket. Times in seconds."""
 
     url: Annotated[str, AfterValidator(_ws_template)]
-    token_parameter: Annotated[str, Field(min_length=1)]
-    hello: Annotated[str, AfterValidator(_json_text)]
     ping_interval: Seconds
     pong_timeout: Seconds
     max_frame_bytes: Annotated[int, Field(gt=0)]
+
+
+class EventSocket(Socket):
+    """A socket whose token travels in the query."""
+
+    token_parameter: Annotated[str, Field(min_length=1)]
+    hello: Annotated[str, AfterValidator(_json_text)]
+
+
+class MessageSocket(Socket):
+    """A socket whose token travels in the first message, and what CXone says to that.
+
+    `accepted` and `refused` are types of frames (`fields.event_type`), `refused_codes` those of a closing connection.
+    """
+
+    hello: Annotated[str, AfterValidator(_auth_text)]
+    accepted: tuple[str, ...]
+    refused: tuple[str, ...]
+    refused_codes: tuple[int, ...]
 
 
 class Fields(_Strict):
@@ -118,10 +144,64 @@ class Interactions(_Strict):
         return settings.interactions_ws_url or _fill(self.socket.url, settings, "CXONE_INTERACTIONS_WS_URL")
 
 
+class GuestFields(_Strict):
+    """`schemas.dialect.MessageFields` as it is written in a file: paths with dots."""
+
+    event_type: DottedPaths
+    message_types: Annotated[tuple[str, ...], Field(min_length=1)]
+    control_types: tuple[str, ...]
+    direction: DottedPaths
+    inbound: Annotated[tuple[str, ...], Field(min_length=1)]
+    event_id: DottedPaths
+    conversation_id: DottedPaths
+    fingerprint: DottedPaths
+    fingerprint_parts: tuple[str, ...]
+    text: DottedPaths
+    queue_id: DottedPaths
+    default_queue: Annotated[str, Field(min_length=1)]
+    sent_at: DottedPaths
+
+    def message(self) -> MessageFields:
+        """Return the paths for those who read frames."""
+        return MessageFields(**dict(self))
+
+
+class Routing(_Strict):
+    """Where a guest's message is put into a queue."""
+
+    url: Annotated[str, AfterValidator(_http_template)]
+
+
+class Messaging(_Strict):
+    """The web-messaging socket, and the API that takes guests into queues."""
+
+    oauth: OAuth
+    socket: MessageSocket
+    routing: Routing
+    fields: GuestFields
+
+    def token_url(self, settings: CxoneSettings) -> str:
+        """Return the override or the filled template. Raises ConfigurationError naming what is not set."""
+        override = settings.messaging_token_url
+        return override or _fill(self.oauth.token_url, settings, "CXONE_MESSAGING_TOKEN_URL")
+
+    def socket_url(self, settings: CxoneSettings) -> str:
+        """As `token_url`, for the socket; the token is none of it."""
+        return settings.messaging_ws_url or _fill(self.socket.url, settings, "CXONE_MESSAGING_WS_URL")
+
+    def routing_url(self, settings: CxoneSettings) -> str:
+        """As `token_url`, for routing; the override replaces what stands before the path."""
+        base, template = settings.messaging_api_url, self.routing.url
+        if base is not None:
+            return base.rstrip("/") + _fill(urlsplit(template).path, settings, "CXONE_MESSAGING_API_URL")
+        return _fill(template, settings, "CXONE_MESSAGING_API_URL")
+
+
 class Dialect(_Strict):
     """One file."""
 
     interactions: Interactions
+    messaging: Messaging
 
 
 def load(name_or_path: str) -> Dialect:

@@ -162,6 +162,13 @@ class CxoneSettings(DialectSettings):
     interactions_ws_url: WsUrl | None = Field(
         None, description="full URL of the events socket instead of the dialect's"
     )
+    messaging_token_url: HttpUrl | None = Field(None, description="full token URL instead of the dialect's")
+    messaging_ws_url: WsUrl | None = Field(
+        None, description="full URL of the web-messaging socket instead of the dialect's"
+    )
+    messaging_api_url: HttpUrl | None = Field(
+        None, description="base of the API's URLs instead of the dialect's: what stands before their paths"
+    )
 
 
 class InfluxSettings(BaseSettings):

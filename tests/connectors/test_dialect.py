@@ -51,6 +51,28 @@ def test_v2_knows_the_fields_of_an_interaction() -> None:
     assert fields.kind({"type": "subscription.confirmed"}) is Kind.CONTROL
 
 
+def test_v2_says_what_was_specified_of_web_messaging() -> None:
+    messaging = load("v2").messaging
+
+    assert messaging.token_url(cxone()) == "https://api.cxone.com/oauth/v2/token"
+    assert messaging.socket_url(cxone()) == "wss://api.cxone.com/webchat/v1/ws"
+    assert messaging.routing_url(cxone()) == "https://api.cxone.com/api/v2/routing/conversations"
+    assert messaging.oauth.scope == "webchat:read routing:write conversations:read users:read"
+    assert messaging.oauth.renew_before == 300
+    assert messaging.socket.hello == '{"type":"auth","token":"{token}"}'
+
+
+def test_v2_knows_the_fields_of_a_message() -> None:
+    fields = load("v2").messaging.fields.message()
+
+    assert fields.fingerprint[:2] == (("metadata", "browserFingerprint"), ("guest", "fingerprint"))
+    assert fields.queue_id[0] == ("metadata", "routing", "queueId")
+    assert fields.default_queue == "default"
+    assert fields.kind({"type": "message", "direction": "inbound"}) is Kind.EVENT
+    assert fields.kind({"type": "message", "direction": "outbound"}) is Kind.OTHER
+    assert fields.kind({"type": "heartbeat"}) is Kind.CONTROL
+
+
 def test_a_tenant_is_served_by_editing_a_file(tmp_path: Path) -> None:
     path = edited(tmp_path, "https://{org}.cxone.com", "https://{region}.{org}.example")
 
@@ -66,6 +88,27 @@ def test_whole_urls_from_the_settings_win() -> None:
 
     assert interactions.token_url(settings) == "http://localhost:1/t"
     assert interactions.socket_url(settings) == "ws://localhost:1/e"
+
+
+def test_whole_urls_of_web_messaging_win_and_the_api_keeps_its_path() -> None:
+    messaging = load("v2").messaging
+
+    assert messaging.token_url(cxone(messaging_token_url="http://localhost:1/t")) == "http://localhost:1/t"
+    assert messaging.socket_url(cxone(messaging_ws_url="ws://localhost:1/e")) == "ws://localhost:1/e"
+    for base in ("http://localhost:1/gate", "http://localhost:1/gate/"):
+        url = messaging.routing_url(cxone(messaging_api_url=base))
+        assert url == "http://localhost:1/gate/api/v2/routing/conversations"
+
+
+def test_web_messaging_may_be_at_the_organisation_s_hosts(tmp_path: Path) -> None:
+    messaging = load(edited(tmp_path, "//api.cxone.com", "//{org}.{region}.example")).messaging
+    acme = cxone(org_domain="acme", region="na1")
+
+    assert messaging.token_url(acme) == "https://acme.na1.example/oauth/v2/token"
+    assert messaging.socket_url(acme) == "wss://acme.na1.example/webchat/v1/ws"
+    assert messaging.routing_url(acme) == "https://acme.na1.example/api/v2/routing/conversations"
+    with pytest.raises(ConfigurationError, match=r"CXONE_ORG_DOMAIN: is not set.*CXONE_MESSAGING_API_URL"):
+        messaging.routing_url(cxone())
 
 
 def test_a_missing_organisation_is_named_with_both_ways_out() -> None:
@@ -91,6 +134,11 @@ def test_a_missing_organisation_is_named_with_both_ways_out() -> None:
         ("wss://{org}", "https://{org}", "must begin with wss://"),
         ("https://{org}", "https://{org", "oauth.token_url: "),
         ('\'{"subscription"', "'{subscription\"", "socket.hello: "),
+        ('"token":"{token}"', '"token":"token"', "messaging.socket.hello: must say where the token goes: {token}"),
+        ('"token":"{token}"', '"token":{token}', "messaging.socket.hello: "),
+        ("messaging:", "messages:", "messages: is not a key. Did you mean messaging?"),
+        ("https://api", "wss://api", "messaging.routing.url: must begin with https://"),
+        ("[inbound]", "[]", "messaging.fields.inbound: Tuple should have at least 1 item"),
         (SHIPPED, "- a list", "the file: Input should be a valid dictionary"),
         (SHIPPED, "a: [", "is not YAML"),
     ],

@@ -166,6 +166,8 @@ def test_urls_that_would_give_a_secret_away(url: str, problem: str) -> None:
     [
         (RegistrySettings, "SCHEMA_REGISTRY_URL=wss://a.example"),
         (CxoneSettings, "CXONE_INTERACTIONS_WS_URL=https://a.example"),
+        (CxoneSettings, "CXONE_MESSAGING_WS_URL=https://a.example"),
+        (CxoneSettings, "CXONE_MESSAGING_API_URL=wss://a.example"),
     ],
 )
 def test_a_url_of_the_wrong_kind_is_refused(tmp_path: Path, model: type[BaseSettings], line: str) -> None:
