@@ -1,0 +1,65 @@
+"""cxone.guest.messages -> rate limit -> cxone.guest.admitted, cxone.guest.throttled, dead letters.
+
+Effectively once as to what is decided: each message is admitted or throttled, whatever is killed, and goes out at least
+once, with the source position it came with. Ordered per guest in, per conversation and source partition out.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from connectors import registry
+from connectors.publisher import KafkaPublisher
+from connectors.settings import KafkaSettings, RegistrySettings, load
+from schemas.avro import Codec
+from schemas.records import GuestMessage, GuestThrottled
+from schemas.topics import GUEST_MESSAGES
+from streams.app import App, attach, build_app
+from streams.rate_limit.guests import STAGE, Guests
+from streams.rate_limit.window import Policy
+from streams.settings import WorkerSettings
+from streams.stage import Stage
+from streams.state import TableState
+
+SEAL_INTERVAL = 1.0  # seconds: how much is published again, and dropped again by readers, after a kill
+
+
+def build() -> App:
+    """Make the stage from the environment. Raises ConfigurationError."""
+    kafka, worker = load(KafkaSettings), load(WorkerSettings)
+    codec = Codec(registry.schema_ids(load(RegistrySettings)))
+    decode, encode = codec.decoder(GuestMessage), codec.encoder(GuestThrottled)
+    policy = Policy(
+        limit=worker.guest_limit,
+        window=int(worker.guest_window * 1000),
+        lateness=int(worker.guest_lateness * 1000),
+        clock_skew=int(worker.guest_clock_skew * 1000),
+        count_refused=worker.guest_count_refused,
+    )
+    app = build_app(STAGE, GUEST_MESSAGES.name, kafka, worker)
+    publisher = app.using(KafkaPublisher(kafka.librdkafka()))
+    state = TableState(app.Table("recent", key_type=bytes, value_type=bytes), publisher, app.lease)
+
+    def core(partition: int, stored: Mapping[bytes, bytes]) -> Guests:
+        return Guests(partition, stored, policy=policy, decode=decode, encode=encode)
+
+    attach(
+        app,
+        Stage(
+            STAGE,
+            load=lambda: state.load(app.partitions()),
+            core=core,
+            deliver=state.deliver,
+            interval=SEAL_INTERVAL,
+            eager=True,
+            refusals=worker.dead_letter_share,
+            rejoin=app.rejoin,
+        ),
+    )
+    return app
+
+
+def __getattr__(name: str) -> Any:
+    """Make `app` when it is asked for: `faust -A streams.rate_limit.app worker`."""
+    if name != "app":
+        raise AttributeError(name)
+    return build()

@@ -1,0 +1,116 @@
+"""The rule: at most `limit` messages of a guest are admitted in any window, by event time, in whatever order they come.
+
+A message at `now` is admitted when no window [x, x + window] that contains it would then hold more than `limit` counted
+ones. For messages in order this says: when fewer than `limit` are counted of which `now - then <= window`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+SLICES = 3  # of the reach: whole slices are forgotten, so a message is remembered for 1 to 1 1/3 reaches
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """Times in milliseconds. Counted are the admitted messages; with `count_refused` the refused ones, too."""
+
+    limit: int
+    window: int
+    lateness: int
+    clock_skew: int
+    count_refused: bool
+
+    @property
+    def reach(self) -> int:
+        """How far the log time must have passed that of a message until nothing that comes can be near it."""
+        return self.window + self.lateness + self.clock_skew
+
+
+def earliest(times: Sequence[int], at: int, policy: Policy) -> int:
+    """Return the first moment from `at` on that is admitted beside the counted `times`, which are sorted.
+
+    Each run of `limit` times rules out the moments that share a window with all of it, from `window` before its last
+    to `window` after its first: none, if it is longer than a window. These intervals come in order of both their ends.
+    """
+    for first, last in zip(times, times[policy.limit - 1 :], strict=False):
+        if last - policy.window <= at <= first + policy.window:
+            at = first + policy.window + 1
+    return at
+
+
+class Recent:
+    """Counted times by guest, in slices of log time. A guest is a number.
+
+    Log time is the latest `received_at` so far: a replay decides as the first run did. Forgetting changes no decision:
+    event times lie between `lateness` before the log time and `clock_skew` after the arrival.
+    """
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        self._length = -(-policy.reach // SLICES)
+        self._slices: dict[int, dict[int, tuple[int, ...]]] = {}  # end of the slice -> guest -> sorted times
+        self.newest = -1  # end of the slice that is filled
+        self.advance(0)
+
+    @property
+    def forgotten(self) -> int:
+        """Slices that end here or before are."""
+        return self.log_time - self._policy.reach
+
+    def advance(self, log_time: int) -> None:
+        self.log_time = log_time
+        end = log_time - log_time % self._length + self._length
+        if end != self.newest:
+            self.newest = end
+            self._slices = {kept: guests for kept, guests in self._slices.items() if kept > self.forgotten}
+
+    def event_time(self, sent_at: int, received_at: int) -> int:
+        """Return when a message counts, and advance the log time to its arrival.
+
+        That is when it was sent, as long as the guest's clock is believable: at most `clock_skew` after its arrival, at
+        most `lateness` before the log time.
+        """
+        if received_at > self.log_time:
+            self.advance(received_at)
+        return max(min(sent_at, received_at + self._policy.clock_skew), self.log_time - self._policy.lateness)
+
+    def take(self, guest: int, at: int) -> int:
+        """Decide on a message at event time `at`: it is admitted if that is what comes back.
+
+        Otherwise the first moment after it that would be, as far as is known.
+        """
+        policy = self._policy
+        times = [time for guests in self._slices.values() for time in guests.get(guest, ())]
+        allowed = at
+        if len(times) >= policy.limit:
+            times.sort()
+            allowed = earliest(times, at, policy)
+        if allowed == at:
+            self.count(self.newest, guest, at)
+        elif policy.count_refused:
+            self.count(self.newest, guest, at)
+            allowed = earliest(sorted([*times, at]), at, policy)
+        return allowed
+
+    def count(self, end: int, guest: int, at: int) -> None:
+        """Count a message in the slice that ends at `end`."""
+        guests = self._slices.setdefault(end, {})
+        times = guests.get(guest)
+        guests[guest] = (at,) if times is None else self._thinned(sorted((*times, at)))
+
+    def _thinned(self, times: list[int]) -> tuple[int, ...]:
+        """Leave out a time that decides nothing: a flood of refused messages that count must not be held in full.
+
+        It has `limit` neighbours on either side, all within one window: between them everything is refused without it,
+        and whoever is beyond them meets `limit` of them first. It stays so whatever is added.
+        """
+        limit = self._policy.limit
+        for i in range(limit, len(times) - limit):
+            if times[i + limit] - times[i - limit] <= self._policy.window:
+                del times[i]
+                break
+        return tuple(times)
+
+    def __len__(self) -> int:
+        """Return how many times are held."""
+        return sum(len(times) for guests in self._slices.values() for times in guests.values())
