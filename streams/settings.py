@@ -56,7 +56,8 @@ class WorkerSettings(BaseSettings):
         10.0, ge=0, le=3600, description="a guest's clock is believed up to so far ahead of a message's arrival"
     )
     guest_count_refused: bool = Field(
-        default=False, description="true counts refused messages too: a guest that floods must pause before one is admitted"
+        default=False,
+        description="true counts refused messages too: a guest that floods must pause before one is admitted",
     )
     dead_letter_share: float = Field(
         0.5,
