@@ -1,6 +1,16 @@
-"""When most of what comes is refused, the fault is not in the records: stop before a topic ends up as dead letters."""
+"""Why a frame is refused; and when most of what comes is, the fault is not in the records: a stage stops then."""
+
+from dataclasses import dataclass
 
 SAMPLE = 1000  # records looked at together
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why a frame is not what its stage reads: one of the stage's fixed reasons, and a sentence."""
+
+    reason: str
+    detail: str
 
 
 class TooManyRefusedError(Exception):

@@ -1,31 +1,33 @@
 """A frame of the interactions dialect -> a completed interaction, or the reason why it is none."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from math import inf
 
 from schemas.dialect import InteractionFields, getter, identity
 from schemas.records import InteractionCompleted
+from streams.refusals import Refused
+from streams.times import EARLIEST, milliseconds, seconds
+
+# With what readers of frames take from here
+__all__ = [
+    "BAD_DURATION",
+    "BAD_TIME",
+    "EARLIEST",
+    "LONGEST_CAMPAIGN",
+    "LONGEST_DURATION",
+    "NO_CAMPAIGN",
+    "Interpret",
+    "Refused",
+    "interpreter",
+    "milliseconds",
+    "seconds",
+]
 
 LONGEST_CAMPAIGN = 256  # characters
 LONGEST_DURATION = 366 * 86_400.0  # seconds: what claims to have taken longer would also break sums
-EPOCH, MILLISECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(milliseconds=1)
-EARLIEST = 946_684_800_000  # 2000-01-01, ms: what claims to be older has no clock
-MILLISECONDS_FROM = 100_000_000_000  # a number of this size counts milliseconds: as seconds it would be the year 5138
 
 NO_CAMPAIGN = "campaign id"
 BAD_DURATION = "duration"
 BAD_TIME = "event time"
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """Why a frame is no completed interaction: one of the fixed reasons, and a sentence."""
-
-    reason: str
-    detail: str
-
 
 Interpret = Callable[[dict[str, object], int], InteractionCompleted | Refused]
 
@@ -53,29 +55,3 @@ def interpreter(fields: InteractionFields, *, clock_skew: int) -> Interpret:
         return InteractionCompleted(identity(frame, fields.event_id), campaign, handle, wait, at)
 
     return interpret
-
-
-def seconds(value: object) -> float | None:
-    """Read a finite number from 0, and not a boolean."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        number = float(value)
-    except OverflowError:  # an integer that no float can hold
-        return None
-    return number if 0 <= number < inf else None
-
-
-def milliseconds(value: object) -> int | None:
-    """Read ISO 8601 text (UTC where it names no offset), or a number of seconds or milliseconds since the epoch.
-
-    Fractions of a millisecond are cut off: rounding would carry the end of an hour into the next.
-    """
-    if isinstance(value, str):
-        try:
-            time = datetime.fromisoformat(value)
-            return ((time if time.tzinfo else time.replace(tzinfo=UTC)) - EPOCH) // MILLISECOND
-        except (ValueError, OverflowError):
-            return None
-    number = seconds(value)
-    return None if number is None else int(number if number >= MILLISECONDS_FROM else number * 1000)

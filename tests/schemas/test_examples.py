@@ -11,13 +11,16 @@ import schemas
 from connectors.dialect import load
 from schemas.avro import Codec, FileSchemaIds, releases, subject_of
 from schemas.dialect import Kind
-from schemas.records import CampaignHour, InteractionCompleted, Summary
+from schemas.records import CampaignHour, GuestMessage, InteractionCompleted, Summary
 from schemas.topics import TOPICS
-from streams.normalise.event import Refused, interpreter
+from streams.messages.message import guest_message
+from streams.normalise.event import interpreter
+from streams.refusals import Refused
 
 EXAMPLES = Path(schemas.__file__).with_name("examples")
 ARRIVED = 1_768_471_201_000  # a second after the samples
 FIELDS = load("v2").interactions.fields.interaction()
+MESSAGE_FIELDS = load("v2").messaging.fields.message()
 
 
 def _samples(topic: str) -> list[Any]:
@@ -43,6 +46,19 @@ def test_a_raw_frame_is_what_its_name_says(path: Path) -> None:
         assert isinstance(event, {"completed": InteractionCompleted, "refused": Refused}[outcome])
 
 
+@pytest.mark.parametrize("path", _samples("cxone.raw.messages"))
+def test_a_raw_message_is_what_its_name_says(path: Path) -> None:
+    frame = json.loads(path.read_bytes())
+    outcome = path.stem.split("-")[0]
+
+    kind = MESSAGE_FIELDS.kind(frame)
+
+    assert kind is {"control": Kind.CONTROL, "other": Kind.OTHER}.get(outcome, Kind.EVENT)
+    if kind is Kind.EVENT:
+        message = guest_message(frame, ARRIVED, fields=MESSAGE_FIELDS)
+        assert isinstance(message, {"message": GuestMessage, "refused": Refused}[outcome])
+
+
 @pytest.mark.parametrize("path", _samples("cxone.interactions.completed"))
 def test_an_interaction_travels_as_avro(path: Path) -> None:
     values = json.loads(path.read_bytes())
@@ -56,6 +72,13 @@ def test_an_hour_travels_as_avro(path: Path) -> None:
     hour = CampaignHour(**{**values, "handle": Summary(**values["handle"]), "wait": Summary(**values["wait"])})
 
     _travels(hour, values)
+
+
+@pytest.mark.parametrize("path", _samples("cxone.guest.messages"))
+def test_a_message_travels_as_avro(path: Path) -> None:
+    values = json.loads(path.read_bytes())
+
+    _travels(GuestMessage(**values), values)
 
 
 def _travels(record: object, values: dict[str, Any]) -> None:
