@@ -184,7 +184,22 @@ class InfluxSettings(BaseSettings):
     timeout: float = Field(10.0, gt=0, description="seconds to wait for InfluxDB's answer")
 
 
-MODELS: tuple[type[BaseSettings], ...] = (KafkaSettings, RegistrySettings, CxoneSettings, InfluxSettings)
+class CrmSettings(BaseSettings):
+    """The CRM that learns what guests wrote."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="CRM_", env_ignore_empty=True, extra="ignore", frozen=True, allow_inf_nan=False
+    )
+
+    url: HttpUrl = Field(description="https URL that takes lists of messages by POST (http to this machine)")
+    token: SecretStr | None = Field(None, description="bearer token for the CRM; none is sent when empty")
+    batch: int = Field(5, ge=1, le=1000, description="messages in one request")
+    wait: float = Field(30.0, ge=0, description="seconds after which a message goes out with fewer others")
+    timeout: float = Field(10.0, gt=0, description="seconds to wait for the CRM's answer")
+    concurrency: int = Field(4, ge=1, description="most requests under way at a time, of one worker")
+
+
+MODELS: tuple[type[BaseSettings], ...] = (KafkaSettings, RegistrySettings, CxoneSettings, InfluxSettings, CrmSettings)
 
 Settings = TypeVar("Settings", bound=BaseSettings)
 

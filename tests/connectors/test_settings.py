@@ -186,7 +186,7 @@ def test_the_example_file_lists_every_setting_with_a_comment_and_its_default(tmp
 
     for model in LISTED:
         fields = {variable(model, name): (name, field) for name, field in model.model_fields.items()}
-        required = "".join(f"{name}=x\n" for name, (_, field) in fields.items() if field.is_required())
+        required = "".join(f"{name}=https://x\n" for name, (_, field) in fields.items() if field.is_required())
         given = "".join(f"{name}={value}\n" for name, value in listed if value)
         settings = load(model, env_file=env(tmp_path, given + required))
         for name, field in fields.values():
