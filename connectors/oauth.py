@@ -62,7 +62,8 @@ class TokenSource:
     async def token(self) -> Token:
         """Return the cached token, or wait for the one renewal that all callers share.
 
-        An unreachable or failing server is asked again for ever. Raises AuthorizationError when it refuses.
+        An unreachable or failing server is asked again for ever. Raises AuthorizationError when it refuses, or grants
+        less than the scope that was asked for.
         """
         if self._token is not None and self._now() < self._token.renew_at:
             return self._token
@@ -121,6 +122,10 @@ class TokenSource:
             value = answer.get("access_token")
             if not isinstance(value, str) or not value:
                 return None
+            if missing := _missing(answer.get("scope"), self._credentials.scope):
+                raise AuthorizationError(
+                    f"CXone gave a token without {' and '.join(missing)}: add that to what the OAuth client may do."
+                )
             return Token(SecretStr(value), self._now() + self._use_for(answer.get("expires_in")))
         if response.is_server_error or response.status_code in _TRY_AGAIN:
             return None
@@ -150,6 +155,12 @@ def refusal(response: httpx.Response, scope: str) -> str:
             f" and that this client may have {scope}."
         )
     return f"The token server answered {status}: check the token URL (CXONE_ORG_DOMAIN and the dialect)."
+
+
+def _missing(granted: object, wanted: str) -> list[str]:
+    """Return the scopes that were not granted; none where the answer does not say."""
+    given = granted.split() if isinstance(granted, str) else []
+    return [name for name in wanted.split() if name not in given] if given else []
 
 
 def _object(response: httpx.Response) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from urllib.parse import parse_qs
 
 import httpx
@@ -10,6 +11,7 @@ import pytest
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 
+from connectors.dialect import load
 from connectors.errors import AuthorizationError
 from connectors.oauth import Credentials, Token, TokenSource
 
@@ -201,6 +203,55 @@ async def test_a_refusal_says_what_to_do(answer: httpx.Response, words: list[str
     for word in words:
         assert word in str(refused.value)
     assert SECRET not in str(refused.value)
+
+
+async def test_a_token_with_less_than_was_asked_for_is_refused_by_name() -> None:
+    granted = {"access_token": "t0", "scope": "openid read:interactions view:interaction"}
+
+    async with source(Server(httpx.Response(200, json=granted)), Clock()) as tokens:
+        with pytest.raises(AuthorizationError) as refused:
+            await tokens.token()
+
+    assert str(refused.value).startswith("CXone gave a token without read:interaction: ")
+    assert "openid" not in str(refused.value)
+    assert "t0" not in str(refused.value)
+
+
+async def test_every_renewal_is_held_to_the_scope() -> None:
+    server = Server(httpx.Response(200, json={"access_token": "t0", "scope": "view:interaction", "expires_in": 60}))
+
+    async with source(server, clock := Clock()) as tokens:
+        with pytest.raises(AuthorizationError, match="without read:interaction:"):
+            await tokens.token()
+        token = await tokens.token()  # somebody has mended it
+        clock.now = token.renew_at
+        server.answers = [httpx.Response(200, json={"access_token": "t0", "scope": "other"})]
+        with pytest.raises(AuthorizationError, match="without view:interaction and read:interaction:"):
+            await tokens.token()
+
+
+@pytest.mark.parametrize(
+    "scope", ["read:interaction  view:interaction", "view:interaction other read:interaction", "", " ", None, ["x"], 1]
+)
+async def test_a_scope_that_is_enough_or_untold_is_accepted(scope: object) -> None:
+    answer = httpx.Response(200, json={"access_token": "t0", "scope": scope})
+
+    async with source(Server(answer), Clock()) as tokens:
+        assert value(await tokens.token()) == "t0"
+
+
+async def test_an_hour_long_token_of_web_messaging_is_renewed_five_minutes_early() -> None:
+    oauth = load("v2").messaging.oauth
+    server, clock = Server(), Clock()
+    credentials = replace(CREDENTIALS, scope=oauth.scope, renew_before=oauth.renew_before)
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(server)) as client:
+        token = await TokenSource(credentials, client, now=clock, sleep=clock.sleep).token()
+
+    assert token.renew_at == NOW + 3600 - 300
+    assert parse_qs(server.requests[0].content.decode())["scope"] == [
+        "webchat:read routing:write conversations:read users:read"
+    ]
 
 
 @pytest.mark.parametrize(
