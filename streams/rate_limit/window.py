@@ -4,6 +4,7 @@ A message at `now` is admitted when no window [x, x + window] that contains it w
 ones. For messages in order this says: when fewer than `limit` are counted of which `now - then <= window`.
 """
 
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -29,12 +30,16 @@ class Policy:
 def earliest(times: Sequence[int], at: int, policy: Policy) -> int:
     """Return the first moment from `at` on that is admitted beside the counted `times`, which are sorted.
 
-    Each run of `limit` times rules out the moments that share a window with all of it, from `window` before its last
-    to `window` after its first: none, if it is longer than a window. These intervals come in order of both their ends.
+    Each run of `limit` times that fits into a window rules out the moments that share one with all of it, from `window`
+    before its last to `window` after its first. These intervals come in order of both their ends.
     """
-    for first, last in zip(times, times[policy.limit - 1 :], strict=False):
-        if last - policy.window <= at <= first + policy.window:
-            at = first + policy.window + 1
+    limit, window = policy.limit, policy.window
+    for i in range(bisect_left(times, at - window), len(times) - limit + 1):
+        first, last = times[i], times[i + limit - 1]
+        if at < last - window:
+            break
+        if last - first <= window and at <= first + window:
+            at = first + window + 1
     return at
 
 
@@ -79,37 +84,42 @@ class Recent:
 
         Otherwise the first moment after it that would be, as far as is known.
         """
-        policy = self._policy
-        times = [time for guests in self._slices.values() for time in guests.get(guest, ())]
-        allowed = at
-        if len(times) >= policy.limit:
-            times.sort()
-            allowed = earliest(times, at, policy)
+        policy, since = self._policy, at - self._policy.window
+        times: list[int] = []
+        for guests in self._slices.values():
+            found = guests.get(guest)
+            if found is not None and found[-1] >= since:
+                times += found
+        times.sort()
+        allowed = earliest(times, at, policy)
         if allowed == at:
             self.count(self.newest, guest, at)
         elif policy.count_refused:
             self.count(self.newest, guest, at)
-            allowed = earliest(sorted([*times, at]), at, policy)
+            insort(times, at)
+            allowed = earliest(times, at, policy)
         return allowed
 
     def count(self, end: int, guest: int, at: int) -> None:
         """Count a message in the slice that ends at `end`."""
         guests = self._slices.setdefault(end, {})
         times = guests.get(guest)
-        guests[guest] = (at,) if times is None else self._thinned(sorted((*times, at)))
+        guests[guest] = (at,) if times is None else self._with(times, at)
 
-    def _thinned(self, times: list[int]) -> tuple[int, ...]:
-        """Leave out a time that decides nothing: a flood of refused messages that count must not be held in full.
+    def _with(self, times: tuple[int, ...], at: int) -> tuple[int, ...]:
+        """Add a time, and leave one out that decides nothing: floods of messages that count must not be held in full.
 
-        It has `limit` neighbours on either side, all within one window: between them everything is refused without it,
-        and whoever is beyond them meets `limit` of them first. It stays so whatever is added.
+        A time that has `limit` neighbours on either side, all within one window, decides nothing: between them all is
+        refused without it, and whoever is beyond them meets `limit` of them first. It stays so whatever is added.
         """
-        limit = self._policy.limit
-        for i in range(limit, len(times) - limit):
-            if times[i + limit] - times[i - limit] <= self._policy.window:
-                del times[i]
+        limit, window = self._policy.limit, self._policy.window
+        place = bisect_right(times, at)
+        added = [*times[:place], at, *times[place:]]
+        for i in (place - limit, place, place + limit):
+            if limit <= i < len(added) - limit and added[i + limit] - added[i - limit] <= window:
+                del added[i]
                 break
-        return tuple(times)
+        return tuple(added)
 
     def __len__(self) -> int:
         """Return how many times are held."""
