@@ -2,6 +2,7 @@
 
 import ssl
 import time
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, TypeVar
 
 import faust
@@ -80,7 +81,8 @@ class App(faust.App):
             return f"{stage}: restoring state from the changelog"
         if not self.partitions():
             return f"{stage}: no partition of {self.source} is assigned (more workers than partitions?)"
-        return f"{stage}: {self.stage.blocked}" if self.stage.blocked else None
+        problem = self.stage.blocked or self.stage.trouble
+        return f"{stage}: {problem}" if problem else None
 
     def on_assigned(self) -> None:
         """Begin again with partitions that were just assigned; their state is not here yet."""
@@ -146,8 +148,8 @@ def build_app(stage: str, source: str, kafka: KafkaSettings, worker: WorkerSetti
     return app
 
 
-def attach(app: App, stage: Stage[Any]) -> Any:
-    """Give the app its stage: the agent that folds, and the task that flushes."""
+def attach(app: App, stage: Stage[Any], *beside: Callable[[], Awaitable[None]]) -> Any:
+    """Give the app its stage: the agent that folds, the task that flushes, and what runs `beside` them."""
     app.stage = stage
     topic = app.topic(*app.sources, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
 
@@ -165,14 +167,17 @@ def attach(app: App, stage: Stage[Any]) -> Any:
             app.lease.beat()
             await app.sleep(1.0)
 
-    @app.task
-    async def keep_flushing() -> None:
-        try:
-            await stage.keep_flushing()
-        except Exception as failure:
-            await app.crash(failure)
-            raise
+    def keep(run: Callable[[], Awaitable[None]]) -> None:
+        @app.task
+        async def keep_running() -> None:
+            try:
+                await run()
+            except Exception as failure:
+                await app.crash(failure)
+                raise
 
+    for run in (stage.keep_flushing, *beside):
+        keep(run)
     return agent
 
 

@@ -76,6 +76,7 @@ class Stage(Generic[F]):
         interval: seconds between two flushes; 0 flushes as soon as the one before is done.
         eager: publish outputs at once, and seal at the interval.
         hold: records that may be folded and not acknowledged; more are waited with.
+        folded: called after each chunk.
         settle: waits, when partitions go, for what is under way in the cores' name.
         refusals: share of refused records above which the stage stops.
         rejoin: asks for partitions anew, after `deliver` raised `SuspendedError` or a chunk is missing.
@@ -92,6 +93,7 @@ class Stage(Generic[F]):
         interval: float,
         eager: bool = False,
         hold: int = HELD_RECORDS,
+        folded: Callable[[], None] = lambda: None,
         settle: Callable[[], Awaitable[None]] = _nothing,
         refusals: float = 1.0,
         rejoin: Callable[[], None] = lambda: None,
@@ -99,11 +101,12 @@ class Stage(Generic[F]):
     ) -> None:
         self.name = name
         self.blocked: str | None = None  # why nothing can be delivered, for readiness
+        self.trouble: str | None = None  # what readiness says while delivery goes on
         self.delivering = False  # or waiting for those who take it
         self.loaded = False  # state of the assigned partitions
         self._load, self._make, self._deliver, self._rejoin = load, core, deliver, rejoin
         self._interval, self._eager, self._now = interval, eager, now
-        self._hold, self._settle = hold, settle
+        self._hold, self._folded, self._settle = hold, folded, settle
         self._refusals = RefusalLimit(refusals)
         self.cores: dict[int, Core[F]] = {}  # of the partitions that are loaded
         self._held: list[_Held] = []
@@ -139,6 +142,7 @@ class Stage(Generic[F]):
             self._held.append(_Held(event, *source, last, taken))
             self._held_records += taken
             self._wanted.set()
+            self._folded()
             while self._held_records > self._hold:
                 await self.flush()
                 if self._held_records > self._hold:

@@ -1,0 +1,106 @@
+"""Calls to CXone's REST API: one policy of tokens, Retry-After and idempotency keys for all of them."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from http import HTTPStatus
+
+import httpx
+
+from connectors.errors import AuthorizationError, Unavailable
+from connectors.oauth import TokenSource
+from connectors.retry import delays, retry_after
+
+ASK_AGAIN = 30.0  # seconds after the credentials were refused
+LONGEST_BODY = 65_536  # bytes of an answer that are kept
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What CXone said. The body may hold what a guest wrote: it is no part of the repr."""
+
+    status: int
+    body: bytes = field(repr=False)
+
+
+class RestClient:
+    """POSTs with a bearer token over one HTTP client.
+
+    While CXone says 429 or refuses the credentials, all calls wait; that uses up nobody's attempt.
+
+    Args:
+        client: whose limits and keep-alive are the caller's.
+        tokens: where bearer tokens come from.
+        timeout: seconds for one request with its token.
+        pause: sleeps; what it raises ends the call before it is made.
+        on_trouble: told why nothing can be called, and None when it can again.
+        now: seconds since the epoch.
+    """
+
+    def __init__(  # noqa: PLR0913 - a composition point
+        self,
+        client: httpx.AsyncClient,
+        tokens: TokenSource,
+        *,
+        timeout: float,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        on_trouble: Callable[[str | None], None] = lambda _: None,
+        now: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._client, self._tokens, self._timeout = client, tokens, timeout
+        self._pause, self._on_trouble, self._now, self._clock = pause, on_trouble, now, clock
+        self._closed_until = 0.0
+        self._backoff = delays(1.0, 30.0)
+
+    async def post(self, url: str, body: bytes, *, key: str) -> Answer:
+        """Return CXone's answer, whatever its status; never a 429, which is waited out.
+
+        A 401 is answered with a new token, once. Raises Unavailable when there was no answer in time.
+        """
+        while True:
+            while (wait := self._closed_until - self._clock()) > 0:
+                await self._pause(wait)
+            try:
+                async with asyncio.timeout(self._timeout):
+                    response = await self._authorized(url, body, key)
+            except TimeoutError:
+                raise Unavailable(f"no answer within {self._timeout:g} s") from None
+            except httpx.RequestError as unreachable:
+                raise Unavailable(f"no answer ({type(unreachable).__name__})") from None
+            except AuthorizationError as refused:
+                self._on_trouble(str(refused))
+                self._close(ASK_AGAIN)
+                continue
+            self._on_trouble(None)
+            if response.status_code != HTTPStatus.TOO_MANY_REQUESTS:
+                self._backoff = delays(1.0, 30.0)
+                return Answer(response.status_code, response.content[:LONGEST_BODY])
+            self._close(retry_after(response.headers.get("retry-after"), self._now()) or next(self._backoff))
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        await self._tokens.close()
+        await self._client.aclose()
+
+    def _close(self, seconds: float) -> None:
+        self._closed_until = max(self._closed_until, self._clock() + seconds)
+
+    async def _authorized(self, url: str, body: bytes, key: str) -> httpx.Response:
+        token = await self._tokens.token()
+        response = await self._send(url, body, key, token.value.get_secret_value())
+        if response.status_code != HTTPStatus.UNAUTHORIZED:
+            return response
+        self._tokens.refused(token)
+        token = await self._tokens.token()
+        return await self._send(url, body, key, token.value.get_secret_value())
+
+    async def _send(self, url: str, body: bytes, key: str, token: str) -> httpx.Response:
+        headers = {
+            "Authorization": f"Bearer {token}",
+            "Content-Type": "application/json",
+            "Accept": "application/json",
+            "Idempotency-Key": key,
+        }
+        return await self._client.post(url, content=body, headers=headers)

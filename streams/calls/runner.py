@@ -1,0 +1,98 @@
+"""Makes the calls of a worker's partitions, a bounded number at a time."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable
+from itertools import count
+from typing import Generic, TypeVar
+
+from streams.calls.job import Job, Outcome
+from streams.calls.ordered import Calls
+from streams.lease import Lease, SuspendedError
+from streams.stage import Stage, WithdrawnError
+from streams.state import Flush
+
+M = TypeVar("M")
+
+LONGEST_SLEEP = 1.0  # seconds
+
+
+class Runner(Generic[M]):
+    """Calls what the stage's cores ask for, and wakes the stage when there is something to write down.
+
+    Args:
+        stage: whose cores are `Calls`.
+        call: makes one call. Raises WithdrawnError when it was not made and is the next owner's.
+        limit: calls under way at a time.
+        now: seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        stage: Stage[Flush],
+        call: Callable[[Job[M]], Awaitable[Outcome]],
+        *,
+        limit: int,
+        lease: Lease,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._stage, self._call, self._limit, self._lease, self._now = stage, call, limit, lease, now
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._settled: object = None  # the cores that may start nothing more
+        self._more = asyncio.Event()
+        self._turn = count()
+        self._failure: Exception | None = None
+
+    def wake(self) -> None:
+        """Look for calls to make: something was folded."""
+        self._more.set()
+
+    async def run(self) -> None:
+        """Make calls, for ever. Raises what a call raised that is no outcome."""
+        while True:
+            due = [core.next_due / 1000 - self._now() for core in self.cores() if core.next_due is not None]
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(max(min([LONGEST_SLEEP, *due]), 0)):
+                    await self._more.wait()
+            self._more.clear()
+            if self._failure is not None:
+                raise self._failure
+            self._start()
+
+    async def settle(self) -> None:
+        """Start nothing more for these partitions, and wait for the calls under way."""
+        self._settled = self._stage.cores
+        if self._under_way:
+            await asyncio.wait(self._under_way)
+
+    def cores(self) -> list[Calls[M]]:
+        """Return the cores of the partitions that this worker has now."""
+        return [core for core in self._stage.cores.values() if isinstance(core, Calls)]
+
+    def _start(self) -> None:
+        if self._stage.cores is self._settled:
+            return
+        cores, now = self.cores(), int(self._now() * 1000)
+        first = next(self._turn) % max(len(cores), 1)  # so that no partition is always the last
+        for core in (*cores[first:], *cores[:first]):
+            for job in core.start(now, self._limit - len(self._under_way)):
+                task = asyncio.create_task(self._make(core, job))
+                self._under_way.add(task)
+                task.add_done_callback(self._under_way.discard)
+        if any(core.unwritten for core in cores):
+            self._stage.wake()
+
+    async def _make(self, core: Calls[M], job: Job[M]) -> None:
+        try:
+            self._lease.check()
+            outcome = await self._call(job)
+        except (WithdrawnError, SuspendedError):
+            core.release(job)
+            return
+        except Exception as failure:  # noqa: BLE001 - `run` raises it
+            self._failure = failure
+        else:
+            core.finish(job, outcome, int(self._now() * 1000))
+            self._stage.wake()
+        self._more.set()
