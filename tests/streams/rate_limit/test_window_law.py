@@ -65,7 +65,7 @@ def sequences(draw: st.DrawFn) -> list[Sent]:
         st.sampled_from([0, 0, 0, 1, -1, -3, 6, -10, 30, -80]),
         st.sampled_from([1, 1, 1, 2, 3]),
     )
-    for passed, ahead, guest in draw(st.lists(steps, min_size=1, max_size=50)):
+    for passed, ahead, guest in draw(st.lists(steps, min_size=8, max_size=50)):
         clock += passed
         found.append(Sent(guest, clock + ahead, clock))
     return found

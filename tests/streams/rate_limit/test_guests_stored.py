@@ -1,0 +1,153 @@
+"""What the changelog holds of guests: enough for a restart, and little."""
+
+from dataclasses import replace
+
+import pytest
+
+from streams.rate_limit.stored import LARGEST, Addition, Counted, guest_number
+from streams.rate_limit.window import SLICES
+from tests.streams.rate_limit.guest_messages import (
+    NOW,
+    POLICY,
+    SECOND,
+    WINDOW,
+    fold,
+    guests,
+    message,
+    outputs,
+    record,
+    store,
+    topics,
+)
+
+LENGTH = -(-POLICY.reach // SLICES)  # ms, of a slice
+
+
+@pytest.mark.parametrize("last", [True, False])
+def test_an_addition_is_read_as_it_was_written(last: bool) -> None:
+    counted = [Counted(41, 2**64 - 1, NOW - 3_600_000), Counted(42, 0, NOW + 3_600_000)]
+    addition = Addition(last, 2**40, NOW, {0: 5, 11: 2**50, -1: 7} if last else {}, [])
+
+    assert Addition.unpack(NOW, addition.pack(NOW)) == addition
+    addition = addition._replace(covered=43, counted=counted)
+    assert Addition.unpack(NOW, addition.pack(NOW)) == addition
+
+
+def test_a_message_takes_sixteen_bytes() -> None:
+    few, more = (Addition(False, 9, NOW, {}, [Counted(1, 1, NOW)] * size) for size in (1, 101))
+
+    assert len(more.pack(NOW)) - len(few.pack(NOW)) == 1600
+
+
+def test_guests_have_numbers_of_their_own() -> None:
+    assert len({guest_number(f"guest {n}") for n in range(10_000)}) == 10_000
+    assert guest_number("f-1") == guest_number("f-1") < 2**64
+
+
+def test_a_restart_knows_what_was_sealed_and_what_came_before_it() -> None:
+    changelog: dict[bytes, bytes] = {}
+    stage = guests()
+    fold(stage, *[record(i, message()) for i in range(14)])
+    store(changelog, stage.flush(0.0, seal=True).seal)
+
+    stage = guests(changelog)
+    fold(stage, record(13, message()), record(14, message(), b"2:3"), record(15, message()), record(16, message()))
+
+    assert topics(stage) == ["admitted", "throttled"]
+
+
+def test_a_restart_knows_how_late_it_is() -> None:
+    # Forgotten, the log time would let the late message count when it was sent, and be admitted.
+    changelog: dict[bytes, bytes] = {}
+    policy = replace(POLICY, limit=1)
+    stage = guests(policy=policy)
+    fold(stage, record(0, message()), record(1, message(NOW + 2 * WINDOW, fingerprint="f-2")))
+    fold(stage, record(2, message(NOW + WINDOW)))
+    store(changelog, stage.flush(0.0, seal=True).seal)
+    late = record(3, message(NOW - WINDOW - 1))
+    fold(stage, late)
+    expected = topics(stage)
+
+    stage = guests(changelog, policy)
+    fold(stage, late)
+
+    assert topics(stage) == expected == ["throttled"]
+
+
+def test_outputs_go_out_before_the_seal_and_once() -> None:
+    stage = guests()
+    fold(stage, record(0, message()))
+    eager = stage.flush(0.0, seal=False)
+
+    sealing = stage.flush(0.0, seal=True)
+
+    assert (len(eager.outputs), eager.state, eager.seal) == (1, [], [])
+    assert (sealing.outputs, sealing.state) == ([], [])
+    assert len(sealing.seal) == 1
+
+
+def test_a_seal_without_new_messages_writes_nothing() -> None:
+    stage = guests()
+    fold(stage, record(0, message()))
+    stage.flush(0.0, seal=True)
+    fold(stage, record(1, message(), b"2:0"))
+
+    assert not stage.flush(0.0, seal=True)
+
+
+def test_a_seal_says_how_far_it_reaches_also_when_nothing_counts() -> None:
+    changelog: dict[bytes, bytes] = {}
+    stage = guests()
+    fold(stage, record(0, b"{"))
+    store(changelog, stage.flush(0.0, seal=True).seal)
+
+    stage = guests(changelog)
+
+    assert fold(stage, record(0, b"{")) == 0
+    assert outputs(stage) == []
+
+
+def test_what_is_stored_is_the_recent_past_whatever_the_number_of_guests() -> None:
+    changelog: dict[bytes, bytes] = {}
+    stage, most = guests(), 0
+    for second in range(600):
+        at = NOW + second * SECOND
+        fold(stage, *[record(5 * second + i, message(at, fingerprint=f"{second} {i}")) for i in range(5)])
+        store(changelog, stage.flush(0.0, seal=True).seal)
+        most = max(most, sum(map(len, changelog.values())))
+
+    seconds = (POLICY.reach + 2 * LENGTH) // SECOND
+    assert most <= seconds * (5 * 16 + 41)
+
+
+def test_what_a_kill_left_of_removals_is_removed_by_the_next_seal() -> None:
+    changelog: dict[bytes, bytes] = {}
+    stage = guests()
+    fold(stage, record(0, message()))
+    store(changelog, stage.flush(0.0, seal=True).seal)
+    fold(stage, record(1, message(NOW + 10 * WINDOW)))
+    store(changelog, stage.flush(0.0, seal=True).seal[:1])
+    assert len(changelog) == 2
+
+    stage = guests(changelog)
+    fold(stage, record(2, message(NOW + 10 * WINDOW)))
+    store(changelog, stage.flush(0.0, seal=True).seal)
+
+    assert len(changelog) == 2
+    assert all(int(key.partition(b"|")[0]) > NOW + LENGTH for key in changelog)
+
+
+def test_a_large_seal_is_written_in_values_that_a_broker_takes_and_read_whole() -> None:
+    changelog: dict[bytes, bytes] = {}
+    stage = guests(policy=replace(POLICY, limit=1))
+    fold(stage, *[record(i, message(fingerprint=f"f-{i}")) for i in range(LARGEST + 1)])
+    seal = stage.flush(0.0, seal=True).seal
+    store(changelog, seal)
+
+    assert [len(change.value or b"") > 1000 for change in seal] == [True, False]
+    assert max(len(value) for value in changelog.values()) < 600_000
+    stage = guests(changelog, replace(POLICY, limit=1))
+    fold(stage, record(LARGEST + 1, message(fingerprint="f-0")))
+    fold(stage, record(LARGEST + 2, message(fingerprint=f"f-{LARGEST}")))
+    fold(stage, record(LARGEST + 3, message(fingerprint="new")))
+    assert topics(stage) == ["throttled", "throttled", "admitted"]
