@@ -1,6 +1,10 @@
 """Faults on request: what the stand-ins do wrong, and for how long."""
 
+from typing import Annotated
+
 from pydantic import BaseModel, ConfigDict, Field
+
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Refusal(BaseModel):
@@ -27,6 +31,22 @@ class Faults(BaseModel):
     influx: Refusal | None = None
     influx_seconds: float = Field(default=0, ge=0, description="delay before every answer")
     influx_refuse: str | None = Field(default=None, description="points with this text in a tag are refused: 422")
+    scopes_withheld: tuple[str, ...] = Field(default=(), description="messaging scopes that no token is granted")
+    auth: Refusal | None = Field(default=None, description="the messaging socket closes with 4000 + status")
+    messages_redelivered: Share = Field(default=0, description="of the guests' frames, sent twice")
+    messages_malformed: Share = Field(default=0, description="of the guests' frames, followed by a wrong one")
+    queues: tuple[str, ...] | None = Field(default=None, description="the only queues there are; null is any")
+    queues_archived: tuple[str, ...] = ()
+    routing: Refusal | None = None
+    routing_seconds: float = Field(default=0, ge=0, description="delay before every answer")
+    routing_500: Share = Field(default=0, description="of the routing calls, answered with 500")
+    routing_429: Share = Field(default=0, description="of the routing calls, answered with 429")
+    routing_retry_after: float = Field(default=1, ge=0, description="of these 429s, in seconds")
+    routing_timeouts: Share = Field(default=0, description="of the routing calls, taken but answered late")
+    routing_timeout_seconds: float = Field(default=30, ge=0)
+    crm: Refusal | None = None
+    crm_seconds: float = Field(default=0, ge=0, description="delay before every answer")
+    crm_refuse: str | None = Field(default=None, description="batches with an external_id that begins so: 422")
     expires_in: int = Field(default=3600, description="lifetime of tokens issued from now on, in seconds")
     close: int | None = Field(default=None, ge=1000, le=4999)
     revoke: bool = False
@@ -44,7 +64,7 @@ class FaultBox:
         self.now = self.now.model_copy(update={name: getattr(wanted, name) for name in wanted.model_fields_set})
 
     def take(self, place: str) -> Refusal | None:
-        """Return what the next request at `place` (token, handshake, influx) is refused with, and count it."""
+        """Return what the next request at `place` (a field that holds a refusal) is refused with, and count it."""
         refusal: Refusal | None = getattr(self.now, place)
         if refusal is not None and refusal.times is not None:
             left = refusal.times - 1

@@ -10,17 +10,18 @@ the connector lost from one that the network lost.
 
 from collections import deque
 from collections.abc import Sequence
+from typing import Generic, TypeVar
 
-from connectors.simulator.traffic import Delivery
+T = TypeVar("T")
 
 
-class Outbox:
+class Outbox(Generic[T]):
     """Numbered deliveries, at most `capacity` of them; those confirmed `keep` seconds ago are dropped."""
 
     def __init__(self, *, capacity: int = 100_000, keep: float = 5.0) -> None:
         self._capacity = capacity
         self._keep = keep
-        self._entries: dict[int, Delivery] = {}
+        self._entries: dict[int, T] = {}
         self._confirmed: deque[tuple[float, int]] = deque()  # (when, everything before this number)
         self.oldest = 0
         self.end = 0
@@ -34,11 +35,11 @@ class Outbox:
     def unconfirmed(self) -> int:
         return self.end - self._confirmed_before
 
-    def append(self, delivery: Delivery) -> None:
+    def append(self, delivery: T) -> None:
         self._entries[self.end] = delivery
         self.end += 1
 
-    def read(self, start: int, most: int) -> Sequence[tuple[int, Delivery]]:
+    def read(self, start: int, most: int) -> Sequence[tuple[int, T]]:
         """Return up to `most` numbered deliveries from `start`, or from the oldest kept when that is later."""
         first = max(start, self.oldest)
         return [(number, self._entries[number]) for number in range(first, min(first + most, self.end))]

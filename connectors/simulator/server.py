@@ -1,4 +1,4 @@
-"""Both stand-ins on loopback ports, from start to stop."""
+"""The stand-ins on loopback ports, from start to stop."""
 
 import asyncio
 import signal
@@ -9,10 +9,14 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from connectors.simulator.controls import Controls
+from connectors.simulator.crm import Crm
 from connectors.simulator.cxone import Cxone
 from connectors.simulator.faults import FaultBox, Faults
 from connectors.simulator.influx import Influx, InfluxAccount
+from connectors.simulator.messaging import Messaging
 from connectors.simulator.points import PointStore
+from connectors.simulator.routing import Routing
 from connectors.simulator.tokens import CxoneAccount, Tokens
 from connectors.simulator.traffic import Plan, deliveries
 
@@ -33,7 +37,7 @@ class Simulation:
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Where everything is. `ledger_url`, `truth_url`, `faults_url` and `points_url` are for judges and tests."""
+    """Where everything is. The ledgers, `truth_url`, `faults_url` and `points_url` are for judges and tests."""
 
     token_url: str
     ws_url: str
@@ -42,27 +46,46 @@ class Addresses:
     faults_url: str
     influx_url: str
     points_url: str
+    messaging_token_url: str
+    messaging_ws_url: str
+    guests_url: str
+    routing_url: str
+    crm_url: str
+    messages_ledger_url: str
+    routing_ledger_url: str
+    crm_ledger_url: str
 
 
 @asynccontextmanager
 async def serve(simulation: Simulation, *, now: Callable[[], float] = time.time) -> AsyncIterator[Addresses]:
-    """Run both stand-ins while the context lasts; traffic begins at once and waits for its client."""
+    """Run the stand-ins while the context lasts; traffic begins at once and waits for its client."""
     faults = FaultBox(simulation.faults)
+    tokens = Tokens(simulation.cxone)
     started_at = now()
-    cxone = Cxone(deliveries(simulation.plan, started_at), Tokens(simulation.cxone), faults, now=now)
+    seed = simulation.plan.seed
+    cxone = Cxone(deliveries(simulation.plan, started_at), tokens, faults, now=now)
+    messaging = Messaging(tokens, faults, seed=seed, now=now)
+    routing = Routing(tokens, faults, messaging.ledger.seconds_since, seed=seed, now=now)
+    crm = Crm(faults)
+    controls = Controls(faults, tokens, (cxone.feed.sockets, messaging.feed.sockets))
     influx = Influx(simulation.influx, PointStore(), faults, now=now)
+    app = web.Application()
+    for door in (cxone, messaging, routing, crm, controls):
+        app.add_routes(door.routes())
     async with (
-        _listening(cxone.app(), simulation.cxone_port) as port,
+        _listening(app, simulation.cxone_port) as port,
         _listening(influx.app(), simulation.influx_port) as influx_port,
     ):
-        pump = asyncio.create_task(cxone.run(started_at))
+        pumps = [asyncio.create_task(cxone.run(started_at)), asyncio.create_task(messaging.run())]
         try:
             yield _addresses(port, influx_port)
         finally:
-            pump.cancel()
-            with suppress(asyncio.CancelledError):
-                await pump
-            cxone.close()
+            for pump in pumps:
+                pump.cancel()
+                with suppress(asyncio.CancelledError):
+                    await pump
+            cxone.feed.close()
+            await messaging.close()
 
 
 async def run(simulation: Simulation, ready: Callable[[Addresses], object]) -> None:
@@ -88,13 +111,21 @@ async def _listening(app: web.Application, port: int) -> AsyncIterator[int]:
 
 
 def _addresses(port: int, influx_port: int) -> Addresses:
-    cxone, influx = f"http://{HOST}:{port}", f"http://{HOST}:{influx_port}"
+    cxone, ws, influx = f"http://{HOST}:{port}", f"ws://{HOST}:{port}", f"http://{HOST}:{influx_port}"
     return Addresses(
         token_url=f"{cxone}/oauth/token",
-        ws_url=f"ws://{HOST}:{port}/api/v2/events",
+        ws_url=f"{ws}/api/v2/events",
         ledger_url=f"{cxone}/ledger",
         truth_url=f"{cxone}/ledger/events",
         faults_url=f"{cxone}/faults",
         influx_url=influx,
         points_url=f"{influx}/points",
+        messaging_token_url=f"{cxone}/oauth/v2/token",
+        messaging_ws_url=f"{ws}/webchat/v1/ws",
+        guests_url=f"{ws}/webchat/v1/guest",
+        routing_url=f"{cxone}/api/v2/routing/conversations",
+        crm_url=f"{cxone}/crm/contacts",
+        messages_ledger_url=f"{cxone}/ledger/messages",
+        routing_ledger_url=f"{cxone}/ledger/routing",
+        crm_ledger_url=f"{cxone}/ledger/crm",
     )

@@ -1,4 +1,4 @@
-"""`cxone-streams simulate`: a stand-in CXone and InfluxDB on loopback ports."""
+"""`cxone-streams simulate`: a stand-in CXone, CRM and InfluxDB on loopback ports."""
 
 from typing import Annotated
 
@@ -24,7 +24,7 @@ def simulate(  # noqa: PLR0913 - one argument per option
     influx_bucket: str = "cxone",
     faults: Annotated[str, typer.Option(help="Faults from the start, as JSON; see docs/simulator.md.")] = "{}",
 ) -> None:
-    """Stand in for CXone (OAuth, events socket) and InfluxDB (write API) on 127.0.0.1.
+    """Stand in for CXone (OAuth, events, web messaging, routing), a CRM and InfluxDB on 127.0.0.1.
 
     Prints one line of JSON with its addresses when it is ready; stops on SIGTERM and Ctrl-C.
     """
@@ -32,6 +32,7 @@ def simulate(  # noqa: PLR0913 - one argument per option
     from dataclasses import asdict
 
     import orjson
+    import uvloop
     from pydantic import ValidationError
 
     from connectors.simulator.clock import HOUR
@@ -66,4 +67,5 @@ def simulate(  # noqa: PLR0913 - one argument per option
     def ready(addresses: Addresses) -> None:
         typer.echo(orjson.dumps(asdict(addresses)).decode())
 
-    asyncio.run(run(simulation, ready))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(run(simulation, ready))

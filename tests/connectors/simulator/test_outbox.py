@@ -2,14 +2,14 @@ from connectors.simulator.outbox import Outbox
 from connectors.simulator.traffic import Delivery
 
 
-def filled(number: int, **bounds: float) -> Outbox:
-    outbox = Outbox(capacity=int(bounds.get("capacity", 100)), keep=bounds.get("keep", 5.0))
+def filled(number: int, **bounds: float) -> Outbox[Delivery]:
+    outbox = Outbox[Delivery](capacity=int(bounds.get("capacity", 100)), keep=bounds.get("keep", 5.0))
     for due in range(number):
         outbox.append(Delivery(due, b"%d" % due, None, "not json", again=False))
     return outbox
 
 
-def numbers(outbox: Outbox, start: int = 0, most: int = 100) -> list[int]:
+def numbers(outbox: Outbox[Delivery], start: int = 0, most: int = 100) -> list[int]:
     return [number for number, _ in outbox.read(start, most)]
 
 
