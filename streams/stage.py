@@ -129,7 +129,7 @@ class Stage(Generic[F]):
             chunk: Chunk = event.value
             source = chunk.topic, chunk.partition
             if chunk.number not in (0, self._next.get(source, 0)):
-                self._start_over(f"a chunk of {chunk.topic} {chunk.partition} was lost before {chunk.number}")
+                self.start_over(f"a chunk of {chunk.topic} {chunk.partition} was lost before {chunk.number}")
                 continue
             self._next[source] = chunk.number + 1
             taken, last = len(chunk.records), chunk.records[-1].offset if chunk.records else -1
@@ -178,7 +178,7 @@ class Stage(Generic[F]):
                 except WithdrawnError:
                     return
                 except SuspendedError as suspended:
-                    self._start_over(str(suspended))
+                    self.start_over(str(suspended))
                     return
                 except BaseException:
                     self._fail()
@@ -236,8 +236,10 @@ class Stage(Generic[F]):
         self._failed = True
         self.forget()
 
-    def _start_over(self, reason: str) -> None:
+    def start_over(self, reason: str) -> None:
         """Ask for the partitions anew: what was not acknowledged comes again."""
+        if self._starting_over:
+            return
         log.warning("starting over from what is stored", stage=self.name, reason=reason)
         self.forget()
         self._starting_over = True

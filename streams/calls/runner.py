@@ -51,9 +51,10 @@ class Runner(Generic[M]):
     async def run(self) -> None:
         """Make calls, for ever. Raises what a call raised that is no outcome."""
         while True:
-            due = [core.next_due / 1000 - self._now() for core in self.cores() if core.next_due is not None]
+            due = [] if self._is_settled else [core.next_due for core in self.cores() if core.next_due is not None]
+            sleep = min([LONGEST_SLEEP, *(at / 1000 - self._now() for at in due)])
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(max(min([LONGEST_SLEEP, *due]), 0)):
+                async with asyncio.timeout(max(sleep, 0)):
                     await self._more.wait()
             self._more.clear()
             if self._failure is not None:
@@ -70,8 +71,12 @@ class Runner(Generic[M]):
         """Return the cores of the partitions that this worker has now."""
         return [core for core in self._stage.cores.values() if isinstance(core, Calls)]
 
+    @property
+    def _is_settled(self) -> bool:
+        return self._stage.cores is self._settled
+
     def _start(self) -> None:
-        if self._stage.cores is self._settled:
+        if self._is_settled:
             return
         cores, now = self.cores(), int(self._now() * 1000)
         first = next(self._turn) % max(len(cores), 1)  # so that no partition is always the last
@@ -79,7 +84,7 @@ class Runner(Generic[M]):
             for job in core.start(now, self._limit - len(self._under_way)):
                 task = asyncio.create_task(self._make(core, job))
                 self._under_way.add(task)
-                task.add_done_callback(self._under_way.discard)
+                task.add_done_callback(self._ended)
         if any(core.unwritten for core in cores):
             self._stage.wake()
 
@@ -87,12 +92,16 @@ class Runner(Generic[M]):
         try:
             self._lease.check()
             outcome = await self._call(job)
-        except (WithdrawnError, SuspendedError):
+        except WithdrawnError:
             core.release(job)
-            return
+        except SuspendedError as suspended:
+            self._stage.start_over(str(suspended))
         except Exception as failure:  # noqa: BLE001 - `run` raises it
             self._failure = failure
         else:
             core.finish(job, outcome, int(self._now() * 1000))
             self._stage.wake()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._under_way.discard(task)
         self._more.set()
