@@ -4,6 +4,7 @@ import typer
 
 from streams.cli.connect import app as connect
 from streams.cli.demo import demo
+from streams.cli.guests import guests
 from streams.cli.simulate import simulate
 from streams.cli.topics import app as topics
 from streams.cli.worker import worker
@@ -18,6 +19,7 @@ app.command()(demo)
 app.command()(worker)
 app.add_typer(connect, name="connect")
 app.command()(simulate)
+app.command()(guests)
 app.add_typer(topics, name="topics")
 
 
