@@ -20,6 +20,7 @@ from schemas.topics import CRM_BATCHES, DEAD_LETTERS, GUEST_ADMITTED
 from streams.app import App, build_app
 from streams.crm.app import assemble
 from streams.crm.batches import STAGE
+from streams.lease import Lease
 from streams.settings import WorkerSettings
 from tests.streams.crm.messages import chunk, decode, record
 
@@ -31,10 +32,14 @@ class Consumer:
 
     def __init__(self) -> None:
         self.polled_at = monotonic()
+        self.rejoined = 0
         self._unacked_messages: set[Any] = set()  # Faust's stream puts what it hands out here
 
     def assignment(self) -> set[TP]:
         return {TP(GUEST_ADMITTED.name, partition) for partition in PARTITIONS}
+
+    def rejoin(self) -> None:
+        self.rejoined += 1
 
 
 class Slow(RecordingCrm):
@@ -68,6 +73,8 @@ class Rig:
     def __post_init__(self) -> None:
         worker = WorkerSettings(data_dir=self.folder)
         self.app: App = build_app(STAGE, GUEST_ADMITTED.name, KafkaSettings(), worker)
+        self.clock = 0.0
+        self.app.lease = Lease(12.0, clock=lambda: self.clock)
         self.agent = assemble(self.app, self.publisher, self.crm, decode=decode, settings=self.settings, worker=worker)
         self.app.consumer = Consumer()
         self.app.assignor._assignment.actives[CRM_BATCHES.name] = list(PARTITIONS)
@@ -240,3 +247,37 @@ async def test_those_that_wait_for_their_turn_do_not_call_when_partitions_go(tmp
         await draining
 
         assert len(crm.taken) == 2
+
+
+async def test_what_one_partition_has_settled_is_written_although_another_is_blocked(tmp_path: Path) -> None:
+    class Half(RecordingCrm):
+        async def post(self, rows: Sequence[Row], key: str) -> str | None:
+            if rows[0]["external_id"] == "c-8":
+                raise Unavailable("choked")
+            return await super().post(rows, key)
+
+    async with Rig(tmp_path, Half(), settings()).running() as rig:
+        blocked = await rig.put(record(8), record(9), partition=1)
+        settled = await rig.put(record(0), record(1), partition=3)
+        await rig.flush()
+        assert rig.app.stage.blocked == "unavailable: choked"
+
+        await rig.app.stage.drain(1, 1.0)
+
+        assert settled.acked
+        assert not blocked.acked
+
+
+async def test_a_worker_that_was_suspended_calls_nobody_and_asks_for_partitions_anew(tmp_path: Path) -> None:
+    crm = Slow()
+    async with Rig(tmp_path, crm, settings(concurrency=1)).running() as rig:
+        for partition in (1, 3):
+            await rig.put(*(record(i, source=(partition, i)) for i in range(2)), partition=partition)
+        await rig.flush()
+        rig.clock = 13.0
+        crm.open.set()
+        for _ in range(50):
+            await asyncio.sleep(0)
+
+        assert len(crm.taken) == 2
+        assert rig.app.consumer.rejoined == 1
