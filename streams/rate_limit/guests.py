@@ -29,8 +29,11 @@ class Guests:
 
     What becomes of a message follows from the records before it alone, so that it is the same after a kill. A record is
     taken once: records of one raw partition come in order, and what lies at or below the highest source position is a
-    replay. Stored are the messages counted since the last seal, under `end of slice|number`: the changelog grows by
-    what is new and forgets whole slices.
+    replay.
+
+    Stored are the messages counted since the last seal, under `end of slice|last offset`: the changelog grows by what
+    is new and forgets whole slices. Of two lives of the stage that wrote the same key, the later one holds under it and
+    under earlier offsets all that the other did: it may go over that, and needs nothing of it.
     """
 
     def __init__(
@@ -46,7 +49,7 @@ class Guests:
         self._recent = Recent(policy)
         self._positions: Positions = {}
         self._covered = -1  # highest offset taken
-        self._keys: dict[int, list[bytes]] = {}  # end of a slice -> keys of what is stored of it
+        self._keys: dict[int, set[bytes]] = {}  # end of a slice -> keys of what is stored of it
         self._restore(stored)
         self._sealed = self._covered
         self._outputs: list[Outgoing] = []
@@ -112,14 +115,14 @@ class Guests:
         """Yield what was counted, slice by slice; the last value says that all of it is written."""
         self._added.setdefault(self._recent.newest, [])
         for end, counted in self._added.items():
-            keys = self._keys.setdefault(end, [])
             for first in range(0, max(len(counted), 1), LARGEST):
-                keys.append(b"%d|%d" % (end, len(keys)))  # never one that a seal cut short by a kill has used
-                last = end == self._recent.newest and first + LARGEST >= len(counted)
-                positions = self._positions if last else {}
                 part = counted[first : first + LARGEST]
+                last = end == self._recent.newest and first + LARGEST >= len(counted)
+                key = b"%d|%d" % (end, self._covered if last else part[-1].offset)
+                positions = self._positions if last else {}
+                self._keys.setdefault(end, set()).add(key)
                 addition = Addition(last, self._covered, self._recent.log_time, positions, part)
-                yield Change(keys[-1], addition.pack(end))
+                yield Change(key, addition.pack(end))
 
     def _removals(self) -> Iterator[Change]:
         for end in [end for end in self._keys if end <= self._recent.forgotten]:
@@ -130,7 +133,7 @@ class Guests:
         additions: list[tuple[int, Addition]] = []
         for key, value in stored.items():
             end = int(key.partition(b"|")[0])
-            self._keys.setdefault(end, []).append(key)
+            self._keys.setdefault(end, set()).add(key)
             additions.append((end, Addition.unpack(end, value)))
         newest = max((each for _, each in additions if each.last), key=lambda each: each.covered, default=None)
         if newest is None:

@@ -151,3 +151,21 @@ def test_a_large_seal_is_written_in_values_that_a_broker_takes_and_read_whole() 
     fold(stage, record(LARGEST + 2, message(fingerprint=f"f-{LARGEST}")))
     fold(stage, record(LARGEST + 3, message(fingerprint="new")))
     assert topics(stage) == ["throttled", "throttled", "admitted"]
+
+
+def test_what_a_suspended_worker_writes_late_is_not_hidden_by_what_its_successor_wrote() -> None:
+    # Its seal has a value in each of two slices. Had the successor's first seal used the key of the first one for less,
+    # the second would still say that all up to 2 is stored, and message 1 would count no more.
+    changelog: dict[bytes, bytes] = {}
+    policy = replace(POLICY, limit=2)
+    log = [*[record(i, message()) for i in range(2)], record(2, message(NOW + LENGTH, fingerprint="f-2"))]
+    suspended, successor = guests(policy=policy), guests(policy=policy)
+    fold(suspended, *log)
+    fold(successor, log[0])
+    store(changelog, suspended.flush(0.0, seal=True).seal)
+    store(changelog, successor.flush(0.0, seal=True).seal)
+
+    stage = guests(changelog, policy)
+    fold(stage, *log, record(3, message()))
+
+    assert topics(stage) == ["throttled"]
