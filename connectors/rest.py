@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
+import aiohttp
 import httpx
 
 from connectors.errors import AuthorizationError, Unavailable
@@ -67,7 +68,7 @@ class RestClient:
                     response = await self._authorized(url, body, key)
             except TimeoutError:
                 raise Unavailable(f"no answer within {self._timeout:g} s") from None
-            except httpx.RequestError as unreachable:
+            except (httpx.RequestError, aiohttp.ClientError) as unreachable:  # httpx-aiohttp does not translate all
                 raise Unavailable(f"no answer ({type(unreachable).__name__})") from None
             except AuthorizationError as refused:
                 self._on_trouble(str(refused))

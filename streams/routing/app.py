@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import structlog
+from httpx_aiohttp import AiohttpTransport
 from prometheus_client import Counter, Gauge, Histogram
 
 from connectors import dialect, registry
@@ -79,7 +80,7 @@ def build() -> App:
         stage.trouble = trouble
 
     limits = httpx.Limits(max_connections=routing.concurrency, max_keepalive_connections=routing.concurrency)
-    client = httpx.AsyncClient(timeout=routing.timeout, limits=limits)
+    client = httpx.AsyncClient(transport=AiohttpTransport(limits=limits), timeout=routing.timeout)
     api = app.using(
         RestClient(
             client,

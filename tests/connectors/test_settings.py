@@ -17,13 +17,13 @@ from connectors.settings import (
     secure_url,
     variable,
 )
-from streams.settings import WorkerSettings
+from streams.settings import RoutingSettings, WorkerSettings
 
 ROOT = Path(__file__).parents[2]
 SECRET = "s3cr3t-v4lue"
 
 # Every model whose settings .env.example must list.
-LISTED: tuple[type[BaseSettings], ...] = (*MODELS, WorkerSettings)
+LISTED: tuple[type[BaseSettings], ...] = (*MODELS, WorkerSettings, RoutingSettings)
 
 
 @pytest.fixture(autouse=True)
