@@ -51,10 +51,9 @@ class Plan:
     def __post_init__(self) -> None:
         if self.bots > self.count:
             raise ValueError(f"{self.bots} bots are more than {self.count} guests")
-        if self.rate < self.bots * BOT_RATE or (self.rate == self.bots * BOT_RATE and self.bots < self.count):
-            raise ValueError(
-                f"{self.bots} bots write {self.bots * BOT_RATE:g} messages a second: the rate is too small"
-            )
+        flood = self.bots * BOT_RATE
+        if self.rate < flood or (self.rate == flood and self.bots < self.count):
+            raise ValueError(f"{self.bots} bots alone write {flood:g} messages a second: the rate must be higher")
 
     @property
     def think_seconds(self) -> float:

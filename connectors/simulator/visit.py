@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -32,17 +32,25 @@ async def visit(
     """
     async with _sockets(url, plan.count) as sockets:
         started = clock()
-        writing = asyncio.gather(
-            *(_write(socket, plan, number, sent, started, clock) for number, socket in enumerate(sockets))
-        )
-        stopping = asyncio.create_task(stop.wait())
-        await asyncio.wait((writing, stopping), return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
-        if writing.done():
-            writing.result()
-        else:
-            writing.cancel()
-            await asyncio.wait((writing,))
+        writing = [
+            asyncio.create_task(_write(socket, plan, number, sent, started, clock))
+            for number, socket in enumerate(sockets)
+        ]
+        stopping = asyncio.create_task(_cancel(writing, stop))
+        try:
+            await asyncio.wait(writing)
+        finally:
+            for task in (stopping, *writing):
+                task.cancel()
+        for task in writing:
+            if not task.cancelled():
+                task.result()
+
+
+async def _cancel(tasks: Iterable[asyncio.Task[None]], when: asyncio.Event) -> None:
+    await when.wait()
+    for task in tasks:
+        task.cancel()
 
 
 async def _write(  # noqa: PLR0913, PLR0917 - of one guest, once

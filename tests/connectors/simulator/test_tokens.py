@@ -1,6 +1,6 @@
 import pytest
 
-from connectors.simulator.tokens import CxoneAccount, Tokens
+from connectors.simulator.tokens import MESSAGING_SCOPES, CxoneAccount, Tokens
 
 FORM = {
     "grant_type": "client_credentials",
@@ -46,3 +46,21 @@ def test_refuses(change: dict[str, str], status: int, error: str) -> None:
     answered, body = Tokens(CxoneAccount()).answer(FORM | change, now=0.0, expires_in=60)
 
     assert (answered, body["error"]) == (status, error)
+
+
+def test_messaging_is_granted_what_it_asks_for_and_may_have() -> None:
+    tokens = Tokens(CxoneAccount())
+    form = FORM | {"scope": f"{' '.join(MESSAGING_SCOPES)} admin"}
+
+    status, body = tokens.grant(form, now=0.0, expires_in=60, withheld=("routing:write",))
+
+    assert (status, body["scope"]) == (200, "webchat:read conversations:read users:read")
+    token = str(body["access_token"])
+    assert tokens.allows(token, "webchat:read")
+    assert not tokens.allows(token, "routing:write")
+
+
+def test_messaging_refuses_strangers() -> None:
+    status, body = Tokens(CxoneAccount()).grant(FORM | {"client_id": "wrong"}, now=0.0, expires_in=60)
+
+    assert (status, body["error"]) == (401, "invalid_client")
