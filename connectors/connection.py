@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field
+from enum import Enum, auto
 
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
@@ -40,22 +41,44 @@ class Frame:
     received_at: int
 
 
-class Connection:
-    """Reads from its creation on, and reads no further while `receive` waits."""
+class Answer(Enum):
+    """What CXone says to a token."""
 
-    def __init__(
+    ACCEPTED = auto()
+    REFUSED = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Auth:
+    """How to tell what CXone says to a token that it gets as a message: in a frame of its own, or by a close code."""
+
+    answer: Callable[[bytes], Answer | None] = field(repr=False)  # None: a frame like all others
+    refused_codes: Collection[int]
+
+
+class Connection:
+    """Reads from its creation on, and reads no further while `receive` waits. Answers to the token are not handed on.
+
+    `refused` says, once `reading` is done, that it ended because CXone refused the token.
+    """
+
+    def __init__(  # noqa: PLR0913 - its surroundings, and the clock that tests replace
         self,
         websocket: ClientConnection,
         token: Token,
         receive: Callable[[Frame], Awaitable[None]],
         policy: Policy,
         *,
+        auth: Auth | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
         self.id = websocket.id.hex[:12]
         self.token = token
         self.opened_at = now()
-        self.delivers = asyncio.Event()  # set by the first frame
+        self.delivers = asyncio.Event()  # set by the first frame, or the token's acceptance
+        self.refused = False
+        self.admitted = False  # for the owner to note
+        self.auth = auth
         self._websocket = websocket
         self._receive = receive
         self._policy = policy
@@ -77,12 +100,21 @@ class Connection:
             while True:
                 # Bytes, unchecked: text that is no UTF-8 is a bad frame, not a reason to close.
                 data = await self._websocket.recv(decode=False)
+                answer = None if self.auth is None else self.auth.answer(data)
+                if answer is Answer.REFUSED:
+                    self.refused = True
+                    await self._websocket.close()
+                    return "CXone refused the token"
                 self.delivers.set()
-                self._handing_over = True
-                await self._receive(Frame(data, self.id, number, int(self._now() * 1000)))
-                self._handing_over, self._heard = False, True
+                if answer is None:
+                    self._handing_over = True
+                    await self._receive(Frame(data, self.id, number, int(self._now() * 1000)))
+                    self._handing_over = False
+                self._heard = True
                 number += 1
         except ConnectionClosed as closed:
+            code = closed.rcvd.code if closed.rcvd else None
+            self.refused = self.auth is not None and code in self.auth.refused_codes
             return f"no answer to a ping for {self._policy.pong_timeout:g} s" if self._silent else str(closed)
         finally:
             self._watching.cancel()

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
-from connectors.connection import Connection, Frame, Policy
+from connectors.connection import Auth, Connection, Frame, Policy
 from connectors.errors import AuthorizationError
 from connectors.logs import redactor
 from connectors.oauth import Token
@@ -41,6 +41,7 @@ class Opening:
     url: str = field(repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     messages: tuple[str, ...] = field(default=(), repr=False)  # sent in order, right after the handshake
+    auth: Auth | None = field(default=None, repr=False)  # where the token is one of the messages
 
 
 class _Direct(connect):
@@ -87,6 +88,7 @@ class Socket:
         self._delays = delays(policy.first_delay, policy.longest_delay)
         self._connections: set[Connection] = set()
         self._ever_connected = False
+        self._renewed = False  # since the last healthy connection, a refused token was replaced without a delay
         self._log = structlog.get_logger().bind(connector=connector)
 
     def why_not_alive(self) -> str | None:
@@ -94,13 +96,13 @@ class Socket:
         return None
 
     def why_not_ready(self) -> str | None:
-        connected = any(not connection.reading.done() for connection in self._connections)
+        connected = any(connection.admitted and not connection.reading.done() for connection in self._connections)
         return None if connected else f"{self._connector}: not connected"
 
     async def run(self) -> None:
         """Keep a connection up until cancelled; then close with 1000 and hand over what had arrived.
 
-        Raises AuthorizationError if CXone refuses a token before the first connection. Later refusals are retried.
+        Raises AuthorizationError if CXone gives no token before the first connection. Later refusals are retried.
         """
         try:
             current = await self._connect()
@@ -110,7 +112,8 @@ class Socket:
                     current = await self._connect()
                     continue
                 successor = await self._connect()
-                if await self._takes_over(successor):
+                # The old one is not given up before the new one delivers.
+                if await self._delivers(successor, self._policy.overlap):
                     await self._leave(current)
                     current = successor
                 else:
@@ -128,7 +131,7 @@ class Socket:
                 await self._failed(str(refused))
                 continue
             try:
-                return await self._open(token)
+                connection = await self._open(token)
             except InvalidStatus as refused:
                 status = refused.response.status_code
                 if status == HTTPStatus.UNAUTHORIZED:
@@ -137,6 +140,10 @@ class Socket:
                 await self._failed(f"the handshake was answered with {status}", wait)
             except (OSError, InvalidHandshake, ConnectionClosed) as failed:
                 await self._failed(_without(token, str(failed) or type(failed).__name__))
+            else:
+                if await self._admitted(connection):
+                    return connection
+                await self._lost(connection)
 
     async def _open(self, token: Token) -> Connection:
         opening = self._opening(token.value)
@@ -157,14 +164,20 @@ class Socket:
         except BaseException:
             websocket.transport.abort()
             raise
-        connection = Connection(websocket, token, self._receive, self._policy, now=self._now)
+        connection = Connection(websocket, token, self._receive, self._policy, auth=opening.auth, now=self._now)
         self._connections.add(connection)
-        self._ever_connected = True
         OPENED.labels(self._connector).inc()
         OPEN.labels(self._connector).inc()
+        return connection
+
+    async def _admitted(self, connection: Connection) -> bool:
+        """Wait for the answer to a token that was sent as a message. A CXone that gives none has nothing against it."""
+        if connection.auth is not None and not await self._delivers(connection, self._policy.open_timeout):
+            return False
+        connection.admitted = self._ever_connected = True
         self._log.info("connected", connection=connection.id)
         self._opened()
-        return connection
+        return True
 
     async def _ends_before_renewal(self, connection: Connection) -> bool:
         # The loop's clock is not ours: a timer may end a moment before the token source agrees that it is time.
@@ -174,13 +187,13 @@ class Socket:
                 return True
         return connection.reading.done()
 
-    async def _takes_over(self, successor: Connection) -> bool:
-        """Wait until the new connection delivers, so that the old one is not given up too early."""
-        delivers = asyncio.create_task(successor.delivers.wait())
-        waited_for = {delivers, successor.reading}
-        await asyncio.wait(waited_for, timeout=self._policy.overlap, return_when=asyncio.FIRST_COMPLETED)
+    async def _delivers(self, connection: Connection, within: float) -> bool:
+        """Wait until a new connection delivers something, for so long at most; return whether it is still there."""
+        delivers = asyncio.create_task(connection.delivers.wait())
+        waited_for = {delivers, connection.reading}
+        await asyncio.wait(waited_for, timeout=within, return_when=asyncio.FIRST_COMPLETED)
         delivers.cancel()
-        return not successor.reading.done()
+        return not connection.reading.done()
 
     async def _leave(self, connection: Connection) -> None:
         await connection.close()
@@ -190,13 +203,17 @@ class Socket:
     async def _lost(self, connection: Connection) -> None:
         self._gone(connection)
         reason = _without(connection.token, await connection.reading)
-        await self._failed(reason, connection=connection.id)
+        wait = None
+        if connection.refused:
+            self._tokens.refused(connection.token)
+            wait, self._renewed = None if self._renewed else 0.0, True
+        await self._failed(reason, wait, connection=connection.id)
 
     def _gone(self, connection: Connection) -> None:
         self._connections.discard(connection)
         OPEN.labels(self._connector).dec()
         if self._now() - connection.opened_at >= self._policy.healthy:
-            self._delays = delays(self._policy.first_delay, self._policy.longest_delay)
+            self._delays, self._renewed = delays(self._policy.first_delay, self._policy.longest_delay), False
 
     async def _failed(self, reason: str, wait: float | None = None, **names: str) -> None:
         FAILED.labels(self._connector).inc()

@@ -1,0 +1,162 @@
+"""A socket of CXone's -> its raw topic, byte for byte.
+
+At-least-once from the moment a frame is read: it is kept until Kafka has acknowledged it. Ordered per key. A frame that
+is no JSON object goes to the dead letters, and the socket lives on.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import structlog
+from pydantic import SecretStr
+
+from connectors.connection import Frame, Policy
+from connectors.dialect import Interactions, Messaging
+from connectors.feed import Feed, Metrics, outgoing
+from connectors.oauth import Credentials
+from connectors.publisher import Publisher
+from connectors.settings import CxoneSettings
+from connectors.websocket import Opening
+from schemas.records import DEAD_REASON, DEAD_SOURCE
+from schemas.topics import DEAD_LETTERS
+
+Begin = Callable[[SecretStr], Opening]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A socket, as the program needs it that opens it: how to get a token and begin, and what its frames are."""
+
+    feed: Feed
+    credentials: Credentials
+    begin: Begin
+    policy: Policy
+
+    @classmethod
+    def of(cls, section: Interactions | Messaging, settings: CxoneSettings, begin: Begin, feed: Feed) -> Self:
+        """Put a section of the dialect and the settings together. Raises ConfigurationError naming what is not set."""
+        credentials = Credentials(
+            token_url=section.token_url(settings),
+            client_id=settings.client_id,
+            client_secret=settings.client_secret,
+            scope=section.oauth.scope,
+            renew_before=section.oauth.renew_before,
+        )
+        policy = Policy(
+            ping_interval=section.socket.ping_interval,
+            pong_timeout=section.socket.pong_timeout,
+            max_frame_bytes=section.socket.max_frame_bytes,
+        )
+        return cls(feed, credentials, begin, policy)
+
+
+class Inbox:
+    """Frames that are read and not yet acknowledged: bounded in number and bytes, so that a slow Kafka slows reading.
+
+    The last frame may exceed `max_bytes` by its own length.
+    """
+
+    def __init__(self, metrics: Metrics, *, max_frames: int = 5_000, max_bytes: int = 16 * 2**20) -> None:
+        self._received = metrics.received
+        self._max_frames = max_frames
+        self._max_bytes = max_bytes
+        self._frames: list[Frame] = []
+        self._held = 0  # frames admitted and not done
+        self._bytes = 0
+        self._undelivered = 0  # as `_held`, and those who wait to be admitted
+        self._arrived = asyncio.Event()
+        self._changed = asyncio.Event()
+
+    @property
+    def undelivered(self) -> int:
+        """How many frames were read and not acknowledged."""
+        return self._undelivered
+
+    async def put(self, frame: Frame) -> None:
+        """Take a frame, as soon as there is room."""
+        self._received.inc()
+        self._undelivered += 1
+        while self._held >= self._max_frames or self._bytes >= self._max_bytes:
+            self._changed.clear()
+            await self._changed.wait()
+        self._held += 1
+        self._bytes += len(frame.data)
+        self._frames.append(frame)
+        self._arrived.set()
+
+    async def take(self) -> list[Frame]:
+        """Return everything that has arrived, waiting for the first frame. It keeps its room until it is `done`."""
+        await self._arrived.wait()
+        self._arrived.clear()
+        frames, self._frames = self._frames, []
+        return frames
+
+    def done(self, frames: Sequence[Frame]) -> None:
+        """Let go of acknowledged frames."""
+        self._held -= len(frames)
+        self._bytes -= sum(len(frame.data) for frame in frames)
+        self._undelivered -= len(frames)
+        self._changed.set()
+
+    async def emptied(self) -> None:
+        """Return when everything that was read is acknowledged."""
+        while self._undelivered:
+            self._changed.clear()
+            await self._changed.wait()
+
+
+async def forward(inbox: Inbox, publisher: Publisher, feed: Feed) -> None:
+    """Publish what arrives, for ever, a batch at a time: one acknowledgement is awaited for all frames of a batch.
+
+    Raises PublishError; the frames of that batch are still undelivered then.
+    """
+    metrics, log = feed.metrics, structlog.get_logger().bind(connector=feed.connector)
+    while True:
+        frames = await inbox.take()
+        records = [outgoing(frame, feed) for frame in frames]
+        await publisher.publish(records)
+        inbox.done(frames)
+        metrics.published.inc(len(frames))
+        refused = [dict(record.headers) for record in records if record.topic == DEAD_LETTERS.name]
+        for headers in refused:
+            metrics.dead.labels(headers[DEAD_REASON].decode()).inc()
+        if refused:
+            log.warning("frames refused", number=len(refused), first=refused[0][DEAD_SOURCE].decode())
+
+
+async def connect(  # noqa: PLR0913 - where frames come from and go to, and when that ends
+    listen: Callable[[], Coroutine[None, None, None]],
+    inbox: Inbox,
+    publisher: Publisher,
+    feed: Feed,
+    *,
+    stop: asyncio.Event,
+    flush_within: float = 20.0,
+) -> int:
+    """Run until `stop` is set; return how many frames that were read could not be delivered.
+
+    `listen` puts frames into `inbox` until it is cancelled, when it closes its socket. The end takes `flush_within`
+    seconds at most. Raises what ended the connector otherwise: AuthorizationError or PublishError.
+    """
+    feed.metrics.in_flight.set_function(lambda: inbox.undelivered)
+    listening = asyncio.create_task(listen())
+    forwarding = asyncio.create_task(forward(inbox, publisher, feed))
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({listening, forwarding, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    listening.cancel()
+    flushing = asyncio.create_task(_flush(listening, inbox))
+    await asyncio.wait({flushing, forwarding}, timeout=flush_within, return_when=asyncio.FIRST_COMPLETED)
+    tasks = (listening, forwarding, stopping, flushing)
+    for task in tasks:
+        task.cancel()
+    for outcome in await asyncio.gather(*tasks, return_exceptions=True):
+        if isinstance(outcome, Exception):
+            raise outcome
+    return inbox.undelivered
+
+
+async def _flush(listening: asyncio.Task[None], inbox: Inbox) -> None:
+    await asyncio.wait({listening})
+    await inbox.emptied()
