@@ -1,6 +1,7 @@
 """JSON answers, for clients and for judges."""
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 
 import orjson
 from aiohttp import web
@@ -18,10 +19,11 @@ def refused(refusal: Refusal) -> web.Response:
 
 
 async def lines(request: web.Request, rows: Iterable[object]) -> web.StreamResponse:
-    """Answer with one JSON object per line."""
+    """Answer with one JSON object per line, as far as the client reads."""
     answer = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
     await answer.prepare(request)
-    for row in rows:
-        await answer.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
-    await answer.write_eof()
+    with suppress(ConnectionError):
+        for row in rows:
+            await answer.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
+        await answer.write_eof()
     return answer
