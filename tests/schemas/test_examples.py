@@ -11,7 +11,7 @@ import schemas
 from connectors.dialect import load
 from schemas.avro import Codec, FileSchemaIds, releases, subject_of
 from schemas.dialect import Kind
-from schemas.records import CampaignHour, GuestMessage, InteractionCompleted, Summary
+from schemas.records import CampaignHour, GuestMessage, GuestThrottled, InteractionCompleted, Summary
 from schemas.topics import TOPICS
 from streams.messages.message import guest_message
 from streams.normalise.event import interpreter
@@ -74,11 +74,18 @@ def test_an_hour_travels_as_avro(path: Path) -> None:
     _travels(hour, values)
 
 
-@pytest.mark.parametrize("path", _samples("cxone.guest.messages"))
+@pytest.mark.parametrize("path", _samples("cxone.guest.messages") + _samples("cxone.guest.admitted"))
 def test_a_message_travels_as_avro(path: Path) -> None:
     values = json.loads(path.read_bytes())
 
     _travels(GuestMessage(**values), values)
+
+
+@pytest.mark.parametrize("path", _samples("cxone.guest.throttled"))
+def test_a_throttled_message_travels_as_avro(path: Path) -> None:
+    values = json.loads(path.read_bytes())
+
+    _travels(GuestThrottled(**values), values)
 
 
 def _travels(record: object, values: dict[str, Any]) -> None:

@@ -29,6 +29,7 @@ def test_defaults_are_those_of_the_issue(tmp_path: Path) -> None:
     assert found.allowed_lateness == 5 * 60
     assert found.window_retention == 48 * 3600
     assert found.dedupe_horizon == 15 * 60
+    assert (found.guest_limit, found.guest_window, found.guest_count_refused) == (15, 60.0, False)
     assert found.http_host == "127.0.0.1", "health is for this machine until somebody says otherwise"
 
 
@@ -57,6 +58,15 @@ def test_an_empty_variable_is_the_default(tmp_path: Path) -> None:
         ("STREAMS_EXACT_VALUES", "0"),
         ("STREAMS_DEDUPE_HORIZON", "0"),
         ("STREAMS_CLOCK_SKEW", "-1"),
+        ("STREAMS_GUEST_LIMIT", "0"),
+        ("STREAMS_GUEST_LIMIT", "1001"),
+        ("STREAMS_GUEST_WINDOW", "0.9"),
+        ("STREAMS_GUEST_WINDOW", "86401"),
+        ("STREAMS_GUEST_LATENESS", "-1"),
+        ("STREAMS_GUEST_LATENESS", "3601"),
+        ("STREAMS_GUEST_CLOCK_SKEW", "-1"),
+        ("STREAMS_GUEST_CLOCK_SKEW", "3601"),
+        ("STREAMS_GUEST_COUNT_REFUSED", "often"),
         ("STREAMS_DEAD_LETTER_SHARE", "0"),
         ("STREAMS_DEAD_LETTER_SHARE", "1.1"),
         ("STREAMS_PUBLISH_INTERVAL", "fast"),
