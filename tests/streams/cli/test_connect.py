@@ -1,4 +1,4 @@
-"""`cxone-streams connect interactions` as a person or an orchestrator meets it."""
+"""`cxone-streams connect` as a person or an orchestrator meets it."""
 
 import asyncio
 import os
@@ -14,12 +14,13 @@ import httpx
 import orjson
 from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient
+from websockets.asyncio.client import connect
 
 from connectors.embedded import PARTITIONS, EmbeddedBroker
 from connectors.simulator.faults import Faults, Refusal
-from connectors.simulator.server import Simulation, serve
+from connectors.simulator.server import Addresses, Simulation, serve
 from connectors.simulator.traffic import Plan
-from schemas.topics import DEAD_LETTERS, RAW_INTERACTIONS
+from schemas.topics import DEAD_LETTERS, RAW_INTERACTIONS, RAW_MESSAGES, TopicSpec
 
 ROOT = Path(__file__).parents[3]
 SECRET = "w0rd-of-the-client"
@@ -34,24 +35,35 @@ def environment(**settings: str) -> dict[str, str]:
     return {**inherited, "PYTHONPATH": str(ROOT), "CXONE_CLIENT_ID": "simulator", **settings}
 
 
-COMMAND = [sys.executable, "-m", "streams", "connect", "interactions"]
-
-
 @contextmanager
-def kafka() -> Iterator[str]:
+def kafka(raw: TopicSpec = RAW_INTERACTIONS) -> Iterator[str]:
     """An embedded broker with the connector's topics, which appear when somebody asks for them."""
     broker = EmbeddedBroker()
     admin = AdminClient({"bootstrap.servers": broker.bootstrap_servers, "log_level": 0})
-    for topic in (RAW_INTERACTIONS, DEAD_LETTERS):
+    for topic in (raw, DEAD_LETTERS):
         admin.list_topics(topic.name, timeout=10)
     yield broker.bootstrap_servers
     broker.close()
 
 
-async def start(tmp_path: Path, **settings: str) -> Process:
+async def start(tmp_path: Path, connector: str = "interactions", **settings: str) -> Process:
     return await asyncio.create_subprocess_exec(
-        *COMMAND, cwd=tmp_path, env=environment(**settings), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        *(sys.executable, "-m", "streams", "connect", connector),
+        cwd=tmp_path,
+        env=environment(**settings),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )
+
+
+def messaging_settings(cxone: Addresses, bootstrap: str) -> dict[str, str]:
+    return {
+        "CXONE_CLIENT_SECRET": "simulator-secret",
+        "CXONE_MESSAGING_TOKEN_URL": cxone.messaging_token_url,
+        "CXONE_MESSAGING_WS_URL": cxone.messaging_ws_url,
+        "KAFKA_BOOTSTRAP_SERVERS": bootstrap,
+        "KAFKA_CREATE_TOPICS": "false",
+    }
 
 
 async def test_wrong_settings_are_named_without_a_traceback(tmp_path: Path) -> None:
@@ -116,7 +128,7 @@ async def test_frames_reach_kafka_and_sigterm_is_obeyed(tmp_path: Path) -> None:
                 metrics = (await client.get(f"http://{ready['http']}/metrics")).text
             process.send_signal(signal.SIGTERM)
             _, err = await process.communicate()
-        on_kafka = written(bootstrap)
+        on_kafka = written(bootstrap, RAW_INTERACTIONS, DEAD_LETTERS)
 
     assert process.returncode == 0
     assert ready["ready"] == ["connect interactions"]
@@ -130,13 +142,75 @@ async def test_frames_reach_kafka_and_sigterm_is_obeyed(tmp_path: Path) -> None:
     assert "simulator-secret" not in err.decode()
 
 
-def written(bootstrap: str) -> int:
-    """Count the records on both topics."""
+async def test_a_missing_scope_is_named_at_the_start(tmp_path: Path) -> None:
+    faults = Faults(scopes_withheld=("users:read", "webchat:read"))
+    with kafka(RAW_MESSAGES) as bootstrap:
+        async with serve(Simulation(faults=faults)) as cxone:
+            process = await start(tmp_path, "messaging", **messaging_settings(cxone, bootstrap))
+            out, err = (text.decode() for text in await process.communicate())
+
+    assert process.returncode == 2
+    assert out == ""
+    assert "CXone gave a token without webchat:read and users:read: " in err
+    assert "Traceback" not in err
+
+
+async def test_guests_reach_kafka_although_the_first_token_is_refused(tmp_path: Path) -> None:
+    faults = Faults(auth=Refusal(status=401, times=1))
+    number = 50
+    with kafka(RAW_MESSAGES) as bootstrap:
+        async with serve(Simulation(faults=faults)) as cxone:
+            process = await start(tmp_path, "messaging", **messaging_settings(cxone, bootstrap))
+            assert process.stdout is not None
+            ready = orjson.loads(await process.stdout.readline())
+            async with connect(cxone.guests_url) as guest, httpx.AsyncClient() as client:
+                for index in range(number):
+                    said = {"text": f"message {index}", "conversationId": "c-1", "fingerprint": "fp-1"}
+                    await guest.send(orjson.dumps(said), text=True)
+                while (await client.get(cxone.messages_ledger_url)).json()["inbound"] < number:  # noqa: ASYNC110 - another process
+                    await asyncio.sleep(0.02)
+                metrics = (await client.get(f"http://{ready['http']}/metrics")).text
+            process.send_signal(signal.SIGTERM)
+            _, err = await process.communicate()
+        frames = values(bootstrap, RAW_MESSAGES)
+
+    assert process.returncode == 0
+    assert ready["ready"] == ["connect messaging"]
+    assert 'cxone_socket_open{connector="messaging"} 1.0' in metrics
+    assert "cxone_messaging_received_total" in metrics
+    contents = [orjson.loads(value) for _, value in frames]
+    inbound = [content for content in contents if content["direction"] == "inbound" and content["type"] == "message"]
+    assert [content["text"] for content in inbound] == [f"message {index}" for index in range(number)]
+    assert {key for key, _ in frames} == {b"fp-1"}
+    assert {content["type"] for content in contents} <= {"message", "typing"}  # no answer to a token
+    lines = [orjson.loads(line) for line in err.splitlines()]
+    assert [line["event"] for line in lines][:2] == ["not connected", "connected"]
+    assert lines[0]["reason"] == "CXone refused the token"
+    assert lines[0]["retry_in"] == 0
+    assert {line["connector"] for line in lines} == {"messaging"}
+
+
+def values(bootstrap: str, topic: TopicSpec) -> list[tuple[bytes | None, bytes]]:
+    """Read keys and values of everything on a topic."""
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "read", "log_level": 0})
+    consumer.assign([TopicPartition(topic.name, partition, 0) for partition in range(PARTITIONS)])
+    read: list[tuple[bytes | None, bytes]] = []
+    while len(read) < written(bootstrap, topic):
+        message = consumer.poll(10)
+        assert message is not None
+        assert message.error() is None
+        read.append((message.key(), message.value()))
+    consumer.close()
+    return read
+
+
+def written(bootstrap: str, *topics: TopicSpec) -> int:
+    """Count the records on topics."""
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "count", "log_level": 0})
     total = 0
-    for topic in (RAW_INTERACTIONS.name, DEAD_LETTERS.name):
+    for topic in topics:
         for partition in range(PARTITIONS):
-            low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=10)
+            low, high = consumer.get_watermark_offsets(TopicPartition(topic.name, partition), timeout=10)
             total += high - low
     consumer.close()
     return total
