@@ -65,10 +65,6 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     seeks = 0
     _method_queue: MethodQueue | None
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._reached: dict[TP, int] = {}  # where the fetch before ended
-
     @property
     def method_queue(self) -> MethodQueue:
         """Let more than Faust's two calls wait at a time.
@@ -118,6 +114,8 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             return {}  # aiokafka would wait for the assignment
         seeks, before = self.seeks, self._positions(consumer)
         records = await super()._fetch_records(consumer, active_partitions, timeout=timeout, max_records=max_records)
+        # Of every partition, also where nothing came: what was dropped on the way is missed by its position, and
+        # aiokafka moves out of what retention deleted between two fetches.
         after, found = self._positions(consumer), {}
         for tp in after.keys() | records.keys():
             batch = Fetched(records.get(tp, ()))
@@ -125,10 +123,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             batch.end = after.get(tp, 0)
             if batch:
                 batch.end = max(batch.end, batch[-1].offset + 1)
-            moved = batch.start is None or batch.start < batch.end or batch.end != self._reached.get(tp)
-            if batch or moved:  # by aiokafka, between two fetches: out of what retention deleted
-                found[tp] = batch
-            self._reached[tp] = batch.end
+            found[tp] = batch
         return found
 
 
@@ -230,7 +225,8 @@ class Consumer(driver.Consumer):
         for tp, batch in records.items():
             if not (active is None or tp in active or tp in self._buffered_partitions):
                 continue
-            self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
+            if batch:
+                self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
             for message in await self._messages(tp, batch):
                 if not self.flow_active or self.app.consumer_generation_id != generation:
                     return
@@ -241,7 +237,7 @@ class Consumer(driver.Consumer):
             return [self._to_message(tp, record) for record in batch]
         coverage = self._coverage.get(tp)
         if coverage is None or not self.app.recovered:
-            return []  # assigned, but not recovered or not sought yet: these records come again after the seek
+            return []  # assigned, but not recovered or not sought yet: these records are fetched again
         expected = coverage.expected
         fresh = (
             [record for record in batch if record.offset >= expected] if batch and batch[0].offset < expected else batch

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
+from faust.types import TP
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
@@ -198,6 +199,23 @@ async def test_a_seek_in_mid_stream_leaves_no_hole(
     assert holes == []
     assert offsets[-1] == 299_999
     assert len(offsets) > 300_000, "no seek made anything come again: nothing was shown"
+
+
+async def test_what_came_before_the_state_was_there_is_fetched_again_though_nothing_new_comes(
+    kafka: str, new_topic: NewTopicName, recording: NewRecording
+) -> None:
+    topic = new_topic(partitions=2)
+    async with recording(topic).running() as worker:
+        recovered, worker.app.recovered_generation = worker.app.recovered_generation, None
+        await asyncio.to_thread(produce, producer(kafka), topic, range(100))
+        await eventually(lambda: worker.app.consumer.highwater(TP(topic, 0)), within=10)
+        await asyncio.sleep(1)
+        assert worker.values() == []
+
+        worker.app.recovered_generation = recovered
+        await committed(worker, kafka)
+
+    assert sorted(worker.values()) == sorted(numbers(range(100)))
 
 
 async def test_workers_that_come_and_go_in_order_deliver_everything_once(
