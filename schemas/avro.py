@@ -7,7 +7,7 @@ fastavro sees a schema, because building a `datetime` per record costs more than
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
-from functools import cache
+from functools import cache, partial
 from hashlib import sha256
 from importlib.resources import files
 from io import BytesIO
@@ -108,7 +108,7 @@ class Codec:
         """Return `record -> bytes`. Asks for the schema id once, here."""
         schema, header = self._newest(record)
         if record is InteractionCompleted:
-            return lambda event: header + interaction_wire.encode(event)  # type: ignore[arg-type]  # R is just that
+            return partial(interaction_wire.encode, header)
         to_dict = _to_dict(record)
         buffer = BytesIO()
 
@@ -193,7 +193,7 @@ def _without_logical_types(schema: Any) -> Any:
 
 
 def _names(record: Any) -> list[str]:
-    return [field.name for field in fields(record)] if is_dataclass(record) else list(record._fields)
+    return [field.name for field in fields(record)] if is_dataclass(record) else list(record.__struct_fields__)
 
 
 def _nested(record: Any) -> dict[str, type[Any]]:

@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Protocol
+
+import msgspec
 
 # Headers (names are part of the contract with consumers of our topics)
 SOURCE_POSITION = "cxone-source-position"  # "<raw partition>:<raw offset>" of the frame that a record came from
@@ -48,10 +50,10 @@ class Consumed:
     timestamp: int = 0
 
 
-class Outgoing(NamedTuple):
+class Outgoing(msgspec.Struct, frozen=True, gc=False):
     """A record to publish. `partition` None lets the key decide (murmur2, as Java and aiokafka do).
 
-    A tuple, because one is made for every record and a frozen dataclass takes three times as long.
+    A struct, because one is made for every record: a tuple with names takes five times as long.
     """
 
     topic: str
@@ -61,11 +63,11 @@ class Outgoing(NamedTuple):
     partition: int | None = None
 
 
-class InteractionCompleted(NamedTuple):
+class InteractionCompleted(msgspec.Struct, frozen=True, gc=False):
     """A finished interaction. Durations in seconds, `completed_at` in milliseconds since the epoch (event time).
 
     `event_id` is None when the event carried none; `revision` rises when a source corrects an interaction.
-    A tuple for the reason that `Outgoing` is one.
+    A struct for the reason that `Outgoing` is one.
     """
 
     event_id: str | None
@@ -76,7 +78,7 @@ class InteractionCompleted(NamedTuple):
     revision: int = 0
 
 
-class GuestMessage(NamedTuple):
+class GuestMessage(msgspec.Struct, frozen=True, gc=False):
     """What a guest wrote. Times in milliseconds since the epoch.
 
     `fingerprint` tells a browser; None when the message carried none. `sent_at` is the guest's clock; `received_at` is

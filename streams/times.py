@@ -1,9 +1,9 @@
 """Times and durations as frames write them -> numbers."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from math import inf
 
-EPOCH, MILLISECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(milliseconds=1)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EARLIEST = 946_684_800_000  # 2000-01-01, ms: what claims to be older has no clock
 MILLISECONDS_FROM = 100_000_000_000  # a number of this size counts milliseconds: as seconds it would be the year 5138
 
@@ -27,8 +27,9 @@ def milliseconds(value: object) -> int | None:
     if isinstance(value, str):
         try:
             time = datetime.fromisoformat(value)
-            return ((time if time.tzinfo else time.replace(tzinfo=UTC)) - EPOCH) // MILLISECOND
+            since = (time if time.tzinfo else time.replace(tzinfo=UTC)) - EPOCH
         except (ValueError, OverflowError):
             return None
+        return (since.days * 86_400 + since.seconds) * 1000 + since.microseconds // 1000  # `// MILLISECOND` in half
     number = seconds(value)
     return None if number is None else int(number if number >= MILLISECONDS_FROM else number * 1000)

@@ -8,17 +8,18 @@ import orjson
 from prometheus_client import Counter
 
 from schemas.dialect import InteractionFields, Kind
-from schemas.records import EVENT_ID, SOURCE_POSITION, InteractionCompleted, Outgoing, Record, dead_letter
+from schemas.records import EVENT_ID, SOURCE_POSITION, Headers, InteractionCompleted, Outgoing, Record, dead_letter
 from schemas.topics import DEAD_LETTERS, INTERACTIONS_COMPLETED, RAW_INTERACTIONS
 from streams.chunk import Chunk
 from streams.normalise.event import Refused, interpreter
-from streams.normalise.seen import Seen, fingerprint
+from streams.normalise.seen import FINGERPRINT_BYTES, Seen, fingerprint
 from streams.normalise.usual import usual
 from streams.state import Change, Flush
 
 STAGE = "normalise"
 NOT_JSON = "not JSON"
 
+_COVER = struct.Struct("<?Q")  # whether it is the last value of its seal, the last offset that the seal covers
 LARGEST = 65_536  # fingerprints in one stored value: half of what a broker takes by default
 
 # Outcomes, counted
@@ -68,16 +69,36 @@ class Frames:
                 self._oldest = self._seen.advance(index)
                 self._seen.remember(index, numbers)
         self._outputs: list[Outgoing] = []
-        self._added: dict[int, list[int]] = {}  # slice -> fingerprints since the last seal
+        self._added: dict[int, list[bytes]] = {}  # slice -> fingerprints since the last seal
         self._sealed = self.position
 
     def fold(self, chunk: Chunk) -> int:
         """Turn the frames of a chunk into outputs. Returns how many were refused."""
         outcomes = dict.fromkeys(OUTCOMES, 0)
+        usual, seen, encode, outputs = self._usual, self._seen, self._encode, self._outputs
         for record in chunk.records:
-            if record.offset > self.position:
-                self.position = record.offset
-                self._take(record, outcomes)
+            offset, arrived = record.offset, record.timestamp
+            if offset <= self.position:
+                continue
+            self.position = offset
+            if arrived >= seen.until:
+                self._oldest = seen.advance(seen.slice_at(arrived))
+            event = usual(record.value or b"", arrived) or self._look_at(record, outcomes)
+            if event is None:
+                continue
+            headers: Headers = ((SOURCE_POSITION, b"%d:%d" % (self._partition, offset)),)
+            if event.event_id is None:
+                WITHOUT_ID.inc()
+            else:
+                event_id = event.event_id.encode()
+                number = fingerprint(event_id)
+                if not seen.first_time(number):
+                    outcomes[REDELIVERED] += 1
+                    continue
+                self._added.setdefault(seen.newest, []).append(number)
+                headers = (*headers, (EVENT_ID, event_id))
+            outcomes[COMPLETED] += 1
+            outputs.append(Outgoing(INTERACTIONS_COMPLETED.name, event.campaign_id.encode(), encode(event), headers))
         for outcome, count in outcomes.items():
             if count:
                 FRAMES.labels(outcome).inc(count)
@@ -91,26 +112,6 @@ class Frames:
             flush.seal = [*self._additions(), *self._removals()]
             self._added, self._sealed = {}, self.position
         return flush
-
-    def _take(self, record: Record, outcomes: dict[str, int]) -> None:
-        index = self._seen.slice_at(record.timestamp)
-        self._oldest = self._seen.advance(index)
-        event = self._usual(record.value or b"", record.timestamp) or self._look_at(record, outcomes)
-        if event is None:
-            return
-        headers = [(SOURCE_POSITION, b"%d:%d" % (self._partition, record.offset))]
-        if event.event_id is None:
-            WITHOUT_ID.inc()
-        else:
-            number = fingerprint(event.event_id)
-            if not self._seen.first_time(number):
-                outcomes[REDELIVERED] += 1
-                return
-            self._added.setdefault(index, []).append(number)
-            headers.append((EVENT_ID, event.event_id.encode()))
-        outcomes[COMPLETED] += 1
-        key = event.campaign_id.encode()
-        self._outputs.append(Outgoing(INTERACTIONS_COMPLETED.name, key, self._encode(event), tuple(headers)))
 
     def _look_at(self, record: Record, outcomes: dict[str, int]) -> InteractionCompleted | None:
         """Interpret a frame that is not the usual one; None when it is no completed interaction."""
@@ -165,10 +166,11 @@ class Frames:
         return [Change(key, None) for index in gone for key in self._keys.pop(index)]
 
 
-def _pack(numbers: Sequence[int], *, last: bool, covered: int) -> bytes:
-    return struct.pack(f"<?Q{len(numbers)}Q", last, covered, *numbers)
+def _pack(numbers: Sequence[bytes], *, last: bool, covered: int) -> bytes:
+    return _COVER.pack(last, covered) + b"".join(numbers)
 
 
-def _unpack(value: bytes) -> tuple[bool, int, tuple[int, ...]]:
-    last, covered, *numbers = struct.unpack(f"<?Q{len(value) // 8 - 1}Q", value)
-    return last, covered, tuple(numbers)
+def _unpack(value: bytes) -> tuple[bool, int, list[bytes]]:
+    last, covered = _COVER.unpack_from(value)
+    starts = range(_COVER.size, len(value), FINGERPRINT_BYTES)
+    return last, covered, [value[start : start + FINGERPRINT_BYTES] for start in starts]

@@ -7,6 +7,7 @@ same result (tests hold both to that). Parts of a frame that no path leads to ar
 
 from collections.abc import Callable, Mapping
 from operator import attrgetter
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -14,46 +15,45 @@ from schemas.dialect import LONGEST_ID, InteractionFields, Path
 from schemas.records import InteractionCompleted
 from streams.normalise.event import EARLIEST, LONGEST_CAMPAIGN, LONGEST_DURATION, milliseconds
 
+DURATION = Annotated[float, msgspec.Meta(ge=0, le=LONGEST_DURATION)]
 Usual = Callable[[bytes, int], InteractionCompleted | None]
 
 
 def usual(fields: InteractionFields, *, clock_skew: int) -> Usual:
     """Return `(value, arrived) -> interaction, or None when the frame is not the usual one`. Times in milliseconds."""
-    paths = [
-        *(fields.event_type[0], fields.event_id[0], fields.campaign_id[0]),
-        *(fields.completed_at[0], fields.handle_time[0], fields.wait_time[0]),
+    wanted: list[tuple[Path, Any]] = [
+        (fields.completed_at[0], str),
+        (fields.event_id[0], _text(LONGEST_ID)),
+        (fields.campaign_id[0], _text(LONGEST_CAMPAIGN)),
+        (fields.handle_time[0], DURATION),
+        (fields.wait_time[0], DURATION),
     ]
-    shape = _shape(dict(zip(paths, (str, str, str, str, float, float), strict=True)))
+    shape = _shape(dict([*wanted, (fields.event_type[0], Literal[fields.completed_types])]))
     decode: Callable[[bytes], object] = msgspec.json.Decoder(shape).decode
-    parts = attrgetter(*(".".join(map(_attribute, path)) for path in paths))
-    completed_types = fields.completed_types
+    parts = attrgetter(*(".".join(map(_attribute, path)) for path, _ in wanted))
 
     def read(value: bytes, arrived: int) -> InteractionCompleted | None:
         try:
             if not value.isascii():
                 value.decode()  # msgspec passes over what is no text in parts that nobody reads
-            kind, event_id, campaign, time, handle, wait = parts(decode(value))
+            time, event_id, campaign, handle, wait = parts(decode(value))
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return None
         at = milliseconds(time)
-        if (
-            kind in completed_types
-            and 0 < len(campaign) <= LONGEST_CAMPAIGN
-            and 0 < len(event_id) <= LONGEST_ID
-            and 0 <= handle <= LONGEST_DURATION
-            and 0 <= wait <= LONGEST_DURATION
-            and at is not None
-            and EARLIEST <= at <= arrived + clock_skew
-        ):
-            return InteractionCompleted(event_id, campaign, handle, wait, at)
-        return None
+        if at is None or not EARLIEST <= at <= arrived + clock_skew:
+            return None
+        return InteractionCompleted(event_id, campaign, handle, wait, at)
 
     return read
 
 
-def _shape(types: Mapping[Path, type]) -> type:
+def _text(longest: int) -> Any:
+    return Annotated[str, msgspec.Meta(min_length=1, max_length=longest)]
+
+
+def _shape(types: Mapping[Path, Any]) -> type:
     """Return a struct that has these types at these paths, and ignores everything else."""
-    below: dict[str, dict[Path, type]] = {}
+    below: dict[str, dict[Path, Any]] = {}
     for (key, *rest), type_ in types.items():
         below.setdefault(key, {})[tuple(rest)] = type_
     return msgspec.defstruct(

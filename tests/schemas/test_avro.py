@@ -199,7 +199,7 @@ def test_fields_are_in_the_order_of_the_record(record: Any) -> None:
     """Decoding by position rests on it."""
     schema = releases()[subject_of(record)][-1].schema
 
-    names = [field.name for field in fields(record)] if is_dataclass(record) else list(record._fields)
+    names = [field.name for field in fields(record)] if is_dataclass(record) else list(record.__struct_fields__)
 
     assert names == [field["name"] for field in schema["fields"]]
 

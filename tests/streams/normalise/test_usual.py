@@ -94,3 +94,14 @@ def test_keys_that_are_no_names_lead_to_their_fields() -> None:
 def test_bytes_that_are_no_frame_are_left_to_the_thorough_way() -> None:
     for value in (b"", b"{", b"[]", b"null", b"\xff", b"{" * 100_000, b'{"type":"interaction.completed"}'):
         assert quick(value, ARRIVED) is None
+
+
+def test_two_fields_may_be_at_one_path() -> None:
+    fields = replace(FIELDS, wait_time=FIELDS.handle_time, event_id=FIELDS.campaign_id, completed_at=FIELDS.event_type)
+
+    assert usual(fields, clock_skew=SKEW)(orjson.dumps(FRAME), ARRIVED) is None
+    fields = replace(fields, completed_at=FIELDS.completed_at)
+    accepted = usual(fields, clock_skew=SKEW)(orjson.dumps(FRAME), ARRIVED)
+
+    assert accepted is not None
+    assert accepted == interpreter(fields, clock_skew=SKEW)(FRAME, ARRIVED)

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from schemas.records import (
     DEAD_DETAIL,
@@ -75,9 +76,9 @@ def test_a_guest_is_a_browser_over_all_its_conversations_and_without_one_a_conve
     fold(
         stage,
         record(0, browser),
-        record(1, browser._replace(conversation_id="c-2")),
+        record(1, structs.replace(browser, conversation_id="c-2")),
         record(2, nobody),
-        record(3, nobody._replace(conversation_id="c-2")),
+        record(3, structs.replace(nobody, conversation_id="c-2")),
         record(4, nobody),
     )
 

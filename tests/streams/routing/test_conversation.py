@@ -2,6 +2,7 @@
 
 import orjson
 import pytest
+from msgspec import structs
 
 from schemas.avro import Codec, FileSchemaIds
 from schemas.records import EVENT_ID, SOURCE_POSITION, Consumed, GuestMessage, RoutingResult
@@ -38,7 +39,7 @@ def test_a_message_becomes_the_body_that_cxone_expects() -> None:
 
 
 def test_a_guest_without_a_fingerprint_is_named_after_the_conversation() -> None:
-    body = orjson.loads(request(MESSAGE._replace(fingerprint=None)))
+    body = orjson.loads(request(structs.replace(MESSAGE, fingerprint=None)))
 
     assert body["customer"]["lastName"] == "conv-7"
 
