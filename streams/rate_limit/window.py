@@ -115,7 +115,7 @@ class Recent:
         limit, window = self._policy.limit, self._policy.window
         place = bisect_right(times, at)
         added = [*times[:place], at, *times[place:]]
-        for i in (place - limit, place, place + limit):
+        for i in (place - limit, place + limit):
             if limit <= i < len(added) - limit and added[i + limit] - added[i - limit] <= window:
                 del added[i]
                 break
