@@ -7,7 +7,8 @@ from typing import Protocol
 import msgspec
 
 # Headers (names are part of the contract with consumers of our topics)
-SOURCE_POSITION = "cxone-source-position"  # "<raw partition>:<raw offset>" of the frame that a record came from
+# "<partition>:<offset>" of what a record came from: of the raw frame, and behind the rate limit of the guest message
+SOURCE_POSITION = "cxone-source-position"
 EVENT_ID = "cxone-event-id"
 SOURCE = "cxone-source"  # the connector that received a frame, e.g. "interactions"
 RECEIVED_AT = "cxone-received-at"  # milliseconds since the epoch, as decimal text

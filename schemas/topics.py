@@ -55,7 +55,7 @@ RAW_INTERACTIONS = TopicSpec(
 )
 NORMALISE_SEEN = TopicSpec(
     name="cxone-normalise-seen-changelog",
-    key="partition | epoch | slice of time | number",
+    key="partition | epoch | slice of time | last offset | part",
     record="fingerprints of event ids",
     writers=("normalise",),
     readers=("normalise",),
@@ -100,7 +100,7 @@ RAW_MESSAGES = TopicSpec(
 )
 MESSAGES_SEEN = TopicSpec(
     name="cxone-messages-seen-changelog",
-    key="partition | epoch | slice of time | number",
+    key="partition | epoch | slice of time | last offset | part",
     record="fingerprints of event ids",
     writers=("messages",),
     readers=("messages",),
@@ -118,7 +118,7 @@ GUEST_MESSAGES = TopicSpec(
 )
 RATE_LIMIT_RECENT = TopicSpec(
     name="cxone-rate-limit-recent-changelog",
-    key="partition | epoch | slice of time | number",
+    key="partition | epoch | end of slice | last offset",
     record="recent messages by fingerprint",
     writers=("rate-limit",),
     readers=("rate-limit",),
@@ -172,7 +172,7 @@ ROUTING_RESULTS = TopicSpec(
 )
 CRM_BATCHES = TopicSpec(
     name="cxone-crm-batches-changelog",
-    key="partition | epoch | batch",
+    key="partition | epoch",
     record="batches under way",
     writers=("crm",),
     readers=("crm",),

@@ -68,7 +68,7 @@ class App(faust.App):
     def why_not_alive(self) -> str | None:
         """Return why an orchestrator should restart this worker, or None."""
         silent = time.monotonic() - self.consumer.polled_at
-        if silent > POLLED_WITHIN and not self.stage.delivering:
+        if silent > POLLED_WITHIN and not (self.stage.delivering or self.stage.full):
             return f"{self.stage.name}: the consumer has not polled for {silent:.0f} s"
         return None
 

@@ -103,6 +103,7 @@ class Stage(Generic[F]):
         self.blocked: str | None = None  # why nothing can be delivered, for readiness
         self.trouble: str | None = None  # what readiness says while delivery goes on
         self.delivering = False  # or waiting for those who take it
+        self.full = False  # as much is held as may be: nothing more is taken
         self.loaded = False  # state of the assigned partitions
         self._load, self._make, self._deliver, self._rejoin = load, core, deliver, rejoin
         self._interval, self._eager, self._now = interval, eager, now
@@ -144,9 +145,11 @@ class Stage(Generic[F]):
             self._wanted.set()
             self._folded()
             while self._held_records > self._hold:
+                self.full = True
                 await self.flush()
                 if self._held_records > self._hold:
                     await _wait(self._wanted, 1.0)
+            self.full = False
 
     async def keep_flushing(self) -> None:
         """Flush at the interval, for ever; also when input is quiet, because windows close by time too."""

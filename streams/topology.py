@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from streams.app import App
 
-STAGES = ("normalise", "percentiles", "influx", "rate-limit", "routing", "crm")
+STAGES = ("normalise", "percentiles", "influx", "messages", "rate-limit", "routing", "crm")
 
 
 def build(stage: str) -> "App":

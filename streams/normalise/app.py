@@ -14,7 +14,8 @@ from schemas.avro import Codec
 from schemas.records import InteractionCompleted
 from schemas.topics import RAW_INTERACTIONS
 from streams.app import App, attach, build_app
-from streams.normalise.frames import STAGE, Frames, Policy
+from streams.normalise.reading import STAGE, interactions
+from streams.raw.frames import Frames
 from streams.settings import WorkerSettings
 from streams.stage import Stage
 from streams.state import TableState
@@ -27,13 +28,14 @@ def build() -> App:
     kafka, worker = load(KafkaSettings), load(WorkerSettings)
     fields = dialect.load(load(DialectSettings).dialect).interactions.fields.interaction()
     encode = Codec(registry.schema_ids(load(RegistrySettings))).encoder(InteractionCompleted)
-    policy = Policy(horizon=int(worker.dedupe_horizon * 1000), clock_skew=int(worker.clock_skew * 1000))
+    reading = interactions(fields, clock_skew=int(worker.clock_skew * 1000), encode=encode)
+    horizon = int(worker.dedupe_horizon * 1000)
     app = build_app(STAGE, RAW_INTERACTIONS.name, kafka, worker)
     publisher = app.using(KafkaPublisher(kafka.librdkafka()))
     state = TableState(app.Table("seen", key_type=bytes, value_type=bytes), publisher, app.lease)
 
-    def core(partition: int, stored: Mapping[bytes, bytes]) -> Frames:
-        return Frames(partition, stored, policy=policy, fields=fields, encode=encode)
+    def core(partition: int, stored: Mapping[bytes, bytes]) -> Frames[InteractionCompleted]:
+        return Frames(partition, stored, horizon=horizon, reading=reading)
 
     attach(
         app,

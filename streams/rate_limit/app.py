@@ -1,7 +1,7 @@
 """cxone.guest.messages -> rate limit -> cxone.guest.admitted, cxone.guest.throttled, dead letters.
 
 Effectively once as to what is decided: each message is admitted or throttled, whatever is killed, and goes out at least
-once, with the source position it came with. Ordered per guest in, per conversation and source partition out.
+once, with its position in cxone.guest.messages. Ordered per guest in, per conversation and source partition out.
 """
 
 from collections.abc import Mapping

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from prometheus_client import Counter
 
 from schemas.avro import DecodeError
-from schemas.records import GuestMessage, GuestThrottled, Outgoing, Record, dead_letter
+from schemas.records import SOURCE_POSITION, GuestMessage, GuestThrottled, Outgoing, Record, dead_letter
 from schemas.topics import DEAD_LETTERS, GUEST_ADMITTED, GUEST_MESSAGES, GUEST_THROTTLED
 from streams.chunk import Chunk
 from streams.rate_limit.stored import LARGEST, Addition, Counted, guest_number
@@ -26,6 +26,9 @@ MESSAGES = Counter("cxone_rate_limit_messages", "Guest messages by what became o
 
 class Guests:
     """The guests of one partition.
+
+    Messages go out with their position in this partition: a raw partition's go through several of these, and come
+    together again in one of the next topic, where only the order of this one is kept.
 
     What becomes of a message follows from the records before it alone, so that it is the same after a kill. A record is
     taken once: records of one raw partition come in order, and what lies at or below the highest source position is a
@@ -94,7 +97,9 @@ class Guests:
         topic, value = GUEST_ADMITTED.name, record.value
         if allowed_at > at:
             topic, value = GUEST_THROTTLED.name, self._encode(_throttled(message, allowed_at))
-        self._outputs.append(Outgoing(topic, message.conversation_id.encode(), value, tuple(record.headers)))
+        position = SOURCE_POSITION, b"%d:%d" % (self._partition, record.offset)
+        headers = (position, *(header for header in record.headers if header[0] != SOURCE_POSITION))
+        self._outputs.append(Outgoing(topic, message.conversation_id.encode(), value, headers))
         return THROTTLED if allowed_at > at else ADMITTED
 
     def _refuse(self, record: Record, reason: str, detail: str) -> str:

@@ -135,7 +135,8 @@ def test_an_app_that_does_not_poll_is_not_alive_unless_it_waits_for_its_stage(ap
     assert "has not polled for 61 s" in (app.why_not_alive() or "")
 
     app.stage.delivering = True
-
+    assert app.why_not_alive() is None
+    app.stage.delivering, app.stage.full = False, True
     assert app.why_not_alive() is None
 
 

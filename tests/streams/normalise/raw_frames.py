@@ -7,22 +7,23 @@ from connectors import dialect
 from schemas.avro import Codec, FileSchemaIds
 from schemas.records import Consumed, Headers, InteractionCompleted, Outgoing
 from streams.chunk import Chunk
-from streams.normalise.frames import Frames, Policy
+from streams.normalise.reading import interactions
+from streams.raw.frames import Frames
 from streams.state import Flush
 
 CODEC = Codec(FileSchemaIds())
 FIELDS = dialect.load("v2").interactions.fields.interaction()
 SLICE = 300_000  # ms
-POLICY = Policy(horizon=3 * SLICE, clock_skew=600_000)
+READING = interactions(FIELDS, clock_skew=600_000, encode=CODEC.encoder(InteractionCompleted))
+HORIZON = 3 * SLICE
 NOW = 1_795_250_400_000  # ms
 
 RECEIVED: Headers = (("cxone-source", b"interactions"), ("cxone-connection-id", b"7"))
 PAYLOAD = {"campaignId": "sales", "handleTime": 312, "waitTime": 12.5}
 
 
-def frames(stored: dict[bytes, bytes] | None = None) -> Frames:
-    encode = CODEC.encoder(InteractionCompleted)
-    return Frames(4, stored or {}, policy=POLICY, fields=FIELDS, encode=encode)
+def frames(stored: dict[bytes, bytes] | None = None) -> Frames[InteractionCompleted]:
+    return Frames(4, stored or {}, horizon=HORIZON, reading=READING)
 
 
 def raw(offset: int, content: object, *, at: int = NOW) -> Consumed:
@@ -34,7 +35,7 @@ def completed(event_id: object = "e-1", **payload: object) -> dict[str, object]:
     return {"eventId": event_id, "timestamp": NOW, "payload": PAYLOAD | payload}
 
 
-def fold(stage: Frames, *records: Consumed) -> int:
+def fold(stage: Frames[InteractionCompleted], *records: Consumed) -> int:
     return stage.fold(Chunk("cxone.raw.interactions", 4, records))
 
 

@@ -16,7 +16,7 @@ from schemas.records import (
 )
 from schemas.topics import DEAD_LETTERS, INTERACTIONS_COMPLETED
 from streams.normalise.event import BAD_DURATION, BAD_TIME, NO_CAMPAIGN
-from streams.normalise.frames import NOT_JSON
+from streams.raw.frames import NOT_JSON
 from tests.streams.normalise.raw_frames import (
     CODEC,
     NOW,

@@ -11,7 +11,8 @@ from schemas.avro import Codec, FileSchemaIds
 from schemas.records import DEAD_SOURCE, SOURCE_POSITION, Consumed, InteractionCompleted, Outgoing
 from schemas.topics import DEAD_LETTERS
 from streams.chunk import Chunk
-from streams.normalise.frames import Frames, Policy
+from streams.normalise.reading import interactions
+from streams.raw.frames import Frames
 from streams.state import Change, Flush
 
 FIELDS = dialect.load("v2").interactions.fields.interaction()
@@ -19,7 +20,7 @@ encode = Codec(FileSchemaIds()).encoder(InteractionCompleted)
 
 START = 1_795_250_400_000  # ms
 HORIZON = 9_000  # ms: slices of 3 seconds
-POLICY = Policy(horizon=HORIZON, clock_skew=600_000)
+READING = interactions(FIELDS, clock_skew=600_000, encode=encode)
 
 
 def frame(event_id: str | None) -> bytes:
@@ -56,7 +57,7 @@ class Worker:
 
     def __init__(self, broker: Broker) -> None:
         self.broker = broker
-        self.frames = Frames(0, dict(broker.changelog), policy=POLICY, fields=FIELDS, encode=encode)
+        self.frames: Frames[InteractionCompleted] = Frames(0, dict(broker.changelog), horizon=HORIZON, reading=READING)
         self.position = broker.committed
         self.acknowledged: list[int] = []
 

@@ -1,11 +1,12 @@
 """What the changelog holds of frames: enough for a restart, and little."""
 
 import sys
+from dataclasses import replace
 
 from schemas.records import EVENT_ID, SOURCE_POSITION
-from streams.normalise.frames import Frames
+from streams.raw.frames import Frames
 from streams.state import Flush
-from tests.streams.normalise.raw_frames import FIELDS, NOW, POLICY, SLICE, completed, fold, frames, raw, store
+from tests.streams.normalise.raw_frames import HORIZON, NOW, READING, SLICE, completed, fold, frames, raw, store
 
 
 def test_a_restart_knows_what_was_sealed() -> None:
@@ -104,7 +105,7 @@ def test_the_changelog_takes_eight_bytes_an_id() -> None:
 
 
 def test_no_stored_value_is_larger_than_a_broker_takes() -> None:
-    stage = Frames(4, {}, policy=POLICY, fields=FIELDS, encode=lambda _: b"")
+    stage = Frames(4, {}, horizon=HORIZON, reading=replace(READING, encode=lambda _: b""))
     fold(stage, *(raw(i, completed(f"e-{i}")) for i in range(132_000)))
 
     sizes = [len(change.value or b"") for change in stage.flush(0.0, seal=True).seal]

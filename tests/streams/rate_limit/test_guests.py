@@ -43,7 +43,7 @@ def test_an_admitted_message_goes_on_as_it_came_under_its_conversation() -> None
     (output,) = outputs(stage)
     assert (output.topic, output.key, output.partition) == (GUEST_ADMITTED.name, b"c-1", None)
     assert output.value == came.value
-    assert output.headers == ((SOURCE_POSITION, b"2:9"), (EVENT_ID, b"e-1"))
+    assert output.headers == ((SOURCE_POSITION, b"4:9"), (EVENT_ID, b"e-1")), "its position in this topic"
     assert counted("admitted") == before + 1
 
 
@@ -55,7 +55,7 @@ def test_a_refused_message_is_throttled_with_the_moment_at_which_the_next_is_all
 
     output = outputs(stage)[-1]
     assert (output.topic, output.key) == (GUEST_THROTTLED.name, b"c-1")
-    assert output.headers == ((SOURCE_POSITION, b"2:15"), (EVENT_ID, b"e-1"))
+    assert output.headers == ((SOURCE_POSITION, b"4:15"), (EVENT_ID, b"e-1"))
     assert output.value is not None
     assert decode_throttled(output.value) == GuestThrottled(
         event_id="e-1",
@@ -146,7 +146,7 @@ def test_a_message_that_comes_again_at_a_new_offset_is_skipped() -> None:
     again = [record(3, message(), b"2:0"), record(4, b"{", b"2:1"), record(5, message(), b"2:2")]
     assert fold(stage, *again, record(6, message(), b"2:6"), record(7, message(), b"3:1")) == 0
 
-    assert [dict(output.headers)[SOURCE_POSITION] for output in outputs(stage)] == [b"2:6", b"3:1"]
+    assert [dict(output.headers)[SOURCE_POSITION] for output in outputs(stage)] == [b"4:6", b"4:7"]
 
 
 def test_a_message_without_a_source_position_stands_for_itself() -> None:

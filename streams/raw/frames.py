@@ -1,22 +1,21 @@
-"""Raw frames of one partition -> completed interactions, each event id once within the horizon."""
+"""Raw frames of one partition -> typed events, each event id once within the horizon."""
 
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
 
 import orjson
 from prometheus_client import Counter
 
-from schemas.dialect import InteractionFields, Kind
-from schemas.records import EVENT_ID, SOURCE_POSITION, Headers, InteractionCompleted, Outgoing, Record, dead_letter
-from schemas.topics import DEAD_LETTERS, INTERACTIONS_COMPLETED, RAW_INTERACTIONS
+from schemas.dialect import Kind
+from schemas.records import EVENT_ID, SOURCE_POSITION, Headers, Outgoing, Record, dead_letter
+from schemas.topics import DEAD_LETTERS
 from streams.chunk import Chunk
-from streams.normalise.event import Refused, interpreter
-from streams.normalise.seen import FINGERPRINT_BYTES, Seen, fingerprint
-from streams.normalise.usual import usual
+from streams.raw.seen import FINGERPRINT_BYTES, Seen, fingerprint
+from streams.refusals import Refused
 from streams.state import Change, Flush
 
-STAGE = "normalise"
 NOT_JSON = "not JSON"
 
 _COVER = struct.Struct("<?Q")  # whether it is the last value of its seal, the last offset that the seal covers
@@ -24,22 +23,53 @@ LARGEST = 65_536  # fingerprints in one stored value: half of what a broker take
 
 # Outcomes, counted
 OUTCOMES = COMPLETED, CONTROL, OTHER, REDELIVERED, REFUSED = ("completed", "control", "other", "redelivered", "refused")
-FRAMES = Counter("cxone_normalise_frames", "Raw frames by what became of them.", ["outcome"])
-WITHOUT_ID = Counter("cxone_normalise_events_without_id", "Completed interactions that no redelivery is told from.")
+
+
+class Event(Protocol):
+    """What is made of a frame."""
+
+    @property
+    def event_id(self) -> str | None: ...
+
+
+E = TypeVar("E", bound=Event)
+
+
+def nothing_is_usual(_value: bytes, _arrived: int) -> None:
+    """Look at every frame."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
-    """Times in milliseconds."""
+class Reading(Generic[E]):
+    """How a stage reads its raw topic.
 
-    horizon: int
-    clock_skew: int
+    Args:
+        stage: for dead letters.
+        source: the raw topic; `destination` takes the events.
+        usual: (bytes, arrival in ms) -> event, or None where a closer look is needed.
+        kind: what a frame is.
+        interpret: a frame of the kind EVENT, and its record -> event or refusal.
+        key: of the event's record.
+        encode: the event's bytes.
+        frames: counts outcomes; `without_id` events that no redelivery is told from.
+    """
+
+    stage: str
+    source: str
+    destination: str
+    usual: Callable[[bytes, int], E | None] = nothing_is_usual
+    kind: Callable[[Mapping[str, object]], Kind]
+    interpret: Callable[[dict[str, object], Record], E | Refused]
+    key: Callable[[E], str]
+    encode: Callable[[E], bytes]
+    frames: Counter
+    without_id: Counter
 
 
-class Frames:
+class Frames(Generic[E]):
     """The raw frames of one partition.
 
-    Stored are the fingerprints added by each seal, under `slice|number`, with the last offset that the seal covers: the
+    Stored are the fingerprints added by each seal, under `slice|last offset|part`, with the last offset that the seal covers: the
     changelog grows by what is new and forgets whole slices. A frame at or below the last covered offset was published
     before its seal was written, and is skipped.
     """
@@ -49,14 +79,12 @@ class Frames:
         partition: int,
         stored: Mapping[bytes, bytes],
         *,
-        policy: Policy,
-        fields: InteractionFields,
-        encode: Callable[[InteractionCompleted], bytes],
+        horizon: int,
+        reading: Reading[E],
     ) -> None:
-        self._partition, self._kind, self._encode = partition, fields.kind, encode
-        self._usual = usual(fields, clock_skew=policy.clock_skew)
-        self._interpret = interpreter(fields, clock_skew=policy.clock_skew)
-        self._seen = Seen(policy.horizon)
+        """`horizon` in milliseconds."""
+        self._partition, self._reading = partition, reading
+        self._seen = Seen(horizon)
         self._keys: dict[int, list[bytes]] = {}  # slice -> keys of what is stored of it
         self._oldest = 0  # slice that is remembered; earlier ones are deleted with the next seal
         self.position = -1  # highest offset folded in
@@ -75,7 +103,8 @@ class Frames:
     def fold(self, chunk: Chunk) -> int:
         """Turn the frames of a chunk into outputs. Returns how many were refused."""
         outcomes = dict.fromkeys(OUTCOMES, 0)
-        usual, seen, encode, outputs = self._usual, self._seen, self._encode, self._outputs
+        reading, seen, outputs = self._reading, self._seen, self._outputs
+        usual, encode, key, destination = reading.usual, reading.encode, reading.key, reading.destination
         for record in chunk.records:
             offset, arrived = record.offset, record.timestamp
             if offset <= self.position:
@@ -88,7 +117,7 @@ class Frames:
                 continue
             headers: Headers = ((SOURCE_POSITION, b"%d:%d" % (self._partition, offset)),)
             if event.event_id is None:
-                WITHOUT_ID.inc()
+                reading.without_id.inc()
             else:
                 event_id = event.event_id.encode()
                 number = fingerprint(event_id)
@@ -98,10 +127,10 @@ class Frames:
                 self._added.setdefault(seen.newest, []).append(number)
                 headers = (*headers, (EVENT_ID, event_id))
             outcomes[COMPLETED] += 1
-            outputs.append(Outgoing(INTERACTIONS_COMPLETED.name, event.campaign_id.encode(), encode(event), headers))
+            outputs.append(Outgoing(destination, key(event).encode(), encode(event), headers))
         for outcome, count in outcomes.items():
             if count:
-                FRAMES.labels(outcome).inc(count)
+                reading.frames.labels(outcome).inc(count)
         return outcomes[REFUSED]
 
     def flush(self, _now: float, *, seal: bool) -> Flush:
@@ -113,8 +142,8 @@ class Frames:
             self._added, self._sealed = {}, self.position
         return flush
 
-    def _look_at(self, record: Record, outcomes: dict[str, int]) -> InteractionCompleted | None:
-        """Interpret a frame that is not the usual one; None when it is no completed interaction."""
+    def _look_at(self, record: Record, outcomes: dict[str, int]) -> E | None:
+        """Interpret a frame that is not the usual one; None when it is no event to pass on."""
         try:
             frame = orjson.loads(record.value or b"")
         except orjson.JSONDecodeError as error:
@@ -123,11 +152,11 @@ class Frames:
         if not isinstance(frame, dict):
             self._refuse(record, Refused(NOT_JSON, "a frame is a JSON object"), outcomes)
             return None
-        kind = self._kind(frame)
+        kind = self._reading.kind(frame)
         if kind is not Kind.EVENT:
             outcomes[CONTROL if kind is Kind.CONTROL else OTHER] += 1
             return None
-        event = self._interpret(frame, record.timestamp)
+        event = self._reading.interpret(frame, record)
         if isinstance(event, Refused):
             self._refuse(record, event, outcomes)
             return None
@@ -137,11 +166,11 @@ class Frames:
         outcomes[REFUSED] += 1
         self._outputs.append(
             dead_letter(
-                RAW_INTERACTIONS.name,
+                self._reading.source,
                 self._partition,
                 record,
                 dead_letters=DEAD_LETTERS.name,
-                stage=STAGE,
+                stage=self._reading.stage,
                 reason=refused.reason,
                 detail=refused.detail,
             )
@@ -154,8 +183,9 @@ class Frames:
         changes = []
         for index in sorted(added):
             keys, numbers = self._keys.setdefault(index, []), added[index]
-            for first in range(0, max(len(numbers), 1), LARGEST):
-                keys.append(b"%d|%d" % (index, len(keys)))  # never one that a seal cut short by a kill has used
+            for part, first in enumerate(range(0, max(len(numbers), 1), LARGEST)):
+                # Of two lives that seal up to the same offset, the later one holds all that the earlier does.
+                keys.append(b"%d|%d|%d" % (index, self.position, part))
                 last = index == newest and first + LARGEST >= len(numbers)
                 value = _pack(numbers[first : first + LARGEST], last=last, covered=self.position)
                 changes.append(Change(keys[-1], value))

@@ -1,6 +1,6 @@
 """Fingerprints of event ids, and how long they are remembered."""
 
-from streams.normalise.seen import SLICES, Seen, fingerprint
+from streams.raw.seen import SLICES, Seen, fingerprint
 
 HORIZON = 900_000  # ms
 SLICE = HORIZON // SLICES
