@@ -69,9 +69,9 @@ class Reading(Generic[E]):
 class Frames(Generic[E]):
     """The raw frames of one partition.
 
-    Stored are the fingerprints added by each seal, under `slice|last offset|part`, with the last offset that the seal covers: the
-    changelog grows by what is new and forgets whole slices. A frame at or below the last covered offset was published
-    before its seal was written, and is skipped.
+    Stored are the fingerprints added by each seal, under `slice|last offset|part`, with the last offset that the seal
+    covers: the changelog grows by what is new and forgets whole slices. A frame at or below the last covered offset was
+    published before its seal was written, and is skipped.
     """
 
     def __init__(
