@@ -20,8 +20,8 @@ lint: .venv/dev ## ruff and the import contracts
 types: .venv/dev ## mypy --strict
 	$(BIN)/mypy
 
-faults: .venv/dev ## storms of kills, freezes and outages on a real Kafka (10 minutes)
-	$(BIN)/pytest tests/broker/storms.py
+faults: .venv/dev ## storms of kills, freezes and outages on a real Kafka (25 minutes)
+	$(BIN)/pytest -rP tests/broker/storms.py tests/broker/guest_storms.py
 
 kafka: ## start a real Kafka on 127.0.0.1:9092 (KAFKA_PORT=... for another port)
 	$(PYTHON) deploy/kafka/broker.py start --port $(KAFKA_PORT)

@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-OURS = ("KAFKA_", "SCHEMA_REGISTRY_", "CXONE_", "INFLUX_", "STREAMS_")
+OURS = ("KAFKA_", "SCHEMA_REGISTRY_", "CXONE_", "INFLUX_", "STREAMS_", "ROUTING_", "CRM_")
 WORKER = ("-m", "streams", "worker")
 STOPS_WITHIN = 25.0  # seconds from SIGTERM to the end of the process
 

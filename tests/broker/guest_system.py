@@ -1,0 +1,58 @@
+"""The guests' path as processes: the simulator, and a worker for each group of stages."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from deploy.kafka.broker import Broker
+from schemas.avro import Codec, FileSchemaIds
+from schemas.records import RoutingResult
+from schemas.topics import ROUTING_RESULTS
+from tests.broker.conftest import NewWorker
+from tests.broker.guest_judge import Callee, Verdict, await_settled
+from tests.broker.guest_traffic import ARCHIVED, GuestTraffic
+from tests.broker.judge import read
+
+CONCURRENCY, CRM_CONCURRENCY = 10, 4  # calls under way at a time, the defaults
+SIMULATE = ("-m", "streams")
+RATE = 200.0  # messages a second
+
+Groups = Sequence[tuple[str, ...]]
+
+
+class GuestSystem:
+    """Workers that are ready; `settings` come on top of those that lead to the simulator."""
+
+    def __init__(self, kafka: Broker, new_worker: NewWorker, groups: Groups, **settings: str) -> None:
+        simulator = new_worker(kafka.bootstrap, "simulate", "--count", "1", program=SIMULATE).start()
+        self.callee = Callee(simulator.ready())
+        self.callee.fault(queues_archived=[ARCHIVED])
+        self._kafka = kafka
+        settings = {**self.callee.settings, **settings}
+        self.workers = [new_worker(kafka.bootstrap, *group, **settings).start() for group in groups]
+        for worker in self.workers:
+            worker.ready()
+
+    def begin(self, seed: int, seconds: float) -> GuestTraffic:
+        """Let guests write."""
+        traffic = GuestTraffic(self._kafka.bootstrap, seed=seed, messages=int(seconds * RATE), rate=RATE)
+        traffic.start()
+        return traffic
+
+    def conclude(self, traffic: GuestTraffic, *, kills: int, within: float = 180) -> Verdict:
+        """Wait until all is settled, print the figures, and fail for each mistake."""
+        traffic.finish()
+        await_settled(self._kafka.bootstrap, within)
+        verdict = Verdict(self._kafka.bootstrap, self.callee, traffic)
+        for name, figure in verdict.figures.items():
+            print(f"{name}: {figure}")  # noqa: T201 - what a run has shown
+        assert verdict.mistakes == []
+        assert verdict.routing["repeats"] <= kills * CONCURRENCY
+        assert verdict.crm["repeats"] <= kills * CRM_CONCURRENCY
+        return verdict
+
+    def slowest(self, since: float, until: float) -> float:
+        """Return the 99th percentile of the seconds to the routing answer, of answers between two moments."""
+        decode = Codec(FileSchemaIds()).decoder(RoutingResult)
+        results = [decode(record.value()) for record in read(self._kafka.bootstrap, ROUTING_RESULTS.name)]
+        return float(np.percentile([it.seconds for it in results if since <= it.routed_at / 1000 < until], 99))

@@ -1,0 +1,63 @@
+"""Faults on the guests' path, short: nothing is lost, overtaken or called twice. `make faults` runs longer storms."""
+
+import time
+from random import Random
+
+import pytest
+
+from deploy.kafka.broker import Broker
+from tests.broker.conftest import NewWorker
+from tests.broker.guest_storms import HALVES, STAGES
+from tests.broker.guest_system import GuestSystem
+
+QUICK = {"ROUTING_RETRY_BASE": "0.1", "CRM_WAIT": "1"}
+
+
+@pytest.mark.parametrize("store", ["memory", "rocksdb"])
+def test_killed_workers_lose_and_overtake_nothing(
+    own_kafka: Broker, new_worker: NewWorker, seed: int, store: str
+) -> None:
+    if store == "rocksdb":
+        pytest.importorskip("rocksdb")
+    random, system = Random(seed), GuestSystem(own_kafka, new_worker, HALVES, STREAMS_STORE=store, **QUICK)
+    system.callee.fault(routing_500=0.3, routing_429=0.1, routing_retry_after=0.05)
+    traffic = system.begin(seed, seconds=8)
+    time.sleep(random.uniform(2, 3))
+    for worker in system.workers:
+        time.sleep(random.uniform(0, 1))
+        worker.kill()
+        worker.start()
+
+    system.conclude(traffic, kills=1)
+
+
+def test_a_crm_that_is_down_slows_no_routing(own_kafka: Broker, new_worker: NewWorker, seed: int) -> None:
+    system = GuestSystem(own_kafka, new_worker, HALVES, **QUICK)
+    traffic = system.begin(seed, seconds=11)
+    time.sleep(2)
+    began = time.time()
+    time.sleep(4)
+    system.callee.fault(crm={"status": 503})
+    down = time.time()
+    time.sleep(5)
+    up = time.time()
+    system.callee.fault(crm=None)
+
+    verdict = system.conclude(traffic, kills=0)
+    before, during = system.slowest(began, down), system.slowest(down, up)
+    print(f"p99 of routing: {before:.3f} s before, {during:.3f} s while the CRM was down")  # noqa: T201
+    assert during <= 3 * before + 0.1
+    assert verdict.crm["statuses"]["503"]
+
+
+def test_guests_stages_restarted_in_order_call_and_publish_nothing_twice(
+    own_kafka: Broker, new_worker: NewWorker, seed: int
+) -> None:
+    system = GuestSystem(own_kafka, new_worker, STAGES, **QUICK)
+    traffic = system.begin(seed, seconds=12)
+    for worker in system.workers:
+        time.sleep(0.5)
+        assert worker.terminate() == 0, worker.said("not stopped in order")
+        worker.start().ready()
+
+    assert system.conclude(traffic, kills=0).figures["published again"] == 0
