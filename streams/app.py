@@ -2,7 +2,7 @@
 
 import ssl
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol, TypeVar
 
 import faust
@@ -11,11 +11,13 @@ from faust.auth import SASLCredentials, SSLCredentials
 from mode import CrashingSupervisor
 from yarl import URL
 
+from connectors.publisher import KafkaPublisher
 from connectors.settings import KafkaSettings
 from streams import transport
 from streams.lease import Lease
 from streams.settings import WorkerSettings
-from streams.stage import Stage
+from streams.stage import Core, Stage
+from streams.state import Flush, TableState
 from streams.tables import TableManager
 
 log = structlog.get_logger()
@@ -146,6 +148,36 @@ def build_app(stage: str, source: str, kafka: KafkaSettings, worker: WorkerSetti
     app.resources = []
     app.drain_timeout = worker.drain_timeout
     return app
+
+
+def stored(app: App, table: str, kafka: KafkaSettings) -> TableState:
+    """Return the state that the app keeps in `table`, with a publisher of its own."""
+    publisher = app.using(KafkaPublisher(kafka.librdkafka()))
+    return TableState(app.Table(table, key_type=bytes, value_type=bytes), publisher, app.lease)
+
+
+def attach_stateful(  # noqa: PLR0913 - a composition point
+    app: App,
+    name: str,
+    state: TableState,
+    core: Callable[[int, Mapping[bytes, bytes]], Core[Flush]],
+    *,
+    interval: float,
+    refusals: float,
+    eager: bool = False,
+) -> Any:
+    """Give the app a stage that writes what its cores flush to `state`; the arguments are the stage's."""
+    stage: Stage[Flush] = Stage(
+        name,
+        load=lambda: state.load(app.partitions()),
+        core=core,
+        deliver=state.deliver,
+        interval=interval,
+        eager=eager,
+        refusals=refusals,
+        rejoin=app.rejoin,
+    )
+    return attach(app, stage)
 
 
 def attach(app: App, stage: Stage[Any], *beside: Callable[[], Awaitable[None]]) -> Any:

@@ -4,23 +4,16 @@ At-least-once in; each event id goes out with its source position, so that whoev
 Ordered per interaction in, per campaign and raw partition out.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 from connectors import dialect, registry
-from connectors.publisher import KafkaPublisher
 from connectors.settings import DialectSettings, KafkaSettings, RegistrySettings, load
 from schemas.avro import Codec
 from schemas.records import InteractionCompleted
-from schemas.topics import RAW_INTERACTIONS
-from streams.app import App, attach, build_app
-from streams.normalise.reading import STAGE, interactions
-from streams.raw.frames import Frames
+from streams.app import App
+from streams.normalise.reading import interactions
+from streams.raw.app import build as build_raw
 from streams.settings import WorkerSettings
-from streams.stage import Stage
-from streams.state import TableState
-
-SEAL_INTERVAL = 1.0  # seconds: how much is published again, and dropped again by readers, after a kill
 
 
 def build() -> App:
@@ -28,29 +21,7 @@ def build() -> App:
     kafka, worker = load(KafkaSettings), load(WorkerSettings)
     fields = dialect.load(load(DialectSettings).dialect).interactions.fields.interaction()
     encode = Codec(registry.schema_ids(load(RegistrySettings))).encoder(InteractionCompleted)
-    reading = interactions(fields, clock_skew=int(worker.clock_skew * 1000), encode=encode)
-    horizon = int(worker.dedupe_horizon * 1000)
-    app = build_app(STAGE, RAW_INTERACTIONS.name, kafka, worker)
-    publisher = app.using(KafkaPublisher(kafka.librdkafka()))
-    state = TableState(app.Table("seen", key_type=bytes, value_type=bytes), publisher, app.lease)
-
-    def core(partition: int, stored: Mapping[bytes, bytes]) -> Frames[InteractionCompleted]:
-        return Frames(partition, stored, horizon=horizon, reading=reading)
-
-    attach(
-        app,
-        Stage(
-            STAGE,
-            load=lambda: state.load(app.partitions()),
-            core=core,
-            deliver=state.deliver,
-            interval=SEAL_INTERVAL,
-            eager=True,
-            refusals=worker.dead_letter_share,
-            rejoin=app.rejoin,
-        ),
-    )
-    return app
+    return build_raw(interactions(fields, clock_skew=int(worker.clock_skew * 1000), encode=encode), kafka, worker)
 
 
 def __getattr__(name: str) -> Any:

@@ -8,16 +8,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from connectors import registry
-from connectors.publisher import KafkaPublisher
 from connectors.settings import KafkaSettings, RegistrySettings, load
 from schemas.avro import Codec
 from schemas.records import CampaignHour, InteractionCompleted
 from schemas.topics import INTERACTIONS_COMPLETED
-from streams.app import App, attach, build_app
+from streams.app import App, attach_stateful, build_app, stored
 from streams.percentiles.window import STAGE, Hours, Policy
 from streams.settings import WorkerSettings
-from streams.stage import Stage
-from streams.state import TableState
 
 
 def build() -> App:
@@ -32,24 +29,12 @@ def build() -> App:
         exact_values=worker.exact_values,
     )
     app = build_app(STAGE, INTERACTIONS_COMPLETED.name, kafka, worker)
-    publisher = app.using(KafkaPublisher(kafka.librdkafka()))
-    state = TableState(app.Table("windows", key_type=bytes, value_type=bytes), publisher, app.lease)
 
     def core(partition: int, stored: Mapping[bytes, bytes]) -> Hours:
         return Hours(partition, stored, policy=policy, decode=decode, encode=encode)
 
-    attach(
-        app,
-        Stage(
-            STAGE,
-            load=lambda: state.load(app.partitions()),
-            core=core,
-            deliver=state.deliver,
-            interval=worker.publish_interval,
-            refusals=worker.dead_letter_share,
-            rejoin=app.rejoin,
-        ),
-    )
+    state = stored(app, "windows", kafka)
+    attach_stateful(app, STAGE, state, core, interval=worker.publish_interval, refusals=worker.dead_letter_share)
     return app
 
 

@@ -8,17 +8,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from connectors import registry
-from connectors.publisher import KafkaPublisher
 from connectors.settings import KafkaSettings, RegistrySettings, load
 from schemas.avro import Codec
 from schemas.records import GuestMessage, GuestThrottled
 from schemas.topics import GUEST_MESSAGES
-from streams.app import App, attach, build_app
+from streams.app import App, attach_stateful, build_app, stored
 from streams.rate_limit.guests import STAGE, Guests
 from streams.rate_limit.window import Policy
 from streams.settings import WorkerSettings
-from streams.stage import Stage
-from streams.state import TableState
 
 SEAL_INTERVAL = 1.0  # seconds: how much is published again, and dropped again by readers, after a kill
 
@@ -36,25 +33,12 @@ def build() -> App:
         count_refused=worker.guest_count_refused,
     )
     app = build_app(STAGE, GUEST_MESSAGES.name, kafka, worker)
-    publisher = app.using(KafkaPublisher(kafka.librdkafka()))
-    state = TableState(app.Table("recent", key_type=bytes, value_type=bytes), publisher, app.lease)
 
     def core(partition: int, stored: Mapping[bytes, bytes]) -> Guests:
         return Guests(partition, stored, policy=policy, decode=decode, encode=encode)
 
-    attach(
-        app,
-        Stage(
-            STAGE,
-            load=lambda: state.load(app.partitions()),
-            core=core,
-            deliver=state.deliver,
-            interval=SEAL_INTERVAL,
-            eager=True,
-            refusals=worker.dead_letter_share,
-            rejoin=app.rejoin,
-        ),
-    )
+    state = stored(app, "recent", kafka)
+    attach_stateful(app, STAGE, state, core, interval=SEAL_INTERVAL, eager=True, refusals=worker.dead_letter_share)
     return app
 
 

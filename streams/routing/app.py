@@ -16,20 +16,18 @@ from prometheus_client import Counter, Gauge, Histogram
 from connectors import dialect, registry
 from connectors.errors import Unavailable
 from connectors.oauth import Credentials, TokenSource
-from connectors.publisher import KafkaPublisher
 from connectors.rest import RestClient
 from connectors.settings import CxoneSettings, KafkaSettings, RegistrySettings, load
 from schemas.avro import Codec
 from schemas.records import GuestMessage, RoutingResult
 from schemas.topics import GUEST_ADMITTED, ROUTING_RETRIES
-from streams.app import App, attach, build_app
+from streams.app import App, attach, build_app, stored
 from streams.calls.job import Done, Failed, Job, Outcome, Tiers
 from streams.calls.ordered import Calls
 from streams.calls.runner import Runner
 from streams.routing.conversation import STAGE, outcome, request
 from streams.settings import RoutingSettings, WorkerSettings
 from streams.stage import Stage
-from streams.state import TableState
 
 HOLD = 50_000  # messages that are read and not settled
 
@@ -73,8 +71,7 @@ def build() -> App:
         retries=routing.retries,
     )
     app = build_app(STAGE, GUEST_ADMITTED.name, kafka, worker, *tiers.topics)
-    publisher = app.using(KafkaPublisher(kafka.librdkafka()))
-    state = TableState(app.Table("calls", key_type=bytes, value_type=bytes), publisher, app.lease)
+    state = stored(app, "calls", kafka)
 
     def on_trouble(trouble: str | None) -> None:
         stage.trouble = trouble
