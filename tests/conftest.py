@@ -8,10 +8,15 @@ from pathlib import Path
 
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
+from hypothesis import HealthCheck, settings
 
 from deploy.kafka.broker import Broker, Missing, fetch_libs, require_java
 
 NewTopicName = Callable[..., str]
+
+# On a busy machine an example may take long: that says nothing about what it tests.
+settings.register_profile("untimed", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
