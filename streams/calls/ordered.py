@@ -76,6 +76,7 @@ class Calls(Generic[M]):
         self._outputs: list[Outgoing] = []
         self._changed: dict[str, None] = {}
         self._settled = False  # something, since the last flush
+        self.answered = 0  # calls; whoever writes flushes takes off those that are written
 
     @property
     def next_due(self) -> int | None:
@@ -152,6 +153,7 @@ class Calls(Generic[M]):
                     detail = f"{job.attempt} attempts failed, the last one with: {reason[:LONGEST_REASON]}"
                     self._given_up(job, Refused(GIVEN_UP, detail))
                     self._unpark(job)
+        self.answered += 1
         self._settle(job.topic, job.record.offset)
         self._free(job.key)
 

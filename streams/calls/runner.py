@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from itertools import count
 from typing import Generic, TypeVar
 
@@ -24,20 +24,24 @@ class Runner(Generic[M]):
     Args:
         stage: whose cores are `Calls`.
         call: makes one call. Raises WithdrawnError when it was not made and is the next owner's.
-        limit: calls under way at a time.
+        write: writes flushes, as the stage's `deliver` has to.
+        limit: calls under way at a time. As many more may be answered and not written yet: so a kill repeats twice as
+            many calls at most, and without Kafka nobody is called.
         now: seconds since the epoch.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a composition point
         self,
         stage: Stage[Flush],
         call: Callable[[Job[M]], Awaitable[Outcome]],
         *,
+        write: Callable[[Mapping[int, Flush]], Awaitable[None]],
         limit: int,
         lease: Lease,
         now: Callable[[], float] = time.time,
     ) -> None:
-        self._stage, self._call, self._limit, self._lease, self._now = stage, call, limit, lease, now
+        self._stage, self._call, self._write = stage, call, write
+        self._limit, self._lease, self._now = limit, lease, now
         self._under_way: set[asyncio.Task[None]] = set()
         self._settled: object = None  # the cores that may start nothing more
         self._more = asyncio.Event()
@@ -61,6 +65,14 @@ class Runner(Generic[M]):
                 raise self._failure
             self._start()
 
+    async def deliver(self, flushes: Mapping[int, Flush]) -> None:
+        """Write flushes that were just taken: what was answered before is remembered then."""
+        answered = [(core, core.answered) for core in self.cores()]
+        await self._write(flushes)
+        for core, number in answered:
+            core.answered -= number
+        self._more.set()
+
     async def settle(self) -> None:
         """Start nothing more for these partitions, and wait for the calls under way."""
         self._settled = self._stage.cores
@@ -81,12 +93,16 @@ class Runner(Generic[M]):
         cores, now = self.cores(), int(self._now() * 1000)
         first = next(self._turn) % max(len(cores), 1)  # so that no partition is always the last
         for core in (*cores[first:], *cores[:first]):
-            for job in core.start(now, self._limit - len(self._under_way)):
+            for job in core.start(now, self._room(cores)):
                 task = asyncio.create_task(self._make(core, job))
                 self._under_way.add(task)
                 task.add_done_callback(self._ended)
         if any(core.unwritten for core in cores):
             self._stage.wake()
+
+    def _room(self, cores: list[Calls[M]]) -> int:
+        under_way = len(self._under_way)
+        return min(self._limit, 2 * self._limit - sum(core.answered for core in cores)) - under_way
 
     async def _make(self, core: Calls[M], job: Job[M]) -> None:
         try:

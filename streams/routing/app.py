@@ -125,15 +125,15 @@ def build() -> App:
         STAGE,
         load=lambda: state.load(app.partitions()),
         core=core,
-        deliver=state.deliver,
+        deliver=lambda flushes: runner.deliver(flushes),  # noqa: PLW0108 - it is made below
         interval=0,
         hold=HOLD,
-        folded=lambda: runner.wake(),  # noqa: PLW0108 - it is made below
+        folded=lambda: runner.wake(),  # noqa: PLW0108
         settle=lambda: runner.settle(),  # noqa: PLW0108
         refusals=worker.dead_letter_share,
         rejoin=app.rejoin,
     )
-    runner = Runner(stage, call, limit=routing.concurrency, lease=app.lease)
+    runner = Runner(stage, call, write=state.deliver, limit=routing.concurrency, lease=app.lease)
     attach(app, stage, runner.run)
     WAITING.set_function(lambda: sum(core.parked for core in runner.cores()))
     WITHIN.set_function(_share)

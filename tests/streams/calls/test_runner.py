@@ -24,7 +24,7 @@ class Rig:
     """A stage of calls, whose callee answers after `latency` seconds with `outcome(job)`."""
 
     def __init__(self, latency: float = 1.0, limit: int = 2, hold: int = 1000) -> None:
-        self.latency = latency
+        self.latency, self.writing = latency, 0.0
         self.outcome: Callable[[Job[bytes]], Outcome] = lambda job: Done((Outgoing("results", None, job.message),))
         self.called: list[tuple[float, bytes]] = []
         self.under_way = self.most_under_way = 0
@@ -35,17 +35,17 @@ class Rig:
             "calls",
             load=lambda: {0: {}, 1: {}},
             core=self.core,
-            deliver=self.deliver,
+            deliver=lambda flushes: self.runner.deliver(flushes),  # noqa: PLW0108 - it is made below
             interval=0,
             hold=hold,
-            folded=lambda: self.runner.wake(),  # noqa: PLW0108 - it is made below
+            folded=lambda: self.runner.wake(),  # noqa: PLW0108
             settle=lambda: self.runner.settle(),  # noqa: PLW0108
             rejoin=self.rejoin,
             now=self.now,
         )
         self.lease_lost, self.rejoined = False, 0
         lease = Lease(15, lambda: 1e9 if self.lease_lost else 0.0)
-        self.runner = Runner(self.stage, self.call, limit=limit, lease=lease, now=self.now)
+        self.runner = Runner(self.stage, self.call, write=self.write, limit=limit, lease=lease, now=self.now)
 
     def rejoin(self) -> None:
         self.rejoined += 1
@@ -58,7 +58,8 @@ class Rig:
             partition, stored, stage="calls", topic="asked", tiers=TIERS, read=lambda value: (value.decode()[0], value)
         )
 
-    async def deliver(self, flushes: Mapping[int, Flush]) -> None:
+    async def write(self, flushes: Mapping[int, Flush]) -> None:
+        await asyncio.sleep(self.writing)
         self.published += [output for flush in flushes.values() for output in flush.outputs]
 
     async def call(self, job: Job[bytes]) -> Outcome:
@@ -179,6 +180,35 @@ def test_a_worker_that_was_suspended_calls_nobody_and_asks_for_its_partitions_an
         assert rig.called == []
         assert rig.rejoined == 1
         assert not event.acknowledged
+
+    running(Rig(), body)
+
+
+def test_no_more_answers_than_calls_under_way_wait_to_be_written() -> None:
+    async def body(rig: Rig) -> None:
+        rig.writing = 10
+        rig.ask(*"abcdefghij")
+        await asyncio.sleep(9)
+        assert [at for at, _ in rig.called] == [0, 0, 1, 1], "whatever is killed now, four calls come again"
+        await asyncio.sleep(60)
+
+        assert len(rig.called) == len(rig.published) == 10
+
+    running(Rig(), body)
+
+
+def test_answers_that_were_dropped_with_their_partitions_hold_nobody_up() -> None:
+    async def body(rig: Rig) -> None:
+        rig.writing = 1e6
+        rig.ask("a", "b", "c", "d")
+        await asyncio.sleep(3)
+        rig.stage.start_over("for a reason")
+        rig.stage.forget()
+        rig.stage.resume()
+        rig.ask("e", "f")
+        await asyncio.sleep(2)
+
+        assert [value for _, value in rig.called[4:]] == [b"e", b"f"]
 
     running(Rig(), body)
 
