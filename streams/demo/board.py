@@ -5,18 +5,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from schemas.records import DEAD_REASON, DEAD_SOURCE, CampaignHour
+from schemas.records import DEAD_REASON, DEAD_SOURCE, DEAD_STAGE, CampaignHour
+from streams.demo.guests import DEAD_STAGES, Guests
 
 RATE_SECONDS = 5.0  # rates are taken over so long: windows are published about once a second
 
 
 @dataclass(slots=True)
 class Board:
-    """`rows` by campaign and hour, the newest revision of each; `lag` in records by stage; rates per second."""
+    """`rows` by campaign and hour, the newest revision of each; `lag` in records by stage; rates per second.
+
+    All but `lag` and `guests` is about interactions.
+    """
 
     rows: dict[tuple[str, int], CampaignHour] = field(default_factory=dict)
     lag: dict[str, int] = field(default_factory=dict)
     ledger: Mapping[str, Any] = field(default_factory=dict)
+    guests: Guests = field(default_factory=Guests)
     sent_per_second: float = 0.0
     counted_per_second: float = 0.0
     _dead: dict[str, str] = field(default_factory=dict)  # source position -> reason
@@ -46,6 +51,9 @@ class Board:
 
     def dead_letter(self, headers: Mapping[str, bytes]) -> None:
         """Take a record of cxone.dead-letters."""
+        if headers[DEAD_STAGE].decode() in DEAD_STAGES:
+            self.guests.dead_letter(headers)
+            return
         self._dead[headers[DEAD_SOURCE].decode()] = headers[DEAD_REASON].decode()
 
     def measure(self, ledger: Mapping[str, Any], lag: Mapping[str, int], now: float) -> None:
@@ -60,5 +68,6 @@ class Board:
             self.counted_per_second = (self.counted - counted) / (now - before)
 
     def drained(self) -> bool:
-        """Whether everything was sent and every stage has worked off its topic."""
-        return bool(self.ledger.get("finished")) and not any(self.lag.values())
+        """Whether everything was sent and every stage has worked off its topics, with nobody waiting for a retry."""
+        sent = bool(self.ledger.get("finished")) and not self.guests.said.get("waiting")
+        return sent and not any(self.lag.values())

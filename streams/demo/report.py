@@ -3,14 +3,15 @@
 from typing import Any
 
 from streams.demo.board import Board
+from streams.demo.guest_judge import GuestVerdict
 from streams.demo.judge import Verdict
 
 
-def findings(verdict: Verdict, board: Board) -> list[str]:
+def findings(verdict: Verdict, guests: GuestVerdict, board: Board) -> list[str]:
     """Return a sentence for everything that isn't as it must be.
 
     Every event is counted once. Every malformed frame is a dead letter; a frame that was sent again over a new
-    connection may be one more.
+    connection may be one more. What guests wrote is judged message by message.
     """
     sent, malformed = board.ledger["events_sent"], sum(board.ledger["events_malformed"].values())
     dead = board.dead_letters.total()
@@ -22,18 +23,30 @@ def findings(verdict: Verdict, board: Board) -> list[str]:
         found.append(
             f"{dead:,} records are dead letters, should be {malformed:,} to {most_dead:,}: {board.dead_letters}"
         )
-    return found
+    return [*found, *guests.mismatches]
 
 
-def report(verdict: Verdict, board: Board) -> dict[str, Any]:
+def report(verdict: Verdict, guests: GuestVerdict, board: Board) -> dict[str, Any]:
     """Return the report; its keys are relied upon by programs."""
-    ledger = board.ledger
+    ledger, seen = board.ledger, board.guests
     return {
         "windows_checked": verdict.windows_checked,
-        "mismatches": len(findings(verdict, board)),
+        "mismatches": len(findings(verdict, guests, board)),
         "events_sent": ledger["events_sent"],
         "events_redelivered": ledger["events_redelivered"],
         "events_malformed": sum(ledger["events_malformed"].values()),
         "events_counted": verdict.events_counted,
         "dead_letters": dict(board.dead_letters),
+        "guests": {
+            "sent": seen.sent,
+            "admitted": seen.admitted.count,
+            "throttled": seen.throttled.count,
+            "routed": seen.routed.count,
+            "waiting": seen.waiting,
+            "dead_letters": dict(seen.dead_letters),
+            "repeats": guests.repeats,
+            "overtaken": guests.overtaken,
+            "unaccounted": guests.unaccounted,
+            "within_target": seen.within_target,
+        },
     }

@@ -7,17 +7,20 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import orjson
 from rich.console import Console
 from rich.live import Live
 
+from streams.demo import guest_judge
 from streams.demo.board import Board
+from streams.demo.guest_judge import GuestVerdict, Ledgers
 from streams.demo.judge import Verdict, judge, truth
 from streams.demo.processes import ChildError
 from streams.demo.report import findings, report
-from streams.demo.screen import line, screen
+from streams.demo.screen import guest_line, line, screen
 from streams.demo.system import System, running
 
 LOOK_SECONDS = 0.5
@@ -26,6 +29,16 @@ DRAIN_SECONDS = 90.0
 QUIET_LOOKS = 3  # in a row without lag: one may fall between two stages
 SHOWN_MISMATCHES = 20
 INTERRUPTED = 130
+GUESTS, BOTS, MESSAGES_PER_SECOND = 60, 2, 8  # a bot writes two a second, the others a message in 14 s
+ALWAYS = 1e9  # seconds: guests write until they are told to stop
+FAULTS = {
+    "messages_redelivered": 0.05,
+    "messages_malformed": 0.01,
+    "routing_500": 0.2,
+    "routing_429": 0.02,
+    "routing_retry_after": 1,
+}
+WAITING = "cxone_routing_waiting "  # the metric's name in the worker's answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +62,18 @@ class Options:
             f"--seed={self.seed}",
             f"--redelivered={self.redelivered}",
             f"--malformed={self.malformed}",
+            f"--faults={orjson.dumps(FAULTS).decode()}",
             *bound,
+        ]
+
+    def crowd(self) -> list[str]:
+        """Return the guests' options."""
+        return [
+            f"--count={GUESTS}",
+            f"--bots={BOTS}",
+            f"--rate={MESSAGES_PER_SECOND}",
+            f"--seconds={ALWAYS}",
+            f"--seed={self.seed}",
         ]
 
 
@@ -60,10 +84,13 @@ async def run(options: Options, console: Console, folder: Path) -> int:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     began = time.monotonic()
     board = Board()
-    verdict: Verdict | None = None
-    console.print("Starting Kafka, the simulator, the stages and the connector ...")
+    verdict: tuple[Verdict, GuestVerdict] | None = None
+    console.print("Starting Kafka, the simulator, the stages and the connectors ...")
     try:
-        async with running(options.simulate(), folder) as system, httpx.AsyncClient(timeout=60) as http:
+        async with (
+            running(options.simulate(), options.crowd(), folder) as system,
+            httpx.AsyncClient(timeout=60) as http,
+        ):
             console.print(f"Ready after {time.monotonic() - began:.1f} s; logs in {folder}", highlight=False)
             drained = False
             with _shown(board, console) as show:
@@ -74,29 +101,49 @@ async def run(options: Options, console: Console, folder: Path) -> int:
             if options.seconds is not None and not stop.is_set():
                 if not drained:
                     console.print(f"Not drained {DRAIN_SECONDS:g} s after the last frame.", style="red")
-                verdict = await _verdict(system, http)
+                verdict = await _verdict(system, board, http)
     except ChildError as error:
         console.print(str(error), style="red", markup=False, soft_wrap=True)
         return 1
-    console.print(line(board), highlight=False, soft_wrap=True)
+    _print_lines(board, console)
     if verdict is None:
         return 0 if options.seconds is None else INTERRUPTED
-    return _conclude(verdict, board, options, console)
+    return _conclude(*verdict, board, options, console)
 
 
 async def _follow(
     system: System, board: Board, http: httpx.AsyncClient, seconds: float | None, stop: asyncio.Event
 ) -> AsyncIterator[bool]:
-    """Look, and yield after every look whether everything is drained; end with a signal or after the deadline."""
-    deadline = float("inf") if seconds is None else time.monotonic() + seconds + DRAIN_SECONDS
-    quiet = 0
-    while not stop.is_set() and time.monotonic() < deadline:
+    """Look, and yield after every look whether everything is drained; end with a signal or after the deadline.
+
+    Guests write for `seconds`; what waits for a retry then is waited for.
+    """
+    end = float("inf") if seconds is None else time.monotonic() + seconds
+    quiet, writing = 0, True
+    while not stop.is_set() and time.monotonic() < end + DRAIN_SECONDS:
+        if writing and time.monotonic() >= end:
+            await system.end_guests()
+            writing = False
         await asyncio.to_thread(system.watch.read, board, LOOK_SECONDS)
-        ledger = (await http.get(system.addresses.ledger_url)).json()
-        board.measure(ledger, await asyncio.to_thread(system.watch.lag), time.monotonic())
+        await _look(system, board, http)
         system.check()
-        quiet = quiet + 1 if board.drained() else 0
+        quiet = quiet + 1 if not writing and board.drained() else 0
         yield quiet >= QUIET_LOOKS
+
+
+async def _look(system: System, board: Board, http: httpx.AsyncClient) -> None:
+    places, guests = system.addresses, board.guests
+    ledger = (await http.get(places.ledger_url)).json()
+    guests.said = (await http.get(places.messages_ledger_url)).json()
+    guests.contacts = (await http.get(places.crm_ledger_url)).json()
+    metrics = (await http.get(system.metrics_url)).text.splitlines()
+    guests.waiting = next(int(float(row.removeprefix(WAITING))) for row in metrics if row.startswith(WAITING))
+    board.measure(ledger, await asyncio.to_thread(system.watch.lag), time.monotonic())
+
+
+def _print_lines(board: Board, console: Console) -> None:
+    for text in (line(board), guest_line(board)):
+        console.print(text, highlight=False, soft_wrap=True)
 
 
 @contextmanager
@@ -108,7 +155,7 @@ def _shown(board: Board, console: Console) -> Iterator[Callable[[], None]]:
         nonlocal shown_at
         if time.monotonic() - shown_at >= LINE_SECONDS:
             shown_at = time.monotonic()
-            console.print(line(board), highlight=False, soft_wrap=True)
+            _print_lines(board, console)
 
     if not console.is_terminal:
         yield print_line
@@ -117,22 +164,34 @@ def _shown(board: Board, console: Console) -> Iterator[Callable[[], None]]:
         yield lambda: live.update(screen(board, console.height), refresh=True)
 
 
-async def _verdict(system: System, http: httpx.AsyncClient) -> Verdict:
-    events = (await http.get(system.addresses.truth_url)).content.splitlines()
-    points = (await http.get(system.addresses.points_url)).json()
-    return await asyncio.to_thread(lambda: judge(truth(map(orjson.loads, events)), points))
+async def _verdict(system: System, board: Board, http: httpx.AsyncClient) -> tuple[Verdict, GuestVerdict]:
+    places = system.addresses
+
+    async def rows(url: str) -> list[dict[str, Any]]:
+        return [orjson.loads(row) for row in (await http.get(url)).content.splitlines()]
+
+    events = await rows(places.truth_url)
+    points = (await http.get(places.points_url)).json()
+    ledgers = Ledgers(
+        said=await rows(f"{places.messages_ledger_url}/all"),
+        keys=await rows(f"{places.routing_ledger_url}/keys"),
+        contacts=await rows(f"{places.crm_ledger_url}/records"),
+        repeats=(await http.get(places.routing_ledger_url)).json()["repeats"],
+    )
+    return await asyncio.to_thread(lambda: (judge(truth(events), points), guest_judge.judge(board.guests, ledgers)))
 
 
-def _conclude(verdict: Verdict, board: Board, options: Options, console: Console) -> int:
-    found = findings(verdict, board)
+def _conclude(verdict: Verdict, guests: GuestVerdict, board: Board, options: Options, console: Console) -> int:
+    found = findings(verdict, guests, board)
     if options.report is not None:
-        options.report.write_bytes(orjson.dumps(report(verdict, board), option=orjson.OPT_INDENT_2) + b"\n")
+        options.report.write_bytes(orjson.dumps(report(verdict, guests, board), option=orjson.OPT_INDENT_2) + b"\n")
     for sentence in found[:SHOWN_MISMATCHES]:
         console.print(sentence, style="red", markup=False, soft_wrap=True)
     console.print(
         f"{verdict.windows_checked} windows checked against a batch computation over {board.ledger['events_sent']:,}"
-        f" events: {len(found)} mismatches. {board.ledger['events_redelivered']:,} redeliveries were dropped,"
-        f" {board.dead_letters.total():,} records are dead letters.",
+        f" events, and the fates of {board.guests.sent:,} guests' messages: {len(found)} mismatches."
+        f" {board.ledger['events_redelivered'] + board.guests.said['redelivered']:,} redeliveries were dropped,"
+        f" {board.dead_letters.total() + board.guests.dead_letters.total():,} records are dead letters.",
         style="red" if found else "green",
         highlight=False,
         soft_wrap=True,

@@ -1,5 +1,6 @@
 """What a person sees: a table that moves on a terminal, a line now and then elsewhere."""
 
+from collections import Counter
 from datetime import UTC, datetime
 from heapq import nlargest
 from operator import attrgetter
@@ -10,13 +11,14 @@ from rich.text import Text
 
 from schemas.records import CampaignHour
 from streams.demo.board import Board
+from streams.demo.guests import STAGES, Guests
 
-HEADER_LINES = 8  # of the screen that are not rows
+HEADER_LINES = 14  # of the screen that are not rows
 HOURS = 3  # share the screen, so that one sees hours end
 
 
 def screen(board: Board, height: int) -> RenderableType:
-    """Draw the newest hours, each with its busiest campaigns, as many as fit into `height` lines."""
+    """Draw the guests, and the newest hours, each with its busiest campaigns, as many as fit into `height` lines."""
     table = Table("hour (UTC)", "campaign", box=None, header_style="bold", expand=False)
     for title in ("count", "handle p50", "p90", "p95", "wait p50", "p90", "p95"):
         table.add_column(title, justify="right")
@@ -25,22 +27,61 @@ def screen(board: Board, height: int) -> RenderableType:
         rows = [row for row in board.rows.values() if row.hour_start == hour]
         for row in nlargest(max((height - HEADER_LINES) // HOURS, 1), rows, key=attrgetter("count")):
             table.add_row(*_cells(row), style="dim" if row.final else "")
-    return Group(Text(line(board)), Text(_dead_letters(board)), Text(), table)
+    guests = (_guests(board.guests), Text(_dead_letters("guests' dead letters", board.guests.dead_letters)))
+    interactions = (Text(line(board)), Text(_dead_letters("dead letters", board.dead_letters)))
+    return Group(*interactions, Text(), *guests, Text(), table)
 
 
 def line(board: Board) -> str:
-    """Return the state in one line."""
-    lag = " ".join(f"{stage} {records}" for stage, records in board.lag.items())
+    """Return the state of interactions in one line."""
+    lag = _lag(board, of_guests=False)
     return (
         f"sent {board.sent:,} ({board.sent_per_second:,.0f}/s)  counted {board.counted:,}"
-        f" ({board.counted_per_second:,.0f}/s)  windows {len(board.rows):,}  lag: {lag or '-'}"
+        f" ({board.counted_per_second:,.0f}/s)  windows {len(board.rows):,}  lag: {lag}"
         f"  dead letters {board.dead_letters.total():,}"
     )
 
 
-def _dead_letters(board: Board) -> str:
-    reasons = ", ".join(f"{reason} {number}" for reason, number in board.dead_letters.most_common())
-    return f"dead letters: {reasons or 'none'}"
+def guest_line(board: Board) -> str:
+    """Return the state of guests in one line."""
+    figures = "  ".join(f"{title} {figure}" for title, figure in _guest_figures(board.guests).items())
+    return f"guests: {figures}  lag: {_lag(board, of_guests=True)}"
+
+
+def _guests(guests: Guests) -> Table:
+    table = Table(box=None, header_style="bold", expand=False)
+    figures = _guest_figures(guests)
+    for title in figures:
+        table.add_column(title, justify="right")
+    table.add_row(*figures.values())
+    return table
+
+
+def _guest_figures(guests: Guests) -> dict[str, str]:
+    """Return what the guests' panel shows: the percentiles are from a message's frame to the answer of routing."""
+    p50, p95 = (guests.percentile(share) for share in (0.5, 0.95))
+    return {
+        "written": f"{guests.sent:,}",
+        "admitted": f"{guests.admitted.count:,}",
+        "throttled": f"{guests.throttled.count:,}",
+        "routed": f"{guests.routed.count:,}",
+        "to retry": f"{guests.waiting:,}",
+        "dead letters": f"{guests.dead_letters.total():,}",
+        "in time": "-" if guests.within_target is None else f"{guests.within_target:.1%}",
+        "p50": "-" if p50 is None else f"{p50 * 1000:,.0f} ms",
+        "p95": "-" if p95 is None else f"{p95 * 1000:,.0f} ms",
+        "in CRM": f"{guests.contacts.get('records', 0):,}",
+    }
+
+
+def _lag(board: Board, *, of_guests: bool) -> str:
+    lag = (f"{stage} {records}" for stage, records in board.lag.items() if (stage in STAGES) is of_guests)
+    return " ".join(lag) or "-"
+
+
+def _dead_letters(title: str, dead_letters: Counter[str]) -> str:
+    reasons = ", ".join(f"{reason} {number}" for reason, number in dead_letters.most_common())
+    return f"{title}: {reasons or 'none'}"
 
 
 def _cells(row: CampaignHour) -> list[str | Text]:

@@ -1,4 +1,4 @@
-"""Everything in one process tree: embedded broker, simulator, connector, stages."""
+"""Everything in one process tree: embedded broker, simulator, connectors, stages, and guests who write."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, closing
@@ -19,10 +19,11 @@ STOP_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """What runs, and where to look at it."""
+    """What runs, and where to look at it. `children` in the order of their start, the guests last."""
 
-    children: Sequence[Child]
+    children: list[Child]
     addresses: Addresses
+    metrics_url: str  # of the worker
     watch: Watch
 
     def check(self) -> None:
@@ -30,30 +31,38 @@ class System:
         for child in self.children:
             child.check()
 
+    async def end_guests(self) -> None:
+        """Let the guests write no more. Raises ChildError if one was cut off."""
+        await self.children.pop().stop(STOP_SECONDS)
+
 
 @asynccontextmanager
-async def running(simulate: Sequence[str], folder: Path) -> AsyncIterator[System]:
-    """Run the system while the context lasts; `simulate` are the simulator's options, logs go to `folder`.
+async def running(simulate: Sequence[str], guests: Sequence[str], folder: Path) -> AsyncIterator[System]:
+    """Run the system while the context lasts; `simulate` and `guests` are options of theirs, logs go to `folder`.
 
-    The connector starts last, so that all others are ready when the first frame comes, and is stopped first. Raises
-    ChildError when a part does not start; and when one does not stop cleanly, unless another error is under way.
+    The connectors start last, so that all others are ready when the first frame comes, and are stopped first. Guests
+    write once all are ready. Raises ChildError when a part does not start; and when one does not stop cleanly, unless
+    another error is under way.
     """
     children: list[Child] = []
     # They run in `folder`; this is where the packages are when they are not installed.
     environment = {"PYTHONPATH": str(Path(streams.__file__).parents[1]), "STREAMS_DATA_DIR": str(folder / "state")}
 
-    async def start(name: str, *arguments: str) -> dict[str, str]:
-        child = await Child.start(name, arguments, environment, folder)
-        children.append(child)
-        return await child.ready(READY_SECONDS)
+    async def start(name: str, *arguments: str) -> Child:
+        children.append(await Child.start(name, arguments, environment, folder))
+        return children[-1]
 
     with closing(EmbeddedBroker()) as broker, closing(Watch(broker.bootstrap_servers)) as watch:  # makes the topics
         try:
-            addresses = Addresses(**await start("simulator", "simulate", *simulate))
+            simulator = await start("simulator", "simulate", *simulate)
+            addresses = Addresses(**await simulator.ready(READY_SECONDS))
             environment |= _settings(broker.bootstrap_servers, addresses)
-            await start("worker", "worker", "all")
-            await start("connector", "connect", "interactions")
-            yield System(children, addresses, watch)
+            worker = await (await start("worker", "worker", "all")).ready(READY_SECONDS)
+            connectors = [await start(f"connector-{name}", "connect", name) for name in ("interactions", "messaging")]
+            for connector in connectors:
+                await connector.ready(READY_SECONDS)
+            await start("guests", "guests", f"--url={addresses.guests_url}", *guests)
+            yield System(children, addresses, f"http://{worker['http']}/metrics", watch)
         finally:
             failures = await _stop(children)
     if failures:
@@ -77,6 +86,9 @@ def _settings(bootstrap_servers: str, addresses: Addresses) -> dict[str, str]:
         "KAFKA_CREATE_TOPICS": "false",
         "CXONE_INTERACTIONS_TOKEN_URL": addresses.token_url,
         "CXONE_INTERACTIONS_WS_URL": addresses.ws_url,
+        "CXONE_MESSAGING_TOKEN_URL": addresses.messaging_token_url,
+        "CXONE_MESSAGING_WS_URL": addresses.messaging_ws_url,
+        "CXONE_MESSAGING_API_URL": addresses.messaging_token_url.removesuffix("/oauth/v2/token"),
         "CXONE_CLIENT_ID": cxone.client_id,
         "CXONE_CLIENT_SECRET": cxone.client_secret,
         "CXONE_ORG_DOMAIN": "demo",
@@ -84,4 +96,9 @@ def _settings(bootstrap_servers: str, addresses: Addresses) -> dict[str, str]:
         "INFLUX_TOKEN": influx.token,
         "INFLUX_ORG": influx.org,
         "INFLUX_BUCKET": influx.bucket,
+        "CRM_URL": addresses.crm_url,
+        # So short that one sees retries, batches and messages that are given up, and that a bounded demo ends soon
+        "CRM_WAIT": "2",
+        "ROUTING_RETRY_BASE": "0.5",
+        "ROUTING_RETRIES": "2",
     }

@@ -1,4 +1,4 @@
-"""Looks at the topics from outside: rows, dead letters and the lag of every stage."""
+"""Looks at the topics from outside: rows, guests, dead letters and the lag of every stage."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,11 +6,31 @@ from typing import Any
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
 
 from schemas.avro import Codec, FileSchemaIds
-from schemas.records import CampaignHour
-from schemas.topics import CAMPAIGN_HOURLY, DEAD_LETTERS, INTERACTIONS_COMPLETED, RAW_INTERACTIONS, TOPICS
+from schemas.records import CampaignHour, RoutingResult
+from schemas.topics import (
+    CAMPAIGN_HOURLY,
+    DEAD_LETTERS,
+    GUEST_ADMITTED,
+    GUEST_MESSAGES,
+    GUEST_THROTTLED,
+    INTERACTIONS_COMPLETED,
+    RAW_INTERACTIONS,
+    RAW_MESSAGES,
+    ROUTING_RESULTS,
+    ROUTING_RETRIES,
+    TOPICS,
+)
 from streams.demo.board import Board
 
-SOURCES = {"normalise": RAW_INTERACTIONS, "percentiles": INTERACTIONS_COMPLETED, "influx": CAMPAIGN_HOURLY}
+SOURCES = {
+    "normalise": (RAW_INTERACTIONS,),
+    "percentiles": (INTERACTIONS_COMPLETED,),
+    "influx": (CAMPAIGN_HOURLY,),
+    "messages": (RAW_MESSAGES,),
+    "rate-limit": (GUEST_MESSAGES,),
+    "routing": (GUEST_ADMITTED, *ROUTING_RETRIES),
+    "crm": (GUEST_ADMITTED,),
+}
 TIMEOUT = 10.0
 
 
@@ -27,11 +47,12 @@ class Watch:
         self._consumer = Consumer({**self._config, "group.id": "demo"})
         self._groups = {stage: Consumer({**self._config, "group.id": f"cxone-{stage}"}) for stage in SOURCES}
         self._partitions = self._make_topics()
-        self._hour = Codec(FileSchemaIds()).decoder(CampaignHour)
+        codec = Codec(FileSchemaIds())
+        self._hour, self._result = codec.decoder(CampaignHour), codec.decoder(RoutingResult)
         self._consumer.assign(
             [
                 TopicPartition(spec.name, partition, OFFSET_BEGINNING)
-                for spec in (CAMPAIGN_HOURLY, DEAD_LETTERS)
+                for spec in (CAMPAIGN_HOURLY, GUEST_ADMITTED, GUEST_THROTTLED, ROUTING_RESULTS, DEAD_LETTERS)
                 for partition in self._partitions[spec.name]
             ]
         )
@@ -41,13 +62,21 @@ class Watch:
         for message in self._consumer.consume(1000, within):
             if message.error():
                 raise KafkaException(message.error())
-            if message.topic() == DEAD_LETTERS.name:
-                board.dead_letter(dict(message.headers() or ()))
-            elif message.value() is not None:
-                board.hour(self._hour(message.value()))
+            headers, value = dict(message.headers() or ()), message.value()
+            match message.topic():
+                case DEAD_LETTERS.name:
+                    board.dead_letter(headers)
+                case GUEST_ADMITTED.name:
+                    board.guests.admitted.add(headers)
+                case GUEST_THROTTLED.name:
+                    board.guests.throttled.add(headers)
+                case ROUTING_RESULTS.name:
+                    board.guests.result(headers, self._result(value))
+                case CAMPAIGN_HOURLY.name if value is not None:
+                    board.hour(self._hour(value))
 
     def lag(self) -> Mapping[str, int]:
-        """Return how many records of its topic each stage has not finished with."""
+        """Return how many records of its topics each stage has not finished with: what waits for a retry, too."""
         return {stage: self._lag(stage) for stage in SOURCES}
 
     def close(self) -> None:
@@ -60,9 +89,9 @@ class Watch:
         return {name: sorted(listed.topics[name].partitions) for name, listed in metadata.items()}
 
     def _lag(self, stage: str) -> int:
-        consumer, topic = self._groups[stage], SOURCES[stage].name
-        lag = 0
-        for committed in consumer.committed([TopicPartition(topic, p) for p in self._partitions[topic]], TIMEOUT):
-            first, end = consumer.get_watermark_offsets(TopicPartition(topic, committed.partition), TIMEOUT)
+        consumer, lag = self._groups[stage], 0
+        wanted = [TopicPartition(spec.name, p) for spec in SOURCES[stage] for p in self._partitions[spec.name]]
+        for committed in consumer.committed(wanted, TIMEOUT):
+            first, end = consumer.get_watermark_offsets(TopicPartition(committed.topic, committed.partition), TIMEOUT)
             lag += end - max(committed.offset, first)  # nothing committed yet is a negative number
         return lag
