@@ -1,6 +1,6 @@
 import pytest
 
-from schemas.records import DEAD_REASON, DEAD_SOURCE, CampaignHour, Summary
+from schemas.records import DEAD_REASON, DEAD_SOURCE, DEAD_STAGE, CampaignHour, Summary
 from streams.demo.board import Board
 
 LEDGER = {
@@ -29,10 +29,18 @@ def test_the_highest_revision_counts() -> None:
 def test_a_dead_letter_counts_once_per_source_position() -> None:
     board = Board()
     for source in (b"raw:0:1", b"raw:0:2", b"raw:0:1"):
-        board.dead_letter({DEAD_SOURCE: source, DEAD_REASON: b"duration"})
-    board.dead_letter({DEAD_SOURCE: b"raw:1:1", DEAD_REASON: b"not JSON"})
+        board.dead_letter({DEAD_STAGE: b"normalise", DEAD_SOURCE: source, DEAD_REASON: b"duration"})
+    board.dead_letter({DEAD_STAGE: b"connect interactions", DEAD_SOURCE: b"raw:1:1", DEAD_REASON: b"not JSON"})
 
     assert board.dead_letters == {"duration": 2, "not JSON": 1}
+
+
+@pytest.mark.parametrize("stage", [b"connect messaging", b"messages", b"rate-limit", b"routing", b"crm"])
+def test_dead_letters_of_guests_are_apart(stage: bytes) -> None:
+    board = Board()
+    board.dead_letter({DEAD_STAGE: stage, DEAD_SOURCE: b"raw:0:1", DEAD_REASON: b"given up"})
+
+    assert (board.dead_letters, board.guests.dead_letters) == ({}, {"given up": 1})
 
 
 def test_frames_sent_are_all_that_were_written() -> None:
@@ -61,3 +69,12 @@ def test_drained_is_sent_and_worked_off(*, finished: bool, lag: dict[str, int], 
     board.measure(LEDGER | {"finished": finished}, lag, 0.0)
 
     assert board.drained() is drained
+
+
+@pytest.mark.parametrize("waiting", [0, 1])
+def test_drained_is_not_before_every_message_is_received(waiting: int) -> None:
+    board = Board()
+    board.measure(LEDGER | {"finished": True}, {}, 0.0)
+    board.guests.said = {"inbound": 5, "waiting": waiting}
+
+    assert board.drained() is (waiting == 0)

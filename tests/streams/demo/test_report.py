@@ -1,9 +1,12 @@
 import pytest
 
-from schemas.records import DEAD_REASON, DEAD_SOURCE
+from schemas.records import DEAD_REASON, DEAD_SOURCE, DEAD_STAGE, EVENT_ID, SOURCE_POSITION, RoutingResult
 from streams.demo.board import Board
+from streams.demo.guest_judge import GuestVerdict
 from streams.demo.judge import Verdict
 from streams.demo.report import findings, report
+
+GOOD = GuestVerdict(unaccounted=0, overtaken=0, repeats=0, mismatches=())
 
 
 def board(*, dead: int, malformed_redelivered: int = 0) -> Board:
@@ -17,35 +20,59 @@ def board(*, dead: int, malformed_redelivered: int = 0) -> Board:
     }
     made.measure(ledger, {}, 0.0)
     for number in range(dead):
-        made.dead_letter({DEAD_SOURCE: b"raw:0:%d" % number, DEAD_REASON: b"duration"})
+        headers = {DEAD_STAGE: b"normalise", DEAD_SOURCE: b"raw:0:%d" % number, DEAD_REASON: b"duration"}
+        made.dead_letter(headers)
     return made
 
 
 def test_has_exactly_the_promised_keys() -> None:
-    assert report(Verdict(7, 100, ()), board(dead=3)) == {
+    seen = board(dead=3)
+    seen.guests.said, seen.guests.waiting = {"inbound": 9}, 1
+    for fate, number in ((seen.guests.admitted, 6), (seen.guests.throttled, 3)):
+        for position in range(number):
+            fate.add({SOURCE_POSITION: b"0:%d" % position, EVENT_ID: b"e-%d" % position})
+    for position in range(4):
+        result = RoutingResult(f"e-{position}", "c", None, "q", "r", 1, 0, 0, 0.1, within_target=position > 0)
+        seen.guests.result({SOURCE_POSITION: b"0:%d" % position, EVENT_ID: b"e-%d" % position}, result)
+    seen.dead_letter({DEAD_STAGE: b"routing", DEAD_SOURCE: b"admitted:0:5", DEAD_REASON: b"given up"})
+
+    assert report(Verdict(7, 100, ()), GuestVerdict(1, 2, 3, ("a", "b")), seen) == {
         "windows_checked": 7,
-        "mismatches": 0,
+        "mismatches": 2,
         "events_sent": 100,
         "events_redelivered": 10,
         "events_malformed": 3,
         "events_counted": 100,
         "dead_letters": {"duration": 3},
+        "guests": {
+            "sent": 9,
+            "admitted": 6,
+            "throttled": 3,
+            "routed": 4,
+            "waiting": 1,
+            "dead_letters": {"given up": 1},
+            "repeats": 3,
+            "overtaken": 2,
+            "unaccounted": 1,
+            "within_target": 0.75,
+        },
     }
 
 
 @pytest.mark.parametrize(
-    ("verdict", "seen"),
+    ("verdict", "guests", "seen"),
     [
-        (Verdict(7, 99, ()), board(dead=3)),  # one lost
-        (Verdict(7, 101, ()), board(dead=3)),  # one counted twice
-        (Verdict(7, 100, ("wrong",)), board(dead=3)),
-        (Verdict(7, 100, ()), board(dead=2)),  # dropped in silence
-        (Verdict(7, 100, ()), board(dead=4)),  # a good one refused
+        (Verdict(7, 99, ()), GOOD, board(dead=3)),  # one lost
+        (Verdict(7, 101, ()), GOOD, board(dead=3)),  # one counted twice
+        (Verdict(7, 100, ("wrong",)), GOOD, board(dead=3)),
+        (Verdict(7, 100, ()), GOOD, board(dead=2)),  # dropped in silence
+        (Verdict(7, 100, ()), GOOD, board(dead=4)),  # a good one refused
+        (Verdict(7, 100, ()), GuestVerdict(1, 0, 0, ("a message without a fate",)), board(dead=3)),
     ],
 )
-def test_any_mistake_is_found(verdict: Verdict, seen: Board) -> None:
-    assert len(findings(verdict, seen)) == report(verdict, seen)["mismatches"] == 1
+def test_any_mistake_is_found(verdict: Verdict, guests: GuestVerdict, seen: Board) -> None:
+    assert len(findings(verdict, guests, seen)) == report(verdict, guests, seen)["mismatches"] == 1
 
 
 def test_a_malformed_frame_sent_again_may_be_two_dead_letters() -> None:
-    assert findings(Verdict(7, 100, ()), board(dead=4, malformed_redelivered=1)) == []
+    assert findings(Verdict(7, 100, ()), GOOD, board(dead=4, malformed_redelivered=1)) == []

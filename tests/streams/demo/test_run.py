@@ -7,7 +7,7 @@ from rich.console import Console
 from streams.demo.run import Options, run
 
 
-async def test_a_bounded_demo_counts_every_event_once(tmp_path: Path) -> None:
+async def test_a_bounded_demo_counts_every_event_and_routes_every_message_once(tmp_path: Path) -> None:
     """The whole system, from the socket to InfluxDB, on the embedded broker."""
     screen = StringIO()
     options = Options(
@@ -23,4 +23,8 @@ async def test_a_bounded_demo_counts_every_event_once(tmp_path: Path) -> None:
     assert report["events_sent"] == report["events_counted"] == 800 - report["events_malformed"]
     assert report["events_redelivered"] > 40
     assert sum(report["dead_letters"].values()) == report["events_malformed"] > 20
+    guests = report["guests"]
+    assert guests["sent"] == guests["admitted"] + guests["throttled"] > 3
+    assert guests["routed"] > 0
+    assert (guests["waiting"], guests["overtaken"], guests["unaccounted"]) == (0, 0, 0)
     assert "0 mismatches" in screen.getvalue()

@@ -1,10 +1,20 @@
 from io import StringIO
 
+import pytest
 from rich.console import Console
 
-from schemas.records import DEAD_REASON, DEAD_SOURCE, CampaignHour, Summary
+from schemas.records import (
+    DEAD_REASON,
+    DEAD_SOURCE,
+    DEAD_STAGE,
+    EVENT_ID,
+    SOURCE_POSITION,
+    CampaignHour,
+    RoutingResult,
+    Summary,
+)
 from streams.demo.board import Board
-from streams.demo.screen import HEADER_LINES, line, screen
+from streams.demo.screen import HEADER_LINES, guest_line, line, screen
 
 NINE = 1_772_442_000_000  # Monday 2026-03-02 09:00 UTC
 
@@ -17,13 +27,18 @@ def board(rows: int, hours: int = 1) -> Board:
             campaign = f"[bold]two\nlines {number}"
             start, final = NINE + hour * 3_600_000, number == 0
             made.hour(CampaignHour(campaign, start, 1000 + number, summary, summary, 1, final=final, exact=True))
-    made.dead_letter({DEAD_SOURCE: b"raw:0:1", DEAD_REASON: b"not JSON"})
-    made.measure({"events_sent": 1234, "finished": False}, {"normalise": 7}, 0.0)
+    made.dead_letter({DEAD_STAGE: b"normalise", DEAD_SOURCE: b"raw:0:1", DEAD_REASON: b"not JSON"})
+    made.dead_letter({DEAD_STAGE: b"routing", DEAD_SOURCE: b"raw:0:1", DEAD_REASON: b"given up"})
+    made.measure({"events_sent": 1234, "finished": False}, {"normalise": 7, "routing": 3}, 0.0)
     return made
 
 
-def drawn(made: Board, height: int) -> list[str]:
-    console = Console(file=StringIO(), width=120, height=height)
+def result(*, seconds: float, within_target: bool) -> RoutingResult:
+    return RoutingResult("e", "c", "f", "q", "r", 1, 0, 0, seconds, within_target)
+
+
+def drawn(made: Board, height: int, width: int = 120) -> list[str]:
+    console = Console(file=StringIO(), width=width, height=height)
     with console.capture() as capture:
         console.print(screen(made, height))
     return capture.get().splitlines()
@@ -33,7 +48,7 @@ def test_shows_campaigns_hours_and_figures() -> None:
     lines = drawn(board(2), 40)
 
     assert "sent 1,234" in lines[0]
-    assert "normalise 7" in lines[0]
+    assert "lag: normalise 7  dead" in lines[0]
     assert lines[1].strip() == "dead letters: not JSON 1"
     assert "Mon 09:00" in lines[-2]
     assert all(text in lines[-2] for text in ("[bold]two\\nlines 1", "1,001", "120.5", "300.0", "400.0", "open"))
@@ -43,9 +58,41 @@ def test_shows_campaigns_hours_and_figures() -> None:
 def test_the_newest_hours_share_the_terminal() -> None:
     lines = drawn(board(100, hours=5), 30)
 
-    assert len(lines) <= 30 - HEADER_LINES + 4
-    assert [lines[4][:10], lines[4 + 7][:10], lines[4 + 14][:10]] == [" Mon 13:00", " Mon 12:00", " Mon 11:00"]
+    assert len(lines) <= 30
+    rows = lines.index(next(text for text in lines if "campaign" in text)) + 1
+    each = (30 - HEADER_LINES) // 3
+    assert [lines[rows + hour * each][:10] for hour in range(3)] == [" Mon 13:00", " Mon 12:00", " Mon 11:00"]
 
 
 def test_an_empty_board_has_a_line() -> None:
     assert line(Board()).startswith("sent 0 (0/s)  counted 0 (0/s)  windows 0  lag: -")
+    assert guest_line(Board()).endswith("in time -  p50 -  p95 -  in CRM 0  lag: -")
+
+
+def talkative() -> Board:
+    made = board(2)
+    guests = made.guests
+    guests.said, guests.contacts, guests.waiting = {"inbound": 12_345}, {"records": 10_900}, 17
+    for count, fate in ((11_000, guests.admitted), (1_300, guests.throttled), (999, guests.routed)):
+        fate.count = count
+    for second in (0.012, 1.5, 2.5):
+        headers = {SOURCE_POSITION: b"0:%f" % second, EVENT_ID: b"e"}
+        guests.result(headers, result(seconds=second, within_target=second <= 2))
+    return made
+
+
+@pytest.mark.parametrize("width", [100, 140])
+def test_shows_guests_on_any_usual_width(width: int) -> None:
+    lines = drawn(talkative(), 40, width)
+
+    titles = next(number for number, text in enumerate(lines) if "throttled" in text)
+    figures = ["12,345", "11,000", "1,300", "1,002", "17", "1", "0.2%", "1,500", "ms", "1,500", "ms", "10,900"]
+    assert lines[titles + 1].split() == figures
+    assert lines[titles + 2].strip() == "guests' dead letters: given up 1"
+
+
+def test_guests_have_a_line() -> None:
+    assert guest_line(talkative()) == (
+        "guests: written 12,345  admitted 11,000  throttled 1,300  routed 1,002  to retry 17  dead letters 1"
+        "  in time 0.2%  p50 1,500 ms  p95 1,500 ms  in CRM 10,900  lag: routing 3"
+    )

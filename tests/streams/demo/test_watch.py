@@ -5,8 +5,25 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 
 from connectors.embedded import EmbeddedBroker
 from schemas.avro import Codec, FileSchemaIds
-from schemas.records import DEAD_REASON, DEAD_SOURCE, CampaignHour, Summary
-from schemas.topics import CAMPAIGN_HOURLY, DEAD_LETTERS, RAW_INTERACTIONS
+from schemas.records import (
+    DEAD_REASON,
+    DEAD_SOURCE,
+    DEAD_STAGE,
+    EVENT_ID,
+    SOURCE_POSITION,
+    CampaignHour,
+    RoutingResult,
+    Summary,
+)
+from schemas.topics import (
+    CAMPAIGN_HOURLY,
+    DEAD_LETTERS,
+    GUEST_ADMITTED,
+    GUEST_THROTTLED,
+    RAW_INTERACTIONS,
+    ROUTING_RESULTS,
+    ROUTING_RETRIES,
+)
 from streams.demo.board import Board
 from streams.demo.watch import Watch
 
@@ -31,7 +48,7 @@ def _watch(broker: EmbeddedBroker) -> Iterator[Watch]:
 def test_folds_rows_and_dead_letters_into_the_board(broker: EmbeddedBroker, watch: Watch) -> None:
     producer = Producer({"bootstrap.servers": broker.bootstrap_servers})
     producer.produce(CAMPAIGN_HOURLY.name, Codec(FileSchemaIds()).encoder(CampaignHour)(ROW), b"a|0")
-    headers = [(DEAD_SOURCE, b"raw:0:1"), (DEAD_REASON, b"duration")]
+    headers = [(DEAD_STAGE, b"normalise"), (DEAD_SOURCE, b"raw:0:1"), (DEAD_REASON, b"duration")]
     producer.produce(DEAD_LETTERS.name, b"{", headers=headers)
     producer.flush(10)
     board = Board()
@@ -43,6 +60,39 @@ def test_folds_rows_and_dead_letters_into_the_board(broker: EmbeddedBroker, watc
 
     assert list(board.rows.values()) == [ROW]
     assert board.dead_letters == {"duration": 1}
+
+
+def test_folds_what_became_of_guests_into_the_board(broker: EmbeddedBroker, watch: Watch) -> None:
+    producer = Producer({"bootstrap.servers": broker.bootstrap_servers})
+    result = RoutingResult("e-1", "c", None, "q", "r", 1, 0, 0, 0.25, within_target=True)
+    for topic, event, value in (
+        (GUEST_ADMITTED, b"e-1", b"is not read"),
+        (GUEST_ADMITTED, b"e-1", b"comes again"),
+        (GUEST_THROTTLED, b"e-2", b"is not read"),
+        (ROUTING_RESULTS, b"e-1", Codec(FileSchemaIds()).encoder(RoutingResult)(result)),
+    ):
+        position = b"0:" + event.removeprefix(b"e-")
+        producer.produce(topic.name, value, b"c", headers=[(SOURCE_POSITION, position), (EVENT_ID, event)])
+    producer.flush(10)
+    board = Board()
+
+    for _ in range(100):
+        watch.read(board, 0.1)
+        if board.guests.admitted.count and board.guests.throttled.count and board.guests.routed.count:
+            break
+
+    guests = board.guests
+    assert (guests.admitted.events, guests.throttled.events) == ({"0:1": "e-1"}, {"0:2": "e-2"})
+    assert (guests.routed.count, guests.within_target, guests.percentile(0.5)) == (1, 1.0, 0.25)
+
+
+def test_what_waits_for_a_retry_is_lag(broker: EmbeddedBroker, watch: Watch) -> None:
+    before = watch.lag()["routing"]
+    producer = Producer({"bootstrap.servers": broker.bootstrap_servers})
+    producer.produce(ROUTING_RETRIES[-1].name, b"waits")
+    producer.flush(10)
+
+    assert watch.lag()["routing"] == before + 1
 
 
 def test_lag_is_what_a_stage_has_not_committed(broker: EmbeddedBroker, watch: Watch) -> None:
