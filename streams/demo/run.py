@@ -125,7 +125,12 @@ async def _follow(
             await system.end_guests()
             writing = False
         await asyncio.to_thread(system.watch.read, board, LOOK_SECONDS)
-        await _look(system, board, http)
+        try:
+            await _look(system, board, http)
+        except httpx.TransportError:
+            await asyncio.sleep(LOOK_SECONDS)  # whoever does not answer has died, as it soon turns out
+            system.check()
+            raise
         system.check()
         quiet = quiet + 1 if not writing and board.drained() else 0
         yield quiet >= QUIET_LOOKS
