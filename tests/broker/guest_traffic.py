@@ -16,7 +16,7 @@ from schemas.topics import RAW_MESSAGES
 
 LIMIT, WINDOW = 15, 60_000  # messages, ms: the defaults
 ARCHIVED = "archived"  # the queue that the callee is told to refuse
-BOTS = 10
+BOTS = 5
 FROM_BOTS = 0.10
 REDELIVERED = 0.05
 MALFORMED = 0.01

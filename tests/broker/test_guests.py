@@ -21,8 +21,8 @@ def test_killed_workers_lose_and_overtake_nothing(
         pytest.importorskip("rocksdb")
     random, system = Random(seed), GuestSystem(own_kafka, new_worker, HALVES, STREAMS_STORE=store, **QUICK)
     system.callee.fault(routing_500=0.3, routing_429=0.1, routing_retry_after=0.05)
-    traffic = system.begin(seed, seconds=8)
-    time.sleep(random.uniform(2, 3))
+    traffic = system.begin(seed, seconds=6)
+    time.sleep(random.uniform(1, 2))
     for worker in system.workers:
         time.sleep(random.uniform(0, 1))
         worker.kill()
