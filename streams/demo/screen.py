@@ -27,9 +27,9 @@ def screen(board: Board, height: int) -> RenderableType:
         rows = [row for row in board.rows.values() if row.hour_start == hour]
         for row in nlargest(max((height - HEADER_LINES) // HOURS, 1), rows, key=attrgetter("count")):
             table.add_row(*_cells(row), style="dim" if row.final else "")
-    guests = (_guests(board.guests), Text(_dead_letters("guests' dead letters", board.guests.dead_letters)))
-    interactions = (Text(line(board)), Text(_dead_letters("dead letters", board.dead_letters)))
-    return Group(*interactions, Text(), *guests, Text(), table)
+    interactions = (Text(line(board)), Text(_reasons(board.dead_letters)))
+    behind = Text(f"lag: {_lag(board, of_guests=True)}  {_reasons(board.guests.dead_letters)}")
+    return Group(*interactions, Text(), _guests(board.guests), behind, Text(), table)
 
 
 def line(board: Board) -> str:
@@ -45,7 +45,7 @@ def line(board: Board) -> str:
 def guest_line(board: Board) -> str:
     """Return the state of guests in one line."""
     figures = "  ".join(f"{title} {figure}" for title, figure in _guest_figures(board.guests).items())
-    return f"guests: {figures}  lag: {_lag(board, of_guests=True)}"
+    return f"{figures}  lag: {_lag(board, of_guests=True)}"
 
 
 def _guests(guests: Guests) -> Table:
@@ -58,18 +58,18 @@ def _guests(guests: Guests) -> Table:
 
 
 def _guest_figures(guests: Guests) -> dict[str, str]:
-    """Return what the guests' panel shows: the percentiles are from a message's frame to the answer of routing."""
+    """Return what a person sees of guests; what took so long is from a message's frame to the answer of routing."""
     p50, p95 = (guests.percentile(share) for share in (0.5, 0.95))
     return {
-        "written": f"{guests.sent:,}",
+        "guests wrote": f"{guests.sent:,}",
         "admitted": f"{guests.admitted.count:,}",
         "throttled": f"{guests.throttled.count:,}",
         "routed": f"{guests.routed.count:,}",
         "to retry": f"{guests.waiting:,}",
-        "dead letters": f"{guests.dead_letters.total():,}",
+        "dead": f"{guests.dead_letters.total():,}",
         "in time": "-" if guests.within_target is None else f"{guests.within_target:.1%}",
-        "p50": "-" if p50 is None else f"{p50 * 1000:,.0f} ms",
-        "p95": "-" if p95 is None else f"{p95 * 1000:,.0f} ms",
+        "took p50": "-" if p50 is None else f"{p50 * 1000:,.0f} ms",
+        "took p95": "-" if p95 is None else f"{p95 * 1000:,.0f} ms",
         "in CRM": f"{guests.contacts.get('records', 0):,}",
     }
 
@@ -79,9 +79,9 @@ def _lag(board: Board, *, of_guests: bool) -> str:
     return " ".join(lag) or "-"
 
 
-def _dead_letters(title: str, dead_letters: Counter[str]) -> str:
+def _reasons(dead_letters: Counter[str]) -> str:
     reasons = ", ".join(f"{reason} {number}" for reason, number in dead_letters.most_common())
-    return f"{title}: {reasons or 'none'}"
+    return f"dead letters: {reasons or 'none'}"
 
 
 def _cells(row: CampaignHour) -> list[str | Text]:

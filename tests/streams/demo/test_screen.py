@@ -66,7 +66,7 @@ def test_the_newest_hours_share_the_terminal() -> None:
 
 def test_an_empty_board_has_a_line() -> None:
     assert line(Board()).startswith("sent 0 (0/s)  counted 0 (0/s)  windows 0  lag: -")
-    assert guest_line(Board()).endswith("in time -  p50 -  p95 -  in CRM 0  lag: -")
+    assert guest_line(Board()).endswith("in time -  took p50 -  took p95 -  in CRM 0  lag: -")
 
 
 def talkative() -> Board:
@@ -88,11 +88,11 @@ def test_shows_guests_on_any_usual_width(width: int) -> None:
     titles = next(number for number, text in enumerate(lines) if "throttled" in text)
     figures = ["12,345", "11,000", "1,300", "1,002", "17", "1", "0.2%", "1,500", "ms", "1,500", "ms", "10,900"]
     assert lines[titles + 1].split() == figures
-    assert lines[titles + 2].strip() == "guests' dead letters: given up 1"
+    assert lines[titles + 2].strip() == "lag: routing 3  dead letters: given up 1"
 
 
 def test_guests_have_a_line() -> None:
     assert guest_line(talkative()) == (
-        "guests: written 12,345  admitted 11,000  throttled 1,300  routed 1,002  to retry 17  dead letters 1"
-        "  in time 0.2%  p50 1,500 ms  p95 1,500 ms  in CRM 10,900  lag: routing 3"
+        "guests wrote 12,345  admitted 11,000  throttled 1,300  routed 1,002  to retry 17  dead 1"
+        "  in time 0.2%  took p50 1,500 ms  took p95 1,500 ms  in CRM 10,900  lag: routing 3"
     )
