@@ -63,14 +63,16 @@ def judge(guests: Guests, ledgers: Ledgers) -> GuestVerdict:
         Counter(fate.events.values()) for fate in (guests.admitted, guests.throttled, guests.routed)
     )
     dead = Counter((stage, event) for (stage, _), (_, event) in guests.dead.items())
-    told = {(row["external_id"], row["last_message"]): row["times"] for row in ledgers.contacts}
+    told = Counter[tuple[str, str]]()
+    for row in ledgers.contacts:
+        told[row["external_id"], row["last_message"]] += row["times"]
     rule = allowed(ledgers.said)
     unaccounted, mismatches = 0, list[str]()
     for message in ledgers.said:
         event = message["event_id"]
-        in_crm = told.pop((message["conversation_id"], message["text"]), 0)
         fates = admitted.pop(event, 0), throttled.pop(event, 0)
         ends = routed.pop(event, 0), dead["routing", event]
+        in_crm = told.pop((message["conversation_id"], message["text"]), 0)
         wanted = (1, 0) if event in rule else (0, 1)
         unaccounted += not any(fates) or (fates[0] > 0 and not any(ends))
         if fates != wanted:
@@ -81,22 +83,37 @@ def judge(guests: Guests, ledgers: Ledgers) -> GuestVerdict:
             mismatches.append(f"{event}: {in_crm} times in the CRM, should be {wanted[0]}")
     for where, strangers in (("admitted", admitted), ("throttled", throttled), ("routed", routed), ("the CRM", told)):
         mismatches += [f"{stranger} was never said, and is in: {where}" for stranger in strangers]
-    taken = {row["key"].replace("-", ":") for row in ledgers.keys if row["order"] is not None}
-    mismatches += [
-        f"key {key}: taken by CXone or in the results, not both" for key in taken ^ set(guests.routed.events)
-    ]
     overtaken = [*_overtaken(guests, ledgers)]
     mismatches += [f"{event} was routed after a later message of its conversation" for event in overtaken]
-    mismatches += _malformed(guests)
+    mismatches += [*_wrongly_taken(guests, ledgers), *_malformed(guests)]
     return GuestVerdict(unaccounted, len(overtaken), ledgers.repeats, tuple(mismatches))
+
+
+def _taken(guests: Guests, ledgers: Ledgers) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    """Yield (source position, event id or "", line) of the keys that CXone took, in their order."""
+    for row in sorted((row for row in ledgers.keys if row["order"] is not None), key=lambda row: row["order"]):
+        position = row["key"].replace("-", ":")
+        yield position, guests.admitted.events.get(position, ""), row
+
+
+def _wrongly_taken(guests: Guests, ledgers: Ledgers) -> Iterator[str]:
+    """Look for keys that stand for something else than their message, and for results that CXone knows nothing of."""
+    said = {message["event_id"]: (message["conversation_id"], message["text"]) for message in ledgers.said}
+    unknown = set(guests.routed.events)
+    for position, event, row in _taken(guests, ledgers):
+        if said.get(event) != (row["conversation_id"], row["text"]):
+            yield f"key {row['key']}: CXone took something else than the message: {row}"
+        if position not in unknown:
+            yield f"key {row['key']}: taken by CXone, and not in the results"
+        unknown.discard(position)
+    yield from (f"{position} is in the results, and was not taken by CXone" for position in unknown)
 
 
 def _overtaken(guests: Guests, ledgers: Ledgers) -> Iterator[str]:
     """Yield the event ids that CXone took after a later message of the same conversation."""
     said = {message["event_id"]: number for number, message in enumerate(ledgers.said)}
     newest: dict[str, int] = {}
-    for row in sorted((row for row in ledgers.keys if row["order"] is not None), key=lambda row: row["order"]):
-        event = guests.admitted.events.get(row["key"].replace("-", ":"), "")
+    for _, event, row in _taken(guests, ledgers):
         number, before = said.get(event, -1), newest.get(row["conversation_id"], -1)
         if number < before:
             yield event

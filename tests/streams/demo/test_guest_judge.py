@@ -43,9 +43,14 @@ class World:
         self.dead("messages", b"raw:0:99")
         self.dead("connect messaging", b"socket:1:7")
         self.keys = [
-            {"key": f"0-{said['event_id'][2:]}", "conversation_id": said["conversation_id"], "order": order}
+            {
+                "key": f"0-{said['event_id'][2:]}",
+                "conversation_id": said["conversation_id"],
+                "text": said["text"],
+                "order": order,
+            }
             for order, said in enumerate(ROUTED, 1)
-        ] + [{"key": "0-3", "conversation_id": "c-1", "order": None}]
+        ] + [{"key": "0-3", "conversation_id": "c-1", "text": "text 3", "order": None}]
         self.contacts = [
             {"external_id": said["conversation_id"], "last_message": said["text"], "times": 1} for said in ADMITTED
         ]
@@ -122,7 +127,11 @@ def a_dead_letter_twice(world: World) -> None:
 
 
 def routed_under_two_keys(world: World) -> None:
-    world.keys.append({"key": "1-0", "conversation_id": "c-1", "order": 99})
+    world.keys.append(world.keys[0] | {"key": "1-0", "order": 99})
+
+
+def routed_with_other_words(world: World) -> None:
+    world.keys[0]["text"] = "other words"
 
 
 def result_without_a_call(world: World) -> None:
@@ -141,6 +150,10 @@ def twice_in_the_crm(world: World) -> None:
     world.contacts[0]["times"] = 2
 
 
+def twice_in_the_crm_with_two_times(world: World) -> None:
+    world.contacts.append(world.contacts[0] | {"queued_at": "later"})
+
+
 def throttled_in_the_crm(world: World) -> None:
     world.contacts.append({"external_id": "c-1", "last_message": "text 15", "times": 1})
 
@@ -151,7 +164,7 @@ def stranger_in_the_crm(world: World) -> None:
 
 def stranger_routed(world: World) -> None:
     world.guests.routed.add({SOURCE_POSITION: b"9:9", EVENT_ID: b"e-99"})
-    world.keys.append({"key": "9-9", "conversation_id": "c-9", "order": 99})
+    world.keys.append(world.keys[0] | {"key": "9-9", "conversation_id": "c-9", "order": 99})
 
 
 def malformed_in_silence(world: World) -> None:
@@ -174,10 +187,12 @@ def good_frame_refused(world: World) -> None:
         routed_and_a_dead_letter,
         a_dead_letter_twice,
         routed_under_two_keys,
+        routed_with_other_words,
         result_without_a_call,
         overtaken,
         not_in_the_crm,
         twice_in_the_crm,
+        twice_in_the_crm_with_two_times,
         throttled_in_the_crm,
         stranger_in_the_crm,
         stranger_routed,
