@@ -56,7 +56,7 @@ def build() -> App:
     codec = Codec(registry.schema_ids(load(RegistrySettings)))
     decode, encode = codec.decoder(GuestMessage), codec.encoder(RoutingResult)
     messaging = dialect.load(cxone.dialect).messaging
-    url = messaging.routing_url(cxone)
+    url = httpx.URL(messaging.routing_url(cxone))  # parsed once
     credentials = Credentials(
         token_url=messaging.token_url(cxone),
         client_id=cxone.client_id,
@@ -77,11 +77,11 @@ def build() -> App:
         stage.trouble = trouble
 
     limits = httpx.Limits(max_connections=routing.concurrency, max_keepalive_connections=routing.concurrency)
-    client = httpx.AsyncClient(transport=AiohttpTransport(limits=limits), timeout=routing.timeout)
+    transport = AiohttpTransport(limits=limits)
     api = app.using(
         RestClient(
-            client,
-            TokenSource(credentials, client),
+            transport,
+            TokenSource(credentials, httpx.AsyncClient(transport=transport, timeout=routing.timeout)),
             timeout=routing.timeout,
             pause=lambda seconds: stage.pause(seconds),  # noqa: PLW0108 - it is made below
             on_trouble=on_trouble,

@@ -48,10 +48,10 @@ class Rig:
     def __init__(self, cxone: Cxone) -> None:
         self.cxone, self.time, self.pauses = cxone, 1000.0, list[float]()
         self.troubles: list[str | None] = []
-        client = httpx.AsyncClient(transport=httpx.MockTransport(cxone))
+        transport = httpx.MockTransport(cxone)
         self.rest = RestClient(
-            client,
-            TokenSource(CREDENTIALS, client, now=self.now),
+            transport,
+            TokenSource(CREDENTIALS, httpx.AsyncClient(transport=transport), now=self.now),
             timeout=5,
             pause=self.pause,
             on_trouble=self.troubles.append,
@@ -152,8 +152,8 @@ async def test_a_call_with_its_token_takes_no_longer_than_allowed() -> None:
         await asyncio.sleep(3600)
         raise AssertionError
 
-    client = httpx.AsyncClient(transport=httpx.MockTransport(never))
-    rest = RestClient(client, TokenSource(CREDENTIALS, client), timeout=0.01)
+    transport = httpx.MockTransport(never)
+    rest = RestClient(transport, TokenSource(CREDENTIALS, httpx.AsyncClient(transport=transport)), timeout=0.01)
 
     with pytest.raises(Unavailable, match=r"no answer within 0\.01 s"):
         await rest.post(URL, b"{}", key="k")
