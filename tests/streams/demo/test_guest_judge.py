@@ -162,6 +162,18 @@ def stranger_in_the_crm(world: World) -> None:
     world.contacts.append({"external_id": "c-1", "last_message": "never said", "times": 1})
 
 
+def given_up_though_taken(world: World) -> None:
+    world.keys[-1]["order"] = 3.5  # in its place among the others
+
+
+def stranger_admitted(world: World) -> None:
+    world.guests.admitted.add({SOURCE_POSITION: b"9:9", EVENT_ID: b"e-99"})
+
+
+def stranger_throttled(world: World) -> None:
+    world.guests.throttled.add({SOURCE_POSITION: b"9:9", EVENT_ID: b"e-99"})
+
+
 def stranger_routed(world: World) -> None:
     world.guests.routed.add({SOURCE_POSITION: b"9:9", EVENT_ID: b"e-99"})
     world.keys.append(world.keys[0] | {"key": "9-9", "conversation_id": "c-9", "order": 99})
@@ -195,6 +207,9 @@ def good_frame_refused(world: World) -> None:
         twice_in_the_crm_with_two_times,
         throttled_in_the_crm,
         stranger_in_the_crm,
+        given_up_though_taken,
+        stranger_admitted,
+        stranger_throttled,
         stranger_routed,
         malformed_in_silence,
         good_frame_refused,
