@@ -1,5 +1,6 @@
 """The guests' path as processes: the simulator, and a worker for each group of stages."""
 
+import time
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,6 +17,7 @@ from tests.broker.judge import read
 CONCURRENCY, CRM_CONCURRENCY = 10, 4  # calls under way at a time, the defaults
 SIMULATE = ("-m", "streams")
 RATE = 200.0  # messages a second
+TOO_SLOW = 5.0  # seconds to a routing answer
 
 Groups = Sequence[tuple[str, ...]]
 
@@ -51,7 +53,28 @@ class GuestSystem:
         assert verdict.crm["repeats"] <= kills * CRM_CONCURRENCY
         return verdict
 
-    def slowest(self, since: float, until: float) -> float:
+    def survive_crm_outage(self, seed: int, *, warm_up: float, before: float, outage: float) -> None:
+        """Answer 503 for the CRM, for `outage` seconds. Routing takes no longer than before (times 3, as others share
+        the machine, and 0.1 s), and afterwards everything arrives once.
+        """
+        traffic = self.begin(seed, warm_up + before + outage)
+        time.sleep(warm_up)
+        began = time.time()
+        time.sleep(before)
+        self.callee.fault(crm={"status": 503})
+        down = time.time()
+        time.sleep(outage)
+        up = time.time()
+        self.callee.fault(crm=None)
+
+        verdict = self.conclude(traffic, kills=0)
+        assert verdict.crm["statuses"]["503"]
+        usual, meanwhile = self._slowest(began, down), self._slowest(down, up)
+        print(f"p99 of routing: {usual:.3f} s before, {meanwhile:.3f} s while the CRM was down")  # noqa: T201
+        assert usual < TOO_SLOW, "the machine is too busy for this rate: nothing was shown"
+        assert meanwhile <= 3 * usual + 0.1
+
+    def _slowest(self, since: float, until: float) -> float:
         """Return the 99th percentile of the seconds to the routing answer, of answers between two moments."""
         decode = Codec(FileSchemaIds()).decoder(RoutingResult)
         results = [decode(record.value()) for record in read(self._kafka.bootstrap, ROUTING_RESULTS.name)]

@@ -32,22 +32,7 @@ def test_killed_workers_lose_and_overtake_nothing(
 
 
 def test_a_crm_that_is_down_slows_no_routing(own_kafka: Broker, new_worker: NewWorker, seed: int) -> None:
-    system = GuestSystem(own_kafka, new_worker, HALVES, **QUICK)
-    traffic = system.begin(seed, seconds=11)
-    time.sleep(2)
-    began = time.time()
-    time.sleep(4)
-    system.callee.fault(crm={"status": 503})
-    down = time.time()
-    time.sleep(5)
-    up = time.time()
-    system.callee.fault(crm=None)
-
-    verdict = system.conclude(traffic, kills=0)
-    before, during = system.slowest(began, down), system.slowest(down, up)
-    print(f"p99 of routing: {before:.3f} s before, {during:.3f} s while the CRM was down")  # noqa: T201
-    assert during <= 3 * before + 0.1
-    assert verdict.crm["statuses"]["503"]
+    GuestSystem(own_kafka, new_worker, HALVES, **QUICK).survive_crm_outage(seed, warm_up=2, before=3, outage=5)
 
 
 def test_guests_stages_restarted_in_order_call_and_publish_nothing_twice(
