@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: what the stages take, beside stock Faust, on a real Kafka of its own."""
+"""`python -m benchmarks`: what the stages take and how soon they answer, on a real Kafka of its own."""
 
 import json as jsonlib
 import socket
@@ -6,13 +6,14 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
-from benchmarks import measure, report
+from benchmarks import guests, measure, report
 from benchmarks.contenders import OURS, STOCK_RAW, Contender, contenders
 from benchmarks.measure import Run, Start
 from benchmarks.process import ProcessFailed
@@ -25,32 +26,58 @@ from schemas.topics import RAW_INTERACTIONS, TOPICS
 
 EMBEDDED, KAFKA = "embedded", "Kafka"
 
+
+class Section(StrEnum):
+    INTERACTIONS = "interactions"
+    GUESTS = "guests"
+
+
 console = Console()
 console.width = max(console.width, 120)  # the tables' own
 
 
-def main(
+def main(  # noqa: PLR0913 - one argument per option
     *,
+    only: Annotated[Section | None, typer.Option(help="One half: the other is left out.")] = None,
     events: Annotated[int, typer.Option(min=1000, help="Different events for the stages.")] = 1_000_000,
     stock_events: Annotated[int, typer.Option(min=1000, help="The first so many of them for stock Faust.")] = 50_000,
     rounds: Annotated[int, typer.Option(min=1, help="How often everything runs, alternating.")] = 2,
     starts: Annotated[int, typer.Option(min=1, help="Cold starts of each kind.")] = 5,
+    seconds: Annotated[float, typer.Option(min=5, help="How long guests write, after the first seconds.")] = 60,
+    calls: Annotated[int, typer.Option(min=1000, help="Messages that one routing worker works off.")] = 30_000,
     json: Annotated[Path | None, typer.Option(help="Write the figures to this file, too.")] = None,
 ) -> None:
-    """Measure throughput and cold starts. Exit status 1 when a result is wrong: then there is no figure."""
+    """Measure throughput, cold starts and guests. Exit status 1 when a result is wrong: then there is no figure."""
     if sys.platform != "linux":
         sys.exit("CPU and memory of the workers are read from /proc: run this on Linux")
-    compared = min(stock_events, events)
-    everybody = contenders(events, compared)
+    figures: dict[str, Any] = {}
     try:
         with own_kafka() as bootstrap, closing(Topics(bootstrap)) as topics:
-            started = [*cold_starts_embedded(everybody, starts), *cold_starts(everybody, topics, starts)]
-            runs = backlogs(everybody, topics, Traffic(events, compared), started, rounds)
+            if only is not Section.GUESTS:
+                figures |= measure_interactions(topics, events, min(stock_events, events), rounds, starts)
+            if only is not Section.INTERACTIONS:
+                figures["guests"] = measure_guests(topics, seconds, calls)
     except (WrongResults, ProcessFailed, Missing, Failed) as problem:
         sys.exit(str(problem))
-    report.show(console, runs, started)
     if json is not None:
-        json.write_text(jsonlib.dumps(report.as_json(runs, started), indent=2) + "\n")
+        json.write_text(jsonlib.dumps(figures, indent=2) + "\n")
+
+
+def measure_interactions(topics: Topics, events: int, compared: int, rounds: int, starts: int) -> dict[str, Any]:
+    everybody = contenders(events, compared)
+    started = [*cold_starts_embedded(everybody, starts), *cold_starts(everybody, topics, starts)]
+    runs = backlogs(everybody, topics, Traffic(events, compared), started, rounds)
+    report.show(console, runs, started)
+    return report.as_json(runs, started)
+
+
+def measure_guests(topics: Topics, seconds: float, calls: int) -> dict[str, Any]:
+    with console.status(f"guests write for {seconds:g} s"):
+        latency = guests.latency(topics, seconds)
+    with console.status(f"one routing worker makes {calls:,} calls"):
+        sustained = guests.sustained(topics, calls)
+    report.show_guests(console, latency, sustained)
+    return report.guests_as_json(latency, sustained)
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Guests of web messaging: how soon a message is routed, and how many calls a second one routing worker makes."""
 
 import json
+import os
 import sys
 import time
 import urllib.request
@@ -52,6 +53,7 @@ class Latency:
     written: Spread
     hops: Mapping[str, Spread]
     cpu: Mapping[str, float]  # cores, by process
+    load: float  # of the machine, in the last minute of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ class Sustained:
     calls: int
     per_second: float
     cpu: Mapping[str, float]
+    load: float
 
     @property
     def share(self) -> float:
@@ -127,25 +130,26 @@ def latency(topics: Topics, seconds: float) -> Latency:
                 time.sleep(OPENING + WARM_UP)
                 before, started = _cpu(everybody), time.perf_counter()
                 time.sleep(seconds)
-                after, took = _cpu(everybody), time.perf_counter() - started
+                after, span, load = _cpu(everybody), time.perf_counter() - started, os.getloadavg()[0]
                 time.sleep(OPENING)
                 for process in everybody.values():
                     process.check()
                 cxone.routing()
-                taken = [row["seconds"] for row in cxone.rows()]
+                taken = [(row["taken_at"] - row["seconds"], row["seconds"]) for row in cxone.rows()]
     decode = Codec(FileSchemaIds()).decoder(RoutingResult)
     results = (decode(message.value() or b"") for message in topics.read(contract.ROUTING_RESULTS.name))
     ways = (contract.RAW_MESSAGES, contract.GUEST_MESSAGES, contract.GUEST_ADMITTED)
     all_of_them = journeys.journeys(results, *(journeys.times(topics.read(spec.name)) for spec in ways))
     measured = journeys.warm(all_of_them, after=WARM_UP, seconds=seconds, rate=RATE)
-    in_their_order = taken[int(WARM_UP * RATE) :][: len(measured)]
+    first, last = measured[0].received / 1000, measured[-1].received / 1000
     return Latency(
         messages=len(measured),
         rate=len(measured) / seconds,
         received=journeys.total(measured),
-        written=journeys.spread([1000 * each for each in in_their_order if each is not None]),
+        written=journeys.spread([1000 * took for written, took in taken if first <= written <= last]),
         hops=journeys.hops(measured),
-        cpu={name: (after[name] - before[name]) / took for name in everybody},
+        cpu={name: (after[name] - before[name]) / span for name in everybody},
+        load=load,
     )
 
 
@@ -167,6 +171,7 @@ def sustained(topics: Topics, calls: int) -> Sustained:
                 return time.perf_counter(), taken, _cpu(everybody)
 
             (started, first, before), (ended, last, after) = map(reached, MEASURED)
+            load = os.getloadavg()[0]
             reached(1.0)
             leg = Leg(GROUPS[-1], contract.GUEST_ADMITTED.name, calls)
             while not topics.finished([leg]):
@@ -176,7 +181,7 @@ def sustained(topics: Topics, calls: int) -> Sustained:
     if made != calls:
         raise WrongResults(f"{made} calls were made for {calls} messages")
     cpu = {name: 1000 * (after[name] - before[name]) / (last - first) for name in everybody}
-    return Sustained(calls, (last - first) / (ended - started), cpu)
+    return Sustained(calls, (last - first) / (ended - started), cpu, load)
 
 
 def backlog(messages: int) -> Iterator[Outgoing]:

@@ -51,7 +51,7 @@ def journeys(results: Iterable[RoutingResult], *topics: Mapping[str, int]) -> li
         if event_id in found:
             raise WrongResults(f"the message {event_id} was routed twice, so there is no figure.")
         written = (topic[event_id] for topic in topics)
-        found[event_id] = Journey(result.received_at, *written, result.routed_at)
+        found[event_id] = Journey._make((result.received_at, *written, result.routed_at))
     return sorted(found.values())
 
 

@@ -3,7 +3,7 @@
 import os
 import platform
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -14,10 +14,13 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.contenders import OURS, PERCENTILES, SINK, SLICE, STOCK
+from benchmarks.guests import CONCURRENCY, POSSIBLE, Latency, Sustained
 from benchmarks.measure import Run, Start
 
 JOBS = (PERCENTILES, SLICE, SINK)
 TARGET = 30  # times stock Faust, per CPU-second
+LATENCY_TARGETS = (30, 150)  # p50 and p99 in milliseconds
+CALLS_TARGET = 0.8  # of the calls that are possible
 MEASURED = ("faust-streaming", "aiokafka", "confluent-kafka", "fastavro", "orjson", "uvloop")
 
 
@@ -46,13 +49,51 @@ def as_json(runs: Sequence[Run], starts: Sequence[Start]) -> dict[str, Any]:
     }
 
 
+def guests_as_json(latency: Latency, sustained: Sustained) -> dict[str, Any]:
+    return {"machine": machine(), "latency": asdict(latency), "calls": asdict(sustained)}
+
+
 def show(console: Console, runs: Sequence[Run], starts: Sequence[Start]) -> None:
     console.print(machine(), style="dim", highlight=False)
     console.print(_throughput(runs))
     for job, times in ratios(runs).items():
-        verdict = "[green]reached[/]" if times >= TARGET else "[red]missed[/]"
+        verdict = _verdict(reached=times >= TARGET)
         console.print(f"{job}: {times:.1f} times stock Faust per CPU-second (target {TARGET}: {verdict})")
     console.print(_cold_starts(starts))
+
+
+def show_guests(console: Console, latency: Latency, sustained: Sustained) -> None:
+    console.print(machine(), style="dim", highlight=False)
+    console.print(_latency(latency))
+    p50, p99 = LATENCY_TARGETS
+    verdict = _verdict(reached=latency.received.p50 < p50 and latency.received.p99 < p99)
+    console.print(f"target: p50 below {p50} ms and p99 below {p99} ms: {verdict}; cores: {_by_process(latency.cpu)}")
+    console.print(
+        f"one routing worker, {CONCURRENCY} calls under way: [bold]{sustained.per_second:,.0f}[/] calls/s,"
+        f" {sustained.share:.0%} of {POSSIBLE:,.0f} (target {CALLS_TARGET:.0%}:"
+        f" {_verdict(reached=sustained.share >= CALLS_TARGET)}) at a load of {sustained.load:.1f};"
+        f" CPU ms a call: {_by_process(sustained.cpu)}"
+    )
+
+
+def _latency(latency: Latency) -> Table:
+    title = f"{latency.messages:,} messages of guests, {latency.rate:.0f} a second, at a load of {latency.load:.1f}: ms"
+    table = Table(title=title)
+    table.add_column("from the socket to CXone's answer")
+    for name in ("p50", "p99", "worst"):
+        table.add_column(name, justify="right")
+    rows = {"frame received to answer": latency.received, "frame written to call taken": latency.written}
+    for name, spread in (rows | {f"  {hop}": spread for hop, spread in latency.hops.items()}).items():
+        table.add_row(name, *(f"{each:,.0f}" for each in spread))
+    return table
+
+
+def _by_process(figures: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {figure:.2f}" for name, figure in figures.items())
+
+
+def _verdict(*, reached: bool) -> str:
+    return "[green]reached[/]" if reached else "[red]missed[/]"
 
 
 def _throughput(runs: Sequence[Run]) -> Table:
