@@ -9,6 +9,7 @@ from deploy.kafka.broker import Broker
 from schemas.avro import Codec, FileSchemaIds
 from schemas.records import RoutingResult
 from schemas.topics import ROUTING_RESULTS
+from streams.calls.runner import UNWRITTEN
 from tests.broker.conftest import NewWorker
 from tests.broker.guest_judge import Callee, Verdict, await_settled
 from tests.broker.guest_traffic import ARCHIVED, GuestTraffic
@@ -49,7 +50,7 @@ class GuestSystem:
         for name, figure in verdict.figures.items():
             print(f"{name}: {figure}")  # noqa: T201 - what a run has shown
         assert verdict.mistakes == []
-        assert verdict.routing["repeats"] <= kills * 2 * CONCURRENCY  # under way, or answered and not written down
+        assert verdict.routing["repeats"] <= kills * (1 + UNWRITTEN) * CONCURRENCY
         assert verdict.crm["repeats"] <= kills * CRM_CONCURRENCY
         return verdict
 
