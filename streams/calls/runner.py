@@ -16,8 +16,7 @@ from streams.state import Flush
 M = TypeVar("M")
 
 LONGEST_SLEEP = 1.0  # seconds
-# With 1 a Kafka that takes 100 ms for a write (it has just started, or others share its machine) holds up 200 calls/s.
-UNWRITTEN = 10
+UNWRITTEN = 1  # more would let a kill repeat more; a Kafka that takes 100 ms for a write then slows 200 calls a second
 
 
 class Runner(Generic[M]):
@@ -28,7 +27,7 @@ class Runner(Generic[M]):
         call: makes one call. Raises WithdrawnError when it was not made and is the next owner's.
         write: writes flushes, as the stage's `deliver` has to.
         limit: calls under way at a time. `UNWRITTEN` times as many may be answered and not written yet: beyond them
-            nobody is called, so that a kill repeats no more, however long Kafka is away.
+            nobody is called, so that a kill repeats no more, however slow Kafka is.
         now: seconds since the epoch.
     """
 
