@@ -223,6 +223,9 @@ class Consumer(driver.Consumer):
         if not self.flow_active:
             return  # the recovery after the rebalance that stopped the flow seeks what was fetched here
         for tp, batch in records.items():
+            coverage = self._coverage.get(tp)
+            if not batch and (coverage is None or batch.end <= coverage.expected):
+                continue  # nothing came, and nothing is missing
             if not (active is None or tp in active or tp in self._buffered_partitions):
                 continue
             if batch:
