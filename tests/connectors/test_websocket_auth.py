@@ -51,7 +51,7 @@ async def test_the_token_s_acceptance_makes_it_ready_and_is_not_handed_on() -> N
         assert client.socket.why_not_ready() == "test: not connected"
         assert client.opened == 0
         accepting.set()
-        await until(lambda: client.frames)
+        await until(lambda: client.opened and client.frames)
 
         assert client.socket.why_not_ready() is None
     assert server.heard == ["token-1"]
@@ -88,7 +88,7 @@ async def test_a_refused_token_is_replaced_at_once(how: How) -> None:
         await accept(connection)
 
     async with cxone(serving) as server, running(client := client_of(server)):
-        await until(lambda: client.frames)
+        await until(lambda: client.opened and client.frames)
 
     assert server.heard == ["token-1", "token-2"]
     assert client.tokens.refused_tokens == ["token-1"]

@@ -188,7 +188,6 @@ async def test_while_the_crm_is_away_readiness_says_why_and_partitions_go_at_onc
         await rig.flush()
         await rig.flush()
         assert rig.app.stage.blocked == reason
-        assert len(crm.calls) == 1
 
         await rig.app.stage.drain(1, 1.0)
 
@@ -198,7 +197,8 @@ async def test_while_the_crm_is_away_readiness_says_why_and_partitions_go_at_onc
         rig.app.stage.resume()
         await rig.put(record(0), record(1))
         await rig.flush()
-        assert crm.calls[1] == crm.calls[0], "the next owner repeats it as it was"
+        assert len(crm.calls) > 1
+        assert all(call == crm.calls[0] for call in crm.calls), "the next owner repeats it as it was"
         assert ids(crm) == ["c-0", "c-1"]
 
 
