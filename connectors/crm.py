@@ -9,7 +9,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Protocol
 
@@ -126,31 +126,3 @@ class RecordingCrm:
 
     async def close(self) -> None:
         pass
-
-
-async def post_until_answered(
-    post: Callable[[], Awaitable[str | None]],
-    *,
-    delays: Iterator[float],
-    sleep: Callable[[float], Awaitable[object]],
-    on_state: Callable[[str], object],
-) -> str | None:
-    """Return what `post` returns, trying again for as long as the CRM is away or misconfigured.
-
-    `delays` are seconds and must not end (`connectors.retry.delays`); a longer Retry-After goes before them. After
-    every try `on_state` is told "ok", or "unavailable: " or "misconfigured: " and why, for the readiness endpoint.
-    Ends early only by what `sleep` raises, or by being cancelled; nothing may be acknowledged then.
-    """
-    while True:
-        wait = next(delays)
-        try:
-            answer = await post()
-        except Unavailable as error:
-            on_state(f"unavailable: {error}")
-            wait = max(wait, error.retry_after or 0)
-        except Misconfigured as error:
-            on_state(f"misconfigured: {error}")
-        else:
-            on_state("ok")
-            return answer
-        await sleep(wait)

@@ -13,7 +13,7 @@ The official client sends; what its answers mean is decided here (its own retrie
 import asyncio
 import re
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -145,32 +145,3 @@ class InfluxWriter:
 def _dropped(words: str) -> int | None:
     found = _DROPPED.search(words)
     return int(found[1]) if found else None
-
-
-async def write_until_taken(
-    writer: Writer,
-    lines: Sequence[str],
-    *,
-    delays: Iterator[float],
-    sleep: Callable[[float], Awaitable[object]],
-    on_state: Callable[[str], object],
-) -> list[Refusal]:
-    """Write `lines`, trying again for as long as InfluxDB is away or misconfigured; return the refused ones.
-
-    `delays` are seconds and must not end (`connectors.retry.delays`); a longer Retry-After goes before them. After
-    every try `on_state` is told "ok", or "unavailable: " or "misconfigured: " and why, for the readiness endpoint.
-    Ends early only by being cancelled; nothing may be acknowledged then.
-    """
-    while True:
-        wait = next(delays)
-        try:
-            refused = await writer.write(lines)
-        except Unavailable as error:
-            on_state(f"unavailable: {error}")
-            wait = max(wait, error.retry_after or 0)
-        except Misconfigured as error:
-            on_state(f"misconfigured: {error}")
-        else:
-            on_state("ok")
-            return refused
-        await sleep(wait)

@@ -12,10 +12,11 @@ from typing import Any
 from prometheus_client import Counter
 
 from connectors import registry
-from connectors.crm import Crm, HttpCrm, post_until_answered
+from connectors.crm import Crm, HttpCrm
 from connectors.publisher import KafkaPublisher, Publisher
 from connectors.retry import delays
 from connectors.settings import CrmSettings, KafkaSettings, RegistrySettings, load
+from connectors.sink import until_answered
 from schemas.avro import Codec
 from schemas.records import GuestMessage
 from schemas.topics import GUEST_ADMITTED
@@ -53,7 +54,7 @@ class _Door:
 
     async def post(self, batch: Batch) -> str | None:
         """As `Calls` asks for it."""
-        return await post_until_answered(
+        return await until_answered(
             partial(self._once, batch),
             delays=delays(1.0, 30.0),
             sleep=self._sleep,

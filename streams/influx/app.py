@@ -5,13 +5,15 @@ InfluxDB has it, or has refused it and it is a dead letter. Ordered per campaign
 """
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from connectors import registry
-from connectors.influx import InfluxWriter, write_until_taken
+from connectors.influx import InfluxWriter
 from connectors.publisher import KafkaPublisher
 from connectors.retry import delays
 from connectors.settings import InfluxSettings, KafkaSettings, RegistrySettings, load
+from connectors.sink import until_answered
 from schemas.avro import Codec
 from schemas.records import CampaignHour
 from schemas.topics import CAMPAIGN_HOURLY
@@ -44,8 +46,8 @@ def build() -> App:
             batch = points[i : i + influx.batch_lines]
             lines = [point.line for point in batch]
             app.lease.check()
-            refused = await write_until_taken(
-                writer, lines, delays=delays(1.0, 30.0), sleep=stage.pause, on_state=on_state
+            refused = await until_answered(
+                partial(writer.write, lines), delays=delays(1.0, 30.0), sleep=stage.pause, on_state=on_state
             )
             limit.note(len(batch), len(refused))
             dead += (batch[refusal.index].refused(refusal.reason) for refusal in refused)
