@@ -104,7 +104,7 @@ async def test_refuses_on_request(doors: Doors) -> None:
 async def test_a_call_that_times_out_was_taken_and_is_unheard(doors: Doors) -> None:
     await doors.fault(routing_timeouts=1, routing_timeout_seconds=0.05)
     token = await doors.token()
-    async with httpx.AsyncClient(timeout=0.02) as impatient:
+    async with httpx.AsyncClient(timeout=httpx.Timeout(5, read=0.02)) as impatient:
         hurried = Doors(doors.addresses, impatient, doors.clock)
         with pytest.raises(httpx.ReadTimeout):
             await hurried.route("k", token=token)
