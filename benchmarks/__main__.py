@@ -72,12 +72,14 @@ def measure_interactions(topics: Topics, events: int, compared: int, rounds: int
 
 
 def measure_guests(topics: Topics, seconds: float, calls: int) -> dict[str, Any]:
-    with console.status(f"guests write for {seconds:g} s"):
-        latency = guests.latency(topics, seconds)
+    latencies = []
+    for layout in guests.LAYOUTS:
+        with console.status(f"guests write for {seconds:g} s: {layout}"):
+            latencies.append(guests.latency(topics, seconds, layout))
     with console.status(f"one routing worker makes {calls:,} calls"):
         sustained = guests.sustained(topics, calls)
-    report.show_guests(console, latency, sustained)
-    return report.guests_as_json(latency, sustained)
+    report.show_guests(console, latencies, sustained)
+    return report.guests_as_json(latencies, sustained)
 
 
 @contextmanager

@@ -5,8 +5,8 @@ import os
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -26,7 +26,7 @@ from schemas.topics import TOPICS
 
 RATE = 200.0  # messages per second
 GUESTS = 2_000  # six messages a minute each: nobody is throttled
-WARM_UP = 10.0  # seconds
+WARM_UP = 45.0  # seconds: for the first half minute Kafka is busy compiling itself
 OPENING = 5.0  # seconds for their sockets, and for the last messages
 
 CONCURRENCY = 100
@@ -39,6 +39,10 @@ POLL_SECONDS = 0.25
 
 STAGES = ("messages", "rate-limit", "routing")
 GROUPS = [f"cxone-{stage}" for stage in STAGES]
+LAYOUTS: Mapping[str, Sequence[Sequence[str]]] = {
+    "a worker for each stage": [(stage,) for stage in STAGES],
+    "one worker": [STAGES],
+}
 
 _STREAMS = (sys.executable, "-m", "streams")
 
@@ -47,6 +51,7 @@ _STREAMS = (sys.executable, "-m", "streams")
 class Latency:
     """From the socket to CXone's answer. `written` begins with the writing of the frame, and ends with the call."""
 
+    layout: str
     messages: int
     rate: float
     received: Spread
@@ -110,32 +115,34 @@ def simulator(**faults: float) -> Iterator[Simulator]:
         yield Simulator(process, Addresses(**process.ready()))
 
 
-def latency(topics: Topics, seconds: float) -> Latency:
-    """Let guests write for so long, with all their stages in one worker; the CRM's is left out.
+def latency(topics: Topics, seconds: float, layout: str) -> Latency:
+    """Let guests write for so long, with their stages in the workers of `layout`; the CRM's is left out.
 
     Raises WrongResults when a message is routed twice, or the load was not reached.
     """
     topics.fresh(TOPICS, GROUPS)
-    crowd = ("guests", "--count", str(GUESTS), "--rate", str(RATE), "--bots", "0", "--seconds", str(2 * seconds + 60))
-    with simulator() as cxone:
+    writing = str(2 * seconds + OPENING + WARM_UP + 60)
+    crowd = ("guests", "--count", str(GUESTS), "--rate", str(RATE), "--bots", "0", "--seconds", writing)
+    with simulator() as cxone, ExitStack() as running:
         settings = cxone.settings(topics)
-        with (
-            Process((*_STREAMS, "worker", *STAGES), settings) as worker,
-            Process((*_STREAMS, "connect", "messaging"), settings) as connector,
-        ):
-            worker.ready()
-            connector.ready()
-            with Process((*_STREAMS, *crowd, "--url", cxone.addresses.guests_url), {}) as guests:
-                everybody = {"worker": worker, "connector": connector, "simulator": cxone.process, "guests": guests}
-                time.sleep(OPENING + WARM_UP)
-                before, started = _cpu(everybody), time.perf_counter()
-                time.sleep(seconds)
-                after, span, load = _cpu(everybody), time.perf_counter() - started, os.getloadavg()[0]
-                time.sleep(OPENING)
-                for process in everybody.values():
-                    process.check()
-                cxone.routing()
-                taken = [(row["taken_at"] - row["seconds"], row["seconds"]) for row in cxone.rows()]
+
+        def run(*command: str) -> Process:
+            return running.enter_context(Process((*_STREAMS, *command), settings))
+
+        workers = {f"worker {' '.join(stages)}": run("worker", *stages) for stages in LAYOUTS[layout]}
+        everybody = {**workers, "connector": run("connect", "messaging"), "simulator": cxone.process}
+        for process in everybody.values():
+            process.ready()
+        everybody["guests"] = run(*crowd, "--url", cxone.addresses.guests_url)
+        time.sleep(OPENING + WARM_UP)
+        before, started = _cpu(everybody), time.perf_counter()
+        time.sleep(seconds)
+        after, span, load = _cpu(everybody), time.perf_counter() - started, os.getloadavg()[0]
+        time.sleep(OPENING)
+        for process in everybody.values():
+            process.check()
+        cxone.routing()
+        taken = [(row["taken_at"] - row["seconds"], row["seconds"]) for row in cxone.rows()]
     decode = Codec(FileSchemaIds()).decoder(RoutingResult)
     results = (decode(message.value() or b"") for message in topics.read(contract.ROUTING_RESULTS.name))
     ways = (contract.RAW_MESSAGES, contract.GUEST_MESSAGES, contract.GUEST_ADMITTED)
@@ -143,6 +150,7 @@ def latency(topics: Topics, seconds: float) -> Latency:
     measured = journeys.warm(all_of_them, after=WARM_UP, seconds=seconds, rate=RATE)
     first, last = measured[0].received / 1000, measured[-1].received / 1000
     return Latency(
+        layout=layout,
         messages=len(measured),
         rate=len(measured) / seconds,
         received=journeys.total(measured),

@@ -49,8 +49,8 @@ def as_json(runs: Sequence[Run], starts: Sequence[Start]) -> dict[str, Any]:
     }
 
 
-def guests_as_json(latency: Latency, sustained: Sustained) -> dict[str, Any]:
-    return {"machine": machine(), "latency": asdict(latency), "calls": asdict(sustained)}
+def guests_as_json(latencies: Sequence[Latency], sustained: Sustained) -> dict[str, Any]:
+    return {"machine": machine(), "latencies": list(map(asdict, latencies)), "calls": asdict(sustained)}
 
 
 def show(console: Console, runs: Sequence[Run], starts: Sequence[Start]) -> None:
@@ -62,12 +62,15 @@ def show(console: Console, runs: Sequence[Run], starts: Sequence[Start]) -> None
     console.print(_cold_starts(starts))
 
 
-def show_guests(console: Console, latency: Latency, sustained: Sustained) -> None:
+def show_guests(console: Console, latencies: Sequence[Latency], sustained: Sustained) -> None:
     console.print(machine(), style="dim", highlight=False)
-    console.print(_latency(latency))
     p50, p99 = LATENCY_TARGETS
-    verdict = _verdict(reached=latency.received.p50 < p50 and latency.received.p99 < p99)
-    console.print(f"target: p50 below {p50} ms and p99 below {p99} ms: {verdict}; cores: {_by_process(latency.cpu)}")
+    for latency in latencies:
+        console.print(_latency(latency))
+        verdict = _verdict(reached=latency.received.p50 < p50 and latency.received.p99 < p99)
+        console.print(
+            f"target: p50 below {p50} ms and p99 below {p99} ms: {verdict}; cores: {_by_process(latency.cpu)}"
+        )
     console.print(
         f"one routing worker, {CONCURRENCY} calls under way: [bold]{sustained.per_second:,.0f}[/] calls/s,"
         f" {sustained.share:.0%} of {POSSIBLE:,.0f} (target {CALLS_TARGET:.0%}:"
@@ -77,9 +80,11 @@ def show_guests(console: Console, latency: Latency, sustained: Sustained) -> Non
 
 
 def _latency(latency: Latency) -> Table:
-    title = f"{latency.messages:,} messages of guests, {latency.rate:.0f} a second, at a load of {latency.load:.1f}: ms"
-    table = Table(title=title)
-    table.add_column("from the socket to CXone's answer")
+    title = (
+        f"{latency.layout}: {latency.messages:,} messages, {latency.rate:.0f} a second, at a load of {latency.load:.1f}"
+    )
+    table = Table(title=f"{title} (ms)")
+    table.add_column("from the socket to CXone's answer", min_width=60)
     for name in ("p50", "p99", "worst"):
         table.add_column(name, justify="right")
     rows = {"frame received to answer": latency.received, "frame written to call taken": latency.written}
