@@ -2,7 +2,7 @@
 
 * ConnectorError
   x ConfigurationError      a setting or dialect is wrong: says which, what was wrong and what would be right
-  x PublishError            Kafka refused a record for good
+  x PublishError            Kafka refused a record for good, or it was given up
   x AuthorizationError      CXone refused credentials or scope
   x SinkError               a sink refused or is unreachable
     - Unavailable           try again later (`retry_after` seconds, if the sink said so)
@@ -19,7 +19,7 @@ class ConfigurationError(ConnectorError):
 
 
 class PublishError(ConnectorError):
-    """Kafka refused a record for good; nothing that came with it may be acknowledged."""
+    """Kafka refused a record for good, or it was given up; nothing that came with it may be acknowledged."""
 
 
 class AuthorizationError(ConnectorError):

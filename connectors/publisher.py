@@ -16,6 +16,7 @@ from connectors.errors import PublishError
 from schemas.records import Outgoing
 
 FULL_QUEUE_WAIT = 0.01  # seconds before another try to queue a record
+PURGE_SECONDS = 1.0  # at most: nothing is waited for but librdkafka's own threads
 
 DEFAULTS: dict[str, object] = {
     "enable.idempotence": True,
@@ -85,10 +86,14 @@ class KafkaPublisher:
     """
 
     def __init__(self, config: Mapping[str, object]) -> None:
-        self._producer: Any = Producer({**DEFAULTS, **config}, logger=logging.getLogger("librdkafka"))
+        self._config = {**DEFAULTS, **config}
+        self._producer = self._new_producer()
         self._open = True
         self._polling = threading.Thread(target=self._poll, name="publisher", daemon=True)
         self._polling.start()
+
+    def _new_producer(self) -> Any:
+        return Producer(self._config, logger=logging.getLogger("librdkafka"))
 
     def _poll(self) -> None:
         while self._open:
@@ -98,7 +103,7 @@ class KafkaPublisher:
         if not records:
             return {}
         batch = _Batch(len(records), asyncio.get_running_loop())
-        produce = self._producer.produce
+        producer, produce = self._producer, self._producer.produce
         for record in records:
             partition, done = (-1, batch.delivered) if record.partition is None else (record.partition, batch.placed)
             while True:
@@ -107,12 +112,25 @@ class KafkaPublisher:
                     produce(record.topic, record.value, record.key, partition, done, None, 0, list(record.headers))
                 except BufferError:
                     await asyncio.sleep(FULL_QUEUE_WAIT)
+                    if producer is not self._producer:
+                        raise PublishError("given up") from None
                 except KafkaException as refused:
                     raise PublishError(f"cannot publish to {record.topic}: {refused}") from refused
                 else:
                     break
         await batch.wait()
         return batch.offsets
+
+    def give_up(self) -> None:
+        """Drop what is not delivered: whoever waits for it gets a `PublishError`. What follows is published.
+
+        What was already sent may have arrived, or arrive still.
+        """
+        if len(self._producer) == 0:
+            return
+        dropped, self._producer = self._producer, self._new_producer()  # a new one: its sequence begins anew
+        dropped.purge()
+        dropped.flush(PURGE_SECONDS)  # calls those who wait
 
     async def close(self) -> None:
         self._open = False

@@ -17,14 +17,16 @@ from streams import transport
 from streams.lease import Lease
 from streams.settings import WorkerSettings
 from streams.stage import Core, Stage
-from streams.state import Flush, TableState
+from streams.state import Flush, TableState, discard_stale
 from streams.tables import TableManager
 
 log = structlog.get_logger()
 
-SESSION_SHARE = 0.8  # of the session timeout, after which a suspended worker no longer acts
+SESSION_SHARE = 0.8  # of the session timeout, after which a worker that the group does not answer no longer acts
+LEASE_WATCH = 0.5  # seconds between two looks at it
 POLLED_WITHIN = 60.0  # seconds
 FETCH_BYTES = 2 << 20
+NEVER = 14 * 86_400.0  # seconds: milliseconds have to fit into 32 bits
 RECORD_BYTES = 2_000_000
 
 
@@ -86,15 +88,23 @@ class App(faust.App):
         problem = self.stage.blocked or self.stage.trouble
         return f"{stage}: {problem}" if problem else None
 
-    def on_assigned(self) -> None:
+    def on_assigned(self, generation: int, partitions: set[int]) -> None:
         """Begin again with partitions that were just assigned; their state is not here yet."""
         self.recovered_generation = None
-        self.stage.forget()
-        self.lease.renew()
+        for table in self.tables.values():
+            discard_stale(table.data, partitions, time.time())
+        self.stage.begin(generation)
 
     def rejoin(self) -> None:
         """Ask the broker for partitions anew."""
         self.consumer.rejoin()
+
+    def give_up(self) -> None:
+        """Start over without what is being delivered: the partitions may be another worker's."""
+        self.stage.start_over("the group does not answer; what is not with Kafka yet is dropped")
+        for resource in self.resources:
+            if isinstance(resource, KafkaPublisher):
+                resource.give_up()
 
     async def drain(self) -> None:
         """Flush what the stage holds, before partitions go or the worker stops."""
@@ -133,7 +143,7 @@ def build_app(stage: str, source: str, kafka: KafkaSettings, worker: WorkerSetti
         broker_max_poll_records=4 * transport.CHUNK_RECORDS,
         broker_session_timeout=worker.session_timeout,
         broker_heartbeat_interval=worker.session_timeout / 5,
-        broker_max_poll_interval=600,
+        broker_max_poll_interval=NEVER,  # a stage may wait so long for its sink that nothing is fetched
         broker_commit_interval=1.0,
         broker_commit_every=None,
         stream_buffer_maxsize=16,  # chunks, not records
@@ -150,9 +160,16 @@ def build_app(stage: str, source: str, kafka: KafkaSettings, worker: WorkerSetti
     return app
 
 
-def stored(app: App, table: str, kafka: KafkaSettings) -> TableState:
-    """Return the state that the app keeps in `table`, with a publisher of its own."""
-    publisher = app.using(KafkaPublisher(kafka.librdkafka()))
+def stored(app: App, table: str, kafka: KafkaSettings, *, rows: bool = False) -> TableState:
+    """Return the state that the app keeps in `table`, with a publisher of its own.
+
+    With `rows`, outputs go over what was published before under their keys: one that comes late is worse than none, so
+    they are given up when the lease is lost. Readers that remember positions would take the hole for a replay.
+    """
+    config = kafka.librdkafka()
+    if rows:
+        config["message.timeout.ms"] = int(1000 * (app.lease.limit + 2 * LEASE_WATCH))
+    publisher = app.using(KafkaPublisher(config))
     return TableState(app.Table(table, key_type=bytes, value_type=bytes), publisher, app.lease)
 
 
@@ -169,7 +186,7 @@ def attach_stateful(  # noqa: PLR0913 - a composition point
     """Give the app a stage that writes what its cores flush to `state`; the arguments are the stage's."""
     stage: Stage[Flush] = Stage(
         name,
-        load=lambda: state.load(app.partitions()),
+        load=lambda: state.load(app.partitions(), app.consumer_generation_id),
         core=core,
         deliver=state.deliver,
         interval=interval,
@@ -194,10 +211,11 @@ def attach(app: App, stage: Stage[Any], *beside: Callable[[], Awaitable[None]]) 
             raise
 
     @app.task
-    async def keep_lease() -> None:
+    async def watch_lease() -> None:
         while not app.should_stop:
-            app.lease.beat()
-            await app.sleep(1.0)
+            if stage.delivering and not app.lease.held:
+                app.give_up()
+            await app.sleep(LEASE_WATCH)
 
     def keep(run: Callable[[], Awaitable[None]]) -> None:
         @app.task

@@ -1,7 +1,8 @@
 """Whether this process may still act for its partitions.
 
-A process that was stopped for longer than its session (SIGSTOP, a frozen virtual machine, a blocked event loop) has
-lost its partitions to another worker without knowing it. What it would then write would go over what the other wrote.
+A process that its consumer group has not heard of for a session has lost its partitions to another worker without
+knowing it: it was stopped (SIGSTOP, a frozen virtual machine), or cut off from Kafka. What it would then write would go
+over what the other wrote. So the group's own answers count, from the moment at which they were asked for.
 """
 
 import time
@@ -9,29 +10,28 @@ from collections.abc import Callable
 
 
 class SuspendedError(Exception):
-    """The process was away for so long that its partitions may be another worker's."""
+    """The group has not heard of this process for so long that its partitions may be another worker's."""
 
 
 class Lease:
-    """Beaten by the event loop every second; lost when a beat comes later than `limit` seconds after the last."""
+    """Held for `limit` seconds from the last request in which the group knew this member.
+
+    `confirm` is called in the consumer's thread, everything else in the stage's.
+    """
 
     def __init__(self, limit: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self._limit, self._clock = limit, clock
-        self._beaten = clock()
-        self._lost = False
+        self.limit, self._clock = limit, clock
+        self._confirmed = clock()
 
-    def beat(self) -> None:
-        now = self._clock()
-        self._lost = self._lost or now - self._beaten > self._limit
-        self._beaten = now
+    def confirm(self, asked_at: float) -> None:
+        """Note that the group knew this member when it was asked, at `asked_at` of the clock."""
+        self._confirmed = max(self._confirmed, asked_at)
+
+    @property
+    def held(self) -> bool:
+        return self._clock() - self._confirmed <= self.limit
 
     def check(self) -> None:
-        """Raise `SuspendedError` from when the lease is lost until it is renewed."""
-        self.beat()
-        if self._lost:
-            raise SuspendedError(f"this worker was suspended for more than {self._limit:.1f} s")
-
-    def renew(self) -> None:
-        """Begin again: the broker has just assigned partitions to this process."""
-        self._lost = False
-        self._beaten = self._clock()
+        """Raise `SuspendedError` unless the lease is held."""
+        if not self.held:
+            raise SuspendedError(f"the group has not answered this worker for more than {self.limit:.1f} s")

@@ -183,7 +183,9 @@ class Stage(Generic[F]):
                 except SuspendedError as suspended:
                     self.start_over(str(suspended))
                     return
-                except BaseException:
+                except BaseException as failure:
+                    if self._starting_over and isinstance(failure, Exception):
+                        return  # it was given up on purpose
                     self._fail()
                     raise
                 finally:
@@ -247,6 +249,12 @@ class Stage(Generic[F]):
         self.forget()
         self._starting_over = True
         self._rejoin()
+
+    def begin(self, generation: object) -> None:
+        """Drop what is in memory, for partitions that were just assigned in `generation`."""
+        if self._drained == generation:
+            self._drained = None  # a group that was lost counts its generations anew
+        self.forget()
 
     def forget(self) -> None:
         """Drop what is in memory: what is stored counts, when partitions come."""

@@ -12,6 +12,7 @@ Changelog records go through the `Publisher` (idempotent, awaited: Faust's own t
 each) and reach the table when the broker has them. Recovery is Faust's.
 """
 
+import shutil
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -20,6 +21,8 @@ from faust.types import TP
 
 from schemas.records import Outgoing
 from streams.lease import Lease
+
+STALE = 12 * 3600.0  # seconds without a write
 
 
 class Publisher(Protocol):
@@ -58,7 +61,8 @@ class TableState:
 
     Each taking over of partitions begins an epoch, and a value is stored under `partition|epoch|key`: of several, the
     newest epoch's counts. What a suspended worker had queued when it lost its partitions can therefore still reach the
-    changelog without going over what its successor has written.
+    changelog without going over what its successor has written. An epoch is the newest stored one and the group's
+    generation together: two owners that found the same stored, the first having written nothing yet, have two epochs.
     """
 
     def __init__(self, table: Any, publisher: Publisher, lease: Lease) -> None:
@@ -69,7 +73,7 @@ class TableState:
         self._stored: dict[tuple[int, bytes], int] = {}  # (partition, key) -> epoch of its value
         self._outlived: dict[int, list[bytes]] = {}  # partition -> table keys of earlier epochs that do not count
 
-    def load(self, partitions: Collection[int]) -> dict[int, dict[bytes, bytes]]:
+    def load(self, partitions: Collection[int], generation: int) -> dict[int, dict[bytes, bytes]]:
         """Begin an epoch; return what recovery restored of `partitions`, {partition: {key: value}}; forget the others.
 
         They belong to another worker now, who changes them: kept here they would be stale when they come back. RocksDB
@@ -77,7 +81,7 @@ class TableState:
         """
         store = self._table.data
         found: dict[int, dict[bytes, bytes]] = {partition: {} for partition in partitions}
-        self._epochs, self._stored = dict.fromkeys(partitions, 1), {}
+        self._epochs, self._stored = dict.fromkeys(partitions, generation), {}
         self._outlived = {partition: [] for partition in partitions}
         for table_key, value in sorted(store.items(), key=lambda item: _epoch(item[0])):
             partition, epoch, key = _parts(table_key)
@@ -88,7 +92,7 @@ class TableState:
             if key in found[partition]:
                 self._outlived[partition].append(_table_key(partition, self._stored[partition, key], key))
             found[partition][key], self._stored[partition, key] = value, epoch
-            self._epochs[partition] = max(self._epochs[partition], epoch + 1)
+            self._epochs[partition] = max(self._epochs[partition], epoch + generation)
         return found
 
     async def deliver(self, flushes: Mapping[int, Flush]) -> None:
@@ -99,20 +103,24 @@ class TableState:
             SuspendedError: the partitions may be another worker's. Nothing may be acknowledged.
         """
         await self._store((partition, change) for partition, flush in flushes.items() for change in flush.state)
-        self._lease.check()
-        await self._publisher.publish([output for flush in flushes.values() for output in flush.outputs])
+        await self._publish([output for flush in flushes.values() for output in flush.outputs])
         await self._store((partition, change) for partition, flush in flushes.items() for change in flush.seal)
 
     async def _store(self, changes: Iterable[tuple[int, Change]]) -> None:
         placed = [each for partition, change in changes for each in self._place(partition, change)]
         topic = self._table.changelog_topic_name
-        self._lease.check()
-        offsets = await self._publisher.publish([Outgoing(topic, key, value, (), p) for p, key, value in placed])
-        self._lease.check()
+        offsets = await self._publish([Outgoing(topic, key, value, (), p) for p, key, value in placed])
         for partition, key, value in placed:
             self._keep(partition, key, value)
         for (_, partition), offset in offsets.items():
             self._table.data.set_persisted_offset(TP(topic, partition), offset)
+
+    async def _publish(self, records: Sequence[Outgoing]) -> Mapping[tuple[str, int], int]:
+        self._lease.check()
+        try:
+            return await self._publisher.publish(records)
+        finally:
+            self._lease.check()  # also where records were given up: the lease is why
 
     def _place(self, partition: int, change: Change) -> Iterator[tuple[int, bytes, bytes | None]]:
         """Yield (partition, table key, value) of a change: its value under this epoch, then what that replaces."""
@@ -140,6 +148,22 @@ class TableState:
             store.pop(key, None)
         else:
             store[key] = value
+
+
+def discard_stale(store: Any, partitions: Collection[int], now: float) -> None:
+    """Remove what RocksDB kept of partitions that another worker had for long; `now` in seconds since the epoch.
+
+    Kafka forgets a deletion after a day (`delete.retention.ms`): a database that has not read it by then would bring
+    the value back. Without one the changelog is read from its beginning.
+    """
+    if not _is_rocksdb(store):
+        return
+    for partition in partitions:
+        folder = store.partition_path(partition)
+        if partition in store._dbs or not folder.exists():  # noqa: SLF001 - open: it was ours all along
+            continue
+        if now - max(file.stat().st_mtime for file in (folder, *folder.iterdir())) > STALE:
+            shutil.rmtree(folder)
 
 
 def _table_key(partition: int, epoch: int, key: bytes) -> bytes:

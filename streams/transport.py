@@ -17,8 +17,10 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import structlog
-from aiokafka.consumer import fetcher
-from aiokafka.errors import IllegalStateError, KafkaError
+from aiokafka.consumer import consumer as aiokafka_consumer
+from aiokafka.consumer import fetcher, group_coordinator
+from aiokafka.errors import IllegalStateError, KafkaError, NoError, RebalanceInProgressError
+from aiokafka.protocol.group import HeartbeatRequest, SyncGroupRequest
 from faust.transport.drivers import TRANSPORTS
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
@@ -46,7 +48,22 @@ class PartitionRecords(fetcher.PartitionRecords):
         return record if tp.topic in CHUNKED else super()._consumer_record(tp, record)
 
 
-fetcher.PartitionRecords = PartitionRecords  # aiokafka has no other place to say so
+class GroupCoordinator(group_coordinator.GroupCoordinator):
+    """Confirms the lease with each answer of the group that knows this member."""
+
+    async def _send_req(self, request: Any) -> Any:
+        asked_at = time.monotonic()
+        response = await super()._send_req(request)
+        if isinstance(request, HeartbeatRequest | SyncGroupRequest) and response.error_code in _KNOWN:
+            self._subscription.lease.confirm(asked_at)
+        return response
+
+
+_KNOWN = {NoError.errno, RebalanceInProgressError.errno}
+
+# aiokafka has no other place to say so
+fetcher.PartitionRecords = PartitionRecords
+aiokafka_consumer.GroupCoordinator = GroupCoordinator
 
 
 class Fetched(list[Any]):
@@ -80,6 +97,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         consumer = super()._create_worker_consumer(transport)
         consumer._isolation_level = "read_committed"  # noqa: SLF001 - Faust asks for it only with exactly_once
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS  # noqa: SLF001 - Faust's 1.5 s cannot be set
+        consumer._subscription.lease = self.app.lease  # noqa: SLF001 - what the coordinator has in common with us
         return consumer
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
@@ -198,7 +216,7 @@ class Consumer(driver.Consumer):
         self._acked.clear()
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
-        self.app.on_assigned()
+        self.app.on_assigned(generation_id, {tp.partition for tp in assigned if tp.topic == self.app.source})
         await super().on_partitions_assigned(assigned, generation_id)
 
     async def perform_seek(self) -> None:

@@ -11,6 +11,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from hypothesis import HealthCheck, settings
 
 from deploy.kafka.broker import Broker, Missing, fetch_libs, require_java
+from tests.wire import Wire
 
 NewTopicName = Callable[..., str]
 
@@ -22,7 +23,7 @@ settings.load_profile("untimed")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what needs a real Kafka: `-m 'not broker'` leaves the tests that take seconds."""
     for item in items:
-        if {"kafka", "own_kafka"} & set(getattr(item, "fixturenames", ())):
+        if {"kafka", "own_kafka", "wired_kafka"} & set(getattr(item, "fixturenames", ())):
             item.add_marker("broker")
 
 
@@ -49,6 +50,18 @@ def own_kafka(tmp_path: Path) -> Iterator[Broker]:
 
 
 @pytest.fixture
+def wired_kafka(tmp_path: Path) -> Iterator[tuple[Broker, Wire]]:
+    """A broker of the test's own, and a wire to it that can be cut: who begins at its port is kept on it."""
+    inner = _free_pair_of_ports()
+    wire = Wire(inner + 1, to=inner)
+    broker = _broker(tmp_path / "kafka", wire.listener)
+    broker.start()
+    yield broker, wire
+    wire.close()
+    broker.kill()
+
+
+@pytest.fixture
 def new_topic(kafka: str) -> Iterator[NewTopicName]:
     """Makes throw-away topics: `new_topic(partitions=4, config={...})` returns a name."""
     admin = AdminClient({"bootstrap.servers": kafka, "log_level": 0})
@@ -68,7 +81,7 @@ def new_topic(kafka: str) -> Iterator[NewTopicName]:
             deleted.result(30)
 
 
-def _broker(data: Path) -> Broker:
+def _broker(data: Path, properties: Callable[[int], str] = lambda _: "") -> Broker:
     try:
         require_java()
         fetch_libs()
@@ -76,7 +89,8 @@ def _broker(data: Path) -> Broker:
         if os.environ.get("CI") == "true":
             pytest.fail(f"CI must test on a real Kafka: {reason}")
         pytest.skip(f"{reason} (or set KAFKA_BOOTSTRAP)")
-    return Broker(_free_pair_of_ports(), data)
+    port = _free_pair_of_ports()
+    return Broker(port, data, properties(port))
 
 
 def _free_pair_of_ports() -> int:

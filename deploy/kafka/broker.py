@@ -71,8 +71,10 @@ class Failed(Exception):
 class Broker:
     """One broker on 127.0.0.1 and its folder. Two objects of the same folder are the same broker."""
 
-    def __init__(self, port: int, data: Path) -> None:
+    def __init__(self, port: int, data: Path, properties: str = "") -> None:
+        """`properties` go over what is usual."""
         self.port = port
+        self._more = properties
         self.bootstrap = f"127.0.0.1:{port}"
         self._data = data.resolve()
         self._pid_file = self._data / "pid"
@@ -107,9 +109,8 @@ class Broker:
                 except OSError:
                     raise Failed(f"port {port} is taken by another program; choose another: KAFKA_PORT=9192") from None
         self._data.mkdir(parents=True, exist_ok=True)
-        self._properties.write_text(
-            PROPERTIES.format(port=self.port, controller=self.port + 1, data=self._data.as_posix())
-        )
+        usual = PROPERTIES.format(port=self.port, controller=self.port + 1, data=self._data.as_posix())
+        self._properties.write_text(usual + self._more)
         quiet = ["-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", f"{libs}/*"]
         if not (self._data / "log" / "meta.properties").exists():
             tool = [java, "-XX:TieredStopAtLevel=1", *quiet, "kafka.tools.StorageTool", "format"]

@@ -1,7 +1,8 @@
 """cxone.guest.admitted -> crm -> the CRM at CRM_URL, dead letters.
 
-Each message reaches the CRM once. Only a batch whose call was under way at a kill goes out again, under the same
-idempotency key and with the same messages. Ordered per partition, and so per conversation.
+Each message reaches the CRM once: only a call that was under way, or answered and not yet written down, when the
+process was killed goes out again, under the same idempotency key and with the same messages. Ordered per partition, and
+so per conversation.
 """
 
 import asyncio
@@ -56,7 +57,7 @@ class _Door:
         """As `Calls` asks for it."""
         return await until_answered(
             partial(self._once, batch),
-            delays=delays(1.0, 30.0),
+            delays=delays(),
             sleep=self._sleep,
             on_state=partial(self._on_state, batch.partition),
         )
@@ -100,7 +101,7 @@ def assemble(  # noqa: PLR0913 - a composition point
     def take_up() -> Mapping[int, Mapping[bytes, bytes]]:
         calls.begin()
         door.reset()
-        return state.load(app.partitions())
+        return state.load(app.partitions(), app.consumer_generation_id)
 
     async def deliver(flushes: Mapping[int, Due]) -> None:
         cores = stage.cores

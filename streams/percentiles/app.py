@@ -33,7 +33,7 @@ def build() -> App:
     def core(partition: int, stored: Mapping[bytes, bytes]) -> Hours:
         return Hours(partition, stored, policy=policy, decode=decode, encode=encode)
 
-    state = stored(app, "windows", kafka)
+    state = stored(app, "windows", kafka, rows=True)
     attach_stateful(app, STAGE, state, core, interval=worker.publish_interval, refusals=worker.dead_letter_share)
     return app
 

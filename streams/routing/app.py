@@ -1,7 +1,8 @@
 """cxone.guest.admitted (and the retry tiers) -> routing -> CXone's queues; cxone.routing.results, dead letters.
 
 Each message is put into its queue once, with an idempotency key from its source position: only a call that was under
-way when the process was killed goes out again, under the same key. Ordered per conversation.
+way, or answered and not yet written down, when the process was killed goes out again, under the same key. Ordered per
+conversation.
 """
 
 import time
@@ -43,6 +44,7 @@ SLA = Histogram(
 ROUTED = Counter("cxone_routing_routed", "Messages routed, by whether it took no longer than the target.", ["on_time"])
 WITHIN = Gauge("cxone_routing_within_target", "Share of the routed messages that took no longer than the target.")
 WAITING = Gauge("cxone_routing_waiting", "Messages that wait for another attempt, or behind one that does.")
+LOST = Gauge("cxone_routing_lost", "Messages that state waited for and that were in no tier, since the last rebalance.")
 
 
 def build() -> App:
@@ -123,7 +125,7 @@ def build() -> App:
 
     stage = Stage(
         STAGE,
-        load=lambda: state.load(app.partitions()),
+        load=lambda: state.load(app.partitions(), app.consumer_generation_id),
         core=core,
         deliver=lambda flushes: runner.deliver(flushes),  # noqa: PLW0108 - it is made below
         interval=0,
@@ -136,6 +138,7 @@ def build() -> App:
     runner = Runner(stage, call, write=state.deliver, limit=routing.concurrency, lease=app.lease)
     attach(app, stage, runner.run)
     WAITING.set_function(lambda: sum(core.parked for core in runner.cores()))
+    LOST.set_function(lambda: sum(core.lost for core in runner.cores()))
     WITHIN.set_function(_share)
     return app
 

@@ -17,6 +17,7 @@ from tests.broker.conftest import NewWorker
 from tests.broker.judge import await_committed, mistakes, replays
 from tests.broker.traffic import Traffic
 from tests.broker.workers import Worker, until
+from tests.wire import Wire
 
 STAGES = ("normalise", "normalise", "percentiles", "percentiles")
 RATE = 1000.0
@@ -72,6 +73,28 @@ def test_frozen_worker_comes_back_after_its_session(
             zombie.start()
 
     conclude(own_kafka, traffic)
+
+
+@pytest.mark.parametrize("stage", ["normalise", "percentiles"])
+def test_worker_cut_off_from_kafka(
+    wired_kafka: tuple[Broker, Wire], new_worker: NewWorker, seed: int, stage: str
+) -> None:
+    """20 s without a way to Kafka, with a session of 6 s: what is queued must not go over the successor's work."""
+    kafka, wire = wired_kafka
+    cut_off = new_worker(wire.bootstrap, stage)
+    others = [new_worker(kafka.bootstrap, one) for one in ("normalise", "percentiles")]
+    for worker in (cut_off, *others):
+        worker.start().ready()
+    random, traffic = Random(seed), begin(kafka, seed, seconds=100)
+    for _ in range(3):
+        time.sleep(random.uniform(4, 6))
+        wire.cut()
+        time.sleep(20)
+        wire.mend()
+        cut_off.ready()
+
+    conclude(kafka, traffic)
+    assert cut_off.runs
 
 
 def test_broker_killed_and_started_again(own_kafka: Broker, workers: list[Worker], seed: int) -> None:

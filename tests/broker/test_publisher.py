@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass
 from os import urandom
 
@@ -72,6 +73,21 @@ class TestKafkaPublisher(PublisherContract):
 
         assert [message.value() for message in topic.messages()] == [b"%d" % i for i in range(5_000)]
         await publisher.close()
+
+    async def test_after_giving_up_it_goes_on(self, topic: KafkaTopic) -> None:
+        await topic.publisher.publish([Outgoing(topic.name, b"k", b"before", (), 0)])
+        publishing = asyncio.create_task(
+            topic.publisher.publish([Outgoing(topic.name, b"k", b"dropped?", (), 0)] * 100)
+        )
+        await asyncio.sleep(0)
+
+        topic.publisher.give_up()
+        with suppress(PublishError):  # unless Kafka was quicker
+            await publishing
+        await topic.publisher.publish([Outgoing(topic.name, b"k", b"after", (), 0)])
+
+        values = [message.value() for message in topic.messages()]
+        assert (values[0], values[-1]) == (b"before", b"after")
 
     async def test_what_the_broker_refuses_is_an_error(self, topic: KafkaTopic, new_topic: NewTopicName) -> None:
         topic.name = new_topic(config={"max.message.bytes": "1000"})

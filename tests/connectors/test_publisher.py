@@ -1,11 +1,12 @@
-"""The fake keeps what Kafka's publisher promises."""
+"""The fake keeps what Kafka's publisher promises; and what needs no Kafka, because there is none."""
 
+import asyncio
 from dataclasses import dataclass, field
 
 import pytest
 
 from connectors.errors import PublishError
-from connectors.publisher import RecordingPublisher
+from connectors.publisher import KafkaPublisher, RecordingPublisher
 from schemas.records import Outgoing
 from tests.connectors.publisher_contract import PublisherContract
 
@@ -38,3 +39,18 @@ class TestRecordingPublisher(PublisherContract):
 
     async def test_closing_is_fine_at_any_time(self, topic: RecordingTopic) -> None:
         await topic.publisher.close()
+
+
+@pytest.mark.parametrize("room", [10, 1], ids=["queued", "no room in the queue"])
+async def test_what_is_not_delivered_can_be_given_up(room: int) -> None:
+    nowhere = {"bootstrap.servers": "127.0.0.1:1", "log_level": 0, "queue.buffering.max.messages": room}
+    publisher = KafkaPublisher(nowhere)
+    records = [Outgoing("topic", b"k", b"%d" % i) for i in range(3)]
+    publishing = [asyncio.create_task(publisher.publish(records)) for _ in range(2)]
+    await asyncio.sleep(0.05)
+
+    publisher.give_up()
+
+    ends = await asyncio.wait_for(asyncio.gather(*publishing, return_exceptions=True), 10)
+    assert [type(end) for end in ends] == [PublishError] * 2
+    await publisher.close()

@@ -1,5 +1,6 @@
 """A stage's Faust app, without a broker: how it is made, what it says of itself, and its agent on a channel."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from time import monotonic
@@ -132,7 +133,7 @@ def test_an_app_whose_delivery_is_blocked_says_by_what(app: App) -> None:
 
 def test_an_app_that_does_not_poll_is_not_alive_unless_it_waits_for_its_stage(app: App) -> None:
     app.consumer.polled_at -= POLLED_WITHIN + 1
-    assert "has not polled for 61 s" in (app.why_not_alive() or "")
+    assert re.search(r"has not polled for \d+ s", app.why_not_alive() or "")
 
     app.stage.delivering = True
     assert app.why_not_alive() is None
@@ -141,7 +142,7 @@ def test_an_app_that_does_not_poll_is_not_alive_unless_it_waits_for_its_stage(ap
 
 
 def test_partitions_that_were_just_assigned_are_not_recovered(app: App) -> None:
-    app.on_assigned()
+    app.on_assigned(2, {0})
 
     assert not app.recovered
     assert not app.stage.loaded

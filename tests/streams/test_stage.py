@@ -178,6 +178,27 @@ async def test_a_worker_that_was_suspended_starts_over_and_asks_for_partitions_a
     assert not rig.stage.loaded
 
 
+async def test_what_is_given_up_while_starting_over_ends_nothing() -> None:
+    rig = Rig(stored={0: {}})
+    (event,) = await rig.fold((record(b"a"),))
+    rig.open.clear()
+    flushing = asyncio.create_task(rig.stage.flush())
+    await asyncio.sleep(0)
+
+    rig.stage.start_over("cut off")
+    rig.failure = RuntimeError("given up")
+    rig.open.set()
+    await flushing
+
+    assert rig.rejoined == 1
+    assert not event.acknowledged
+    rig.failure = None
+    rig.stage.begin(GENERATION + 1)
+    await rig.fold((record(b"a"),))
+    await rig.stage.flush()
+    assert rig.values() == [b"a"]
+
+
 async def test_a_chunk_that_was_lost_on_the_way_is_noticed_and_everything_comes_again() -> None:
     rig = Rig(stored={0: {}})
     events = [rig.stream.put(record(value), number=number) for number, value in ((0, b"a"), (2, b"c"), (3, b"d"))]
@@ -245,6 +266,18 @@ async def test_chunks_of_a_drained_generation_are_left_to_the_next_owner() -> No
 
     assert rig.values() == [b"new"]
     assert (old.acknowledged, new.acknowledged) == (False, True)
+
+
+async def test_a_group_that_was_lost_and_counts_anew_is_taken_up() -> None:
+    rig = Rig()
+    await rig.stage.drain(GENERATION, deadline=5.0)
+
+    rig.stage.begin(GENERATION)
+    (event,) = await rig.fold((record(b"again"),))
+    await rig.stage.flush()
+
+    assert rig.values() == [b"again"]
+    assert event.acknowledged
 
 
 def test_a_drain_that_takes_too_long_is_an_error_and_acknowledges_nothing() -> None:

@@ -15,7 +15,7 @@ from schemas.records import Outgoing
 from streams.app import build_app
 from streams.lease import Lease, SuspendedError
 from streams.settings import WorkerSettings
-from streams.state import Change, Flush, TableState
+from streams.state import Change, Flush, TableState, discard_stale
 
 CHANGELOG = "cxone-stage-windows-changelog"
 STORES = ["memory", pytest.param("rocksdb", marks=pytest.mark.skipif(not find_spec("rocksdb"), reason="no rocksdb"))]
@@ -101,7 +101,7 @@ async def test_what_was_stored_is_loaded_by_partition_without_its_prefix(table: 
     state = TableState(table, RecordingPublisher(), lease())
     await state.deliver(FLUSHES)
 
-    assert state.load({0, 1, 12}) == {
+    assert state.load({0, 1, 12}, 1) == {
         0: {b"a": b"1", b"": b"meta 0"},
         1: {},
         12: {b"a": b"12", b"b|c": b"2", b"": b"meta 12"},
@@ -116,7 +116,7 @@ async def test_a_deleted_value_is_a_tombstone_in_the_changelog_and_gone_from_the
     await state.deliver({12: Flush(seal=[Change(b"a", None), Change(b"never there", None)])})
 
     assert publisher.records[-1:] == [Outgoing(CHANGELOG, b"12|1|a", None, (), 12)]
-    assert b"a" not in state.load({12})[12]
+    assert b"a" not in state.load({12}, 1)[12]
 
 
 async def test_what_a_suspended_worker_had_queued_does_not_go_over_what_its_successor_wrote(table: Any) -> None:
@@ -124,7 +124,7 @@ async def test_what_a_suspended_worker_had_queued_does_not_go_over_what_its_succ
     await suspended.deliver({12: Flush(state=[Change(b"a", b"old"), Change(b"b", b"old")])})
     publisher = RecordingPublisher()
     successor = TableState(table, publisher, lease())
-    successor.load({12})
+    successor.load({12}, 1)
     await successor.deliver({12: Flush(state=[Change(b"a", b"new")])})
 
     await suspended.deliver({12: Flush(state=[Change(b"a", b"older"), Change(b"c", b"older")])})
@@ -133,18 +133,30 @@ async def test_what_a_suspended_worker_had_queued_does_not_go_over_what_its_succ
         Outgoing(CHANGELOG, b"12|2|a", b"new", (), 12),
         Outgoing(CHANGELOG, b"12|1|a", None, (), 12),
     ]
-    assert TableState(table, publisher, lease()).load({12}) == {12: {b"a": b"new", b"b": b"old", b"c": b"older"}}
+    assert TableState(table, publisher, lease()).load({12}, 1) == {12: {b"a": b"new", b"b": b"old", b"c": b"older"}}
+
+
+async def test_an_owner_that_had_written_nothing_yet_does_not_go_over_its_successor(table: Any) -> None:
+    await TableState(table, RecordingPublisher(), lease()).deliver(FLUSHES)
+    suspended, successor = (TableState(table, RecordingPublisher(), lease()) for _ in range(2))
+    suspended.load({12}, 4)
+    successor.load({12}, 5)
+    await successor.deliver({12: Flush(state=[Change(b"a", b"new")])})
+
+    await suspended.deliver({12: Flush(state=[Change(b"a", b"older")])})
+
+    assert TableState(table, RecordingPublisher(), lease()).load({12}, 6)[12][b"a"] == b"new"
 
 
 async def test_values_that_do_not_count_are_deleted_with_the_next_that_is_written(table: Any) -> None:
     await TableState(table, RecordingPublisher(), lease()).deliver(FLUSHES)
     successor = TableState(table, RecordingPublisher(), lease())
-    successor.load({12})
+    successor.load({12}, 1)
     await successor.deliver({12: Flush(state=[Change(b"a", b"new")])})
     await TableState(table, RecordingPublisher(), lease()).deliver({12: Flush(state=[Change(b"a", b"older")])})
     publisher = RecordingPublisher()
     third = TableState(table, publisher, lease())
-    third.load({12})
+    third.load({12}, 1)
 
     await third.deliver({12: Flush(state=[Change(b"d", b"1")])})
 
@@ -159,7 +171,7 @@ async def test_a_partition_of_another_worker_is_not_loaded(table: Any) -> None:
     state = TableState(table, RecordingPublisher(), lease())
     await state.deliver(FLUSHES)
 
-    assert state.load({0}) == {0: {b"a": b"1", b"": b"meta 0"}}
+    assert state.load({0}, 1) == {0: {b"a": b"1", b"": b"meta 0"}}
 
 
 async def test_memory_forgets_what_another_worker_will_change() -> None:
@@ -169,9 +181,9 @@ async def test_memory_forgets_what_another_worker_will_change() -> None:
     state = TableState(table, RecordingPublisher(), lease())
     await state.deliver(FLUSHES)
 
-    state.load({0})
+    state.load({0}, 1)
 
-    assert state.load({0, 12})[12] == {}
+    assert state.load({0, 12}, 1)[12] == {}
 
 
 @pytest.mark.skipif(not find_spec("rocksdb"), reason="no rocksdb")
@@ -183,10 +195,28 @@ async def test_rocksdb_keeps_what_recovery_will_not_read_again(tmp_path: Path) -
     state = TableState(table, RecordingPublisher(), lease())
     await state.deliver(FLUSHES)
 
-    state.load({0})
+    state.load({0}, 1)
 
     assert table.data.persisted_offset(TP(CHANGELOG, 12)) is not None
-    assert state.load({0, 12})[12] == {b"a": b"12", b"b|c": b"2", b"": b"meta 12"}
+    assert state.load({0, 12}, 1)[12] == {b"a": b"12", b"b|c": b"2", b"": b"meta 12"}
+
+
+@pytest.mark.skipif(not find_spec("rocksdb"), reason="no rocksdb")
+@pytest.mark.parametrize(("hours", "closed", "kept"), [(13, True, False), (11, True, True), (13, False, True)])
+async def test_rocksdb_does_not_keep_what_may_have_missed_deletions(
+    tmp_path: Path, hours: int, closed: bool, kept: bool
+) -> None:
+    app = build_app("stage", "source", KafkaSettings(), WorkerSettings(store="rocksdb", data_dir=tmp_path))
+    table = app.Table("windows", key_type=bytes, value_type=bytes)
+    await TableState(table, RecordingPublisher(), lease()).deliver(FLUSHES)
+    folder = table.data.partition_path(12)
+    if closed:
+        del table.data._dbs[12]
+    written = max(file.stat().st_mtime for file in (folder, *folder.iterdir()))
+
+    discard_stale(table.data, {12, 13}, written + hours * 3600)
+
+    assert folder.exists() is kept
 
 
 @pytest.mark.skipif(not find_spec("rocksdb"), reason="no rocksdb")

@@ -189,7 +189,7 @@ async def test_while_the_crm_is_away_readiness_says_why_and_partitions_go_at_onc
         await rig.flush()
         assert rig.app.stage.blocked == reason
 
-        await rig.app.stage.drain(1, 1.0)
+        await rig.app.stage.drain(1, 10.0)
 
         assert rig.app.stage.blocked is None
         assert not message.acked
@@ -207,7 +207,7 @@ async def test_a_call_under_way_when_partitions_go_is_waited_for_and_settled(tmp
     async with Rig(tmp_path, crm, settings()).running() as rig:
         message = await rig.put(record(0), record(1), record(2), record(3))
         await rig.flush()
-        draining = asyncio.create_task(rig.app.stage.drain(1, 1.0))
+        draining = asyncio.create_task(rig.app.stage.drain(1, 10.0))
         await asyncio.sleep(0)
         crm.open.set()
         await draining
@@ -241,7 +241,7 @@ async def test_those_that_wait_for_their_turn_do_not_call_when_partitions_go(tmp
         for partition in PARTITIONS:
             await rig.put(*(record(i, source=(partition, i)) for i in range(2)), partition=partition)
         await rig.flush()
-        draining = asyncio.create_task(rig.app.stage.drain(1, 1.0))
+        draining = asyncio.create_task(rig.app.stage.drain(1, 10.0))
         await asyncio.sleep(0)
         crm.open.set()
         await draining
@@ -262,7 +262,7 @@ async def test_what_one_partition_has_settled_is_written_although_another_is_blo
         await rig.flush()
         assert rig.app.stage.blocked == "unavailable: choked"
 
-        await rig.app.stage.drain(1, 1.0)
+        await rig.app.stage.drain(1, 10.0)
 
         assert settled.acked
         assert not blocked.acked
