@@ -19,6 +19,8 @@ LONGEST_REASON = 300  # characters
 
 M = TypeVar("M")
 
+Source = tuple[int, int]  # a source position
+
 
 @dataclass(frozen=True, slots=True)
 class Done:
@@ -81,7 +83,7 @@ class Job(Generic[M]):
     """A record, and the call that it asks for. `source` is its source position: what makes it known when it returns."""
 
     key: str
-    source: tuple[int, int]
+    source: Source
     message: M
     record: Record
     topic: str

@@ -2,7 +2,7 @@
 
 At-least-once: a call is made again only when the process was killed between its answer and the seal that remembers it,
 and then with the same idempotency key. Ordered per key: a record whose key has an earlier one waiting for another
-attempt waits behind it, in a retry tier, without using up an attempt.
+attempt waits behind it, in a retry tier, without using up an attempt; but not behind one that is in no tier any more.
 """
 
 import heapq
@@ -15,7 +15,19 @@ import orjson
 
 from schemas.records import Consumed, Outgoing, Record, dead_letter
 from schemas.topics import DEAD_LETTERS
-from streams.calls.job import LONGEST_REASON, Done, Failed, Job, Outcome, Refused, Tiers, Waiting, story
+from streams.calls.awaited import Awaited
+from streams.calls.job import (
+    LONGEST_REASON,
+    Done,
+    Failed,
+    Job,
+    Outcome,
+    Refused,
+    Source,
+    Tiers,
+    Waiting,
+    story,
+)
 from streams.calls.track import Track
 from streams.chunk import Chunk
 from streams.source import Positions, source_position
@@ -25,11 +37,13 @@ STATE_VERSION = 1
 META = b""  # key of the partition's own record
 KEY = b"="  # before the keys of calls
 
+SLOW = 60_000  # ms in which a life has read the tiers, but for a backlog: asking sooner holds messages up for nothing
+
 UNDECODABLE = "undecodable"
 GIVEN_UP = "given up"
 
 M = TypeVar("M")
-_Parked = dict[tuple[int, int], Waiting]  # source position -> what it waits for; the first is the one that calls next
+_Parked = dict[Source, Waiting]  # source position -> what it waits for; the first is the one that calls next
 
 
 class Calls(Generic[M]):
@@ -68,15 +82,19 @@ class Calls(Generic[M]):
             if key != META:
                 self._restore(key.removeprefix(KEY).decode(), orjson.loads(value))
         self._called = dict(sorted(self._called.items(), key=lambda item: item[1]))
+        self._awaited = Awaited(tiers.topics, ((key, source) for key, all_ in self._parked.items() for source in all_))
+        self._began: int | None = None  # ms: the first `start`
         self._queues: dict[str, deque[Job[M]]] = {}
         self._ready: deque[str] = deque()  # keys with a queue and no call under way
         self._busy: set[str] = set()
         self._resting: list[tuple[int, int, Job[M]]] = []  # a heap by due time
+        self._last_due = 0  # of all that rests, at most
         self._number = count()
         self._outputs: list[Outgoing] = []
         self._changed: dict[str, None] = {}
         self._settled = False  # something, since the last flush
         self.answered = 0  # calls; whoever writes flushes takes off those that are written
+        self.lost = 0  # records that stored state waited for and that were in no tier
 
     @property
     def next_due(self) -> int | None:
@@ -114,13 +132,16 @@ class Calls(Generic[M]):
                 refused += 1
                 continue
             if first:
+                self._awaited.came(job)
                 self._enqueue(job)
             else:
-                heapq.heappush(self._resting, (job.due, next(self._number), job))
+                self._rest(job)
         return refused
 
     def start(self, now: int, room: int) -> list[Job[M]]:
         """Return calls to make now (ms), `room` at most. Each must be given back: to `finish` or to `release`."""
+        self._began = now if self._began is None else self._began
+        self._bound_rest(now + max(self._tiers.delays))
         while self._resting and self._resting[0][0] <= now:
             self._enqueue(heapq.heappop(self._resting)[2])
         jobs: list[Job[M]] = []
@@ -182,6 +203,24 @@ class Calls(Generic[M]):
         (attempt, due, offset), history = story(record.headers)
         return Job(key, source, message, record, topic, offset, attempt, due, history)
 
+    def _rest(self, job: Job[M]) -> None:
+        """Let a record that came out of a tier wait until it is due. It may show that others are lost."""
+        waits = self._parked.get(job.key, {}).get(job.source)
+        if waits is not None and waits.attempt == job.attempt:
+            self._awaited.came(job)
+        for key, source in self._awaited.came_out(job):
+            self._forget_parked(key, source)
+            self.lost += 1
+        heapq.heappush(self._resting, (job.due, next(self._number), job))
+        self._last_due = max(self._last_due, job.due)
+
+    def _bound_rest(self, latest: int) -> None:
+        """Let nothing rest longer than in the slowest tier: a due time may be of a clock that was a day ahead."""
+        if self._last_due > latest:
+            self._resting = [(min(due, latest), number, job) for due, number, job in self._resting]
+            heapq.heapify(self._resting)
+            self._last_due = latest
+
     def _enqueue(self, job: Job[M]) -> None:
         queue = self._queues.setdefault(job.key, deque())
         queue.append(job)
@@ -209,24 +248,42 @@ class Calls(Generic[M]):
             elif not parked or next(iter(parked)) == job.source:
                 return job
             else:
-                head = next(iter(parked.values()))
-                self._park(job, self._tiers.for_wait(head.due - now), now)
+                self._park(job, self._tier_behind(key, now), now)
             self._settle(job.topic, job.record.offset)
         del self._queues[key]
         return None
 
+    def _tier_behind(self, key: str, now: int) -> int:
+        """Return the tier for a record that waits behind the first one of its key.
+
+        If that has not come for long, it is one that shows whether it ever will.
+        """
+        source, head = next(iter(self._parked[key].items()))
+        if (key, source) in self._awaited and self._began is not None and now - self._began > SLOW:
+            untried = self._awaited.untried
+            if untried is not None:
+                return untried
+        return self._tiers.for_wait(head.due - now)
+
     def _park(self, job: Job[M], tier: int, now: int) -> None:
         due = now + self._tiers.delays[tier]
+        self._awaited.sent(job, self._tiers.topics[tier], due)
         self._parked.setdefault(job.key, {})[job.source] = Waiting(job.attempt, due, job.offset)
         self._outputs.append(job.waiting(self._tiers.topics[tier], self._partition, due))
         self._changed[job.key] = None
 
     def _unpark(self, job: Job[M]) -> None:
-        parked = self._parked.get(job.key)
-        if parked and parked.pop(job.source, None) and not parked:
-            del self._parked[job.key]
-        if parked is not None or self._once:
+        self._forget_parked(job.key, job.source)
+        if self._once:
             self._changed[job.key] = None
+
+    def _forget_parked(self, key: str, source: Source) -> None:
+        parked = self._parked.get(key)
+        if parked is None:
+            return
+        if parked.pop(source, None) and not parked:
+            del self._parked[key]
+        self._changed[key] = None
 
     def _settle(self, topic: str, offset: int) -> None:
         self._tracks[topic].settle(offset)

@@ -5,7 +5,7 @@ import orjson
 from schemas.records import DEAD_DETAIL, DEAD_REASON, DEAD_SOURCE, DEAD_STAGE, SOURCE_POSITION, Consumed, Outgoing
 from schemas.topics import DEAD_LETTERS
 from streams.calls.job import ATTEMPT, DUE, HISTORY, Done, Failed, Job, Outcome, Refused, Tiers
-from streams.calls.ordered import Calls
+from streams.calls.ordered import SLOW, Calls
 from streams.chunk import Chunk
 from streams.state import Flush
 
@@ -299,3 +299,119 @@ def test_the_next_due_time_is_that_of_the_record_that_waits_shortest() -> None:
         again(core, waiting, offset)
 
     assert core.next_due == 2000
+
+
+def tiers_return(core: Calls[bytes], flush: Flush, offsets: dict[str, int]) -> list[Outgoing]:
+    """Let what went to the tiers come out of them."""
+    waiting = [output for output in flush.outputs if output.topic in TIERS.topics]
+    for record in waiting:
+        again(core, record, offsets[record.topic])
+        offsets[record.topic] += 1
+    return waiting
+
+
+def parked() -> tuple[Outgoing, dict[bytes, bytes]]:
+    """Return a record that waits in the first tier, and what is stored of it."""
+    core = calls()
+    ask(core, "a1")
+    flush = answer(core, Failed("500"))
+    return flush.outputs[0], after(flush)
+
+
+def test_a_record_that_is_in_no_tier_any_more_holds_up_its_key_until_every_tier_has_shown_it() -> None:
+    # As when retention deleted it, or a suspended worker's late write brought back what was stored of it.
+    _, stored = parked()
+    core, now, seen, offsets = calls(stored), 5000, [], dict.fromkeys(TIERS.topics, 1)
+    ask(core, "a2", first=1)
+    while not (jobs := core.start(now, 10)):
+        flush = core.flush(now / 1000)
+        stored = after(flush, stored)
+        seen += [output.topic for output in tiers_return(core, flush, offsets)]
+        now += 1000
+
+    assert values(jobs) == [b"a2"]
+    assert list(dict.fromkeys(seen)) == ["retry.1", "retry.2", "retry.3"]
+    assert SLOW < now - 5000 <= SLOW + 15_000
+    assert core.lost == 1
+    core.finish(jobs[0], DONE, now)
+    assert after(core.flush(now / 1000), stored).keys() == {b""}
+
+
+def test_a_record_whose_tier_has_a_backlog_is_waited_for_however_long_that_takes() -> None:
+    waiting, stored = parked()
+    core, offsets = calls(stored), dict.fromkeys(TIERS.topics, 1)
+    ask(core, "a2", first=1)
+    for now in range(5000, 5000 + 86_400_000, 60_000):
+        assert core.start(now, 10) == []
+        flush = core.flush(now / 1000)
+        flush.outputs = [output for output in flush.outputs if output.topic != waiting.topic]
+        tiers_return(core, flush, offsets)
+    again(core, waiting)
+
+    assert values(core.start(now, 10)) == [b"a1"]
+    assert core.lost == 0
+
+
+def test_who_waits_behind_a_record_that_comes_in_time_is_in_the_tier_that_lasts_as_long() -> None:
+    _, stored = parked()
+    core, offsets = calls(stored), dict.fromkeys(TIERS.topics, 1)
+    ask(core, "a2", first=1)
+    for now in range(0, SLOW, 2000):
+        core.start(now, 10)
+        assert {each.topic for each in tiers_return(core, core.flush(now / 1000), offsets)} <= {"retry.1"}
+
+
+def test_a_record_whose_due_time_is_of_a_clock_that_was_ahead_rests_as_long_as_the_slowest_tier_at_most() -> None:
+    core = calls()
+    ask(core, "a", "b", "c")
+    day, offsets = 86_400_000, dict.fromkeys(TIERS.topics, 0)
+    for job, ahead in zip(core.start(0, 10), (day, 2 * day, 0), strict=True):
+        core.finish(job, Failed("500"), ahead)
+    tiers_return(core, core.flush(0), offsets)
+    assert core.start(1000, 10) == []
+
+    assert core.next_due == 2000
+    assert values(core.start(2000, 10)) == [b"c"]
+    assert core.start(5999, 10) == []
+    assert values(core.start(6000, 10)) == [b"a", b"b"]
+
+
+def test_what_an_earlier_life_wrote_to_the_tiers_says_nothing_about_what_lies_behind_it() -> None:
+    waiting, stored = parked()
+    earlier, offsets = calls(), dict.fromkeys(TIERS.topics, 0)
+    ask(earlier, "b1", first=5)
+    records = [
+        record
+        for now in (0, 2000, 6000)
+        for record in tiers_return(earlier, answer(earlier, Failed("500"), now), offsets)
+    ]
+    assert [record.topic for record in records] == list(TIERS.topics)
+
+    core = calls(stored)
+    for record in records:
+        again(core, record)
+    ask(core, "a2", first=1)
+    assert core.start(20_000, 10) == []
+    again(core, waiting, 1)
+
+    assert values(core.start(20_000, 10)) == [b"a1"]
+    assert core.lost == 0
+
+
+def test_a_copy_that_an_earlier_life_wrote_of_the_same_record_says_nothing_either() -> None:
+    waiting, stored = parked()
+    core = calls(stored)
+    ask(core, "a2", first=1)
+    core.start(0, 10)
+    now, mine = SLOW + 1, core.flush(0).outputs
+    for topic in TIERS.topics:
+        copy = mine[0]
+        assert copy.topic == topic
+        headers = tuple((name, b"7" if name == DUE else value) for name, value in copy.headers)
+        again(core, Outgoing(topic, copy.key, copy.value, headers, 7), 0)
+        core.start(now, 10)
+        mine = core.flush(0).outputs
+    again(core, waiting, 1)
+
+    assert values(core.start(now, 10)) == [b"a1"]
+    assert core.lost == 0
