@@ -35,8 +35,8 @@ class Guests:
     replay.
 
     Stored are the messages counted since the last seal, under `end of slice|last offset`: the changelog grows by what
-    is new and forgets whole slices. Of two lives of the stage that wrote the same key, the later one holds under it and
-    under earlier offsets all that the other did: it may go over that, and needs nothing of it.
+    is new and forgets whole slices and eras. Of two lives of the stage that wrote the same key, the later one holds
+    under it and under earlier offsets all that the other did: it may go over that, and needs nothing of it.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class Guests:
         self._recent = Recent(policy)
         self._positions: Positions = {}
         self._covered = -1  # highest offset taken
-        self._keys: dict[int, set[bytes]] = {}  # end of a slice -> keys of what is stored of it
+        self._keys: dict[tuple[int, int], set[bytes]] = {}  # era, end of a slice -> keys of what is stored of it
         self._restore(stored)
         self._sealed = self._covered
         self._outputs: list[Outgoing] = []
@@ -90,7 +90,10 @@ class Guests:
         if not (0 <= message.sent_at < END_OF_TIME and 0 <= message.received_at < END_OF_TIME):
             return self._refuse(record, OUT_OF_RANGE, "times lie in 1970 to 9999")
         recent, guest = self._recent, guest_number(message.guest)
+        era = recent.era
         at = recent.event_time(message.sent_at, message.received_at)
+        if recent.era != era:
+            self._added = {}  # of the era before: nothing will be near it
         allowed_at = recent.take(guest, at)
         if allowed_at == at or self._policy.count_refused:
             self._added.setdefault(recent.newest, []).append(Counted(record.offset, guest, at))
@@ -118,37 +121,42 @@ class Guests:
 
     def _additions(self) -> Iterator[Change]:
         """Yield what was counted, slice by slice; the last value says that all of it is written."""
-        self._added.setdefault(self._recent.newest, [])
+        recent = self._recent
+        self._added.setdefault(recent.newest, [])
         for end, counted in self._added.items():
             for first in range(0, max(len(counted), 1), LARGEST):
                 part = counted[first : first + LARGEST]
-                last = end == self._recent.newest and first + LARGEST >= len(counted)
+                last = end == recent.newest and first + LARGEST >= len(counted)
                 key = b"%d|%d" % (end, self._covered if last else part[-1].offset)
                 positions = self._positions if last else {}
-                self._keys.setdefault(end, set()).add(key)
-                addition = Addition(last, self._covered, self._recent.log_time, positions, part)
+                self._keys.setdefault((recent.era, end), set()).add(key)
+                addition = Addition(
+                    last, self._covered, recent.log_time, positions, part, recent.era, recent.back_since
+                )
                 yield Change(key, addition.pack(end))
 
     def _removals(self) -> Iterator[Change]:
-        for end in [end for end in self._keys if end <= self._recent.forgotten]:
-            yield from (Change(key, None) for key in self._keys.pop(end))
+        era, forgotten = self._recent.era, self._recent.forgotten
+        for each in [each for each in self._keys if each[0] < era or each[1] <= forgotten]:
+            yield from (Change(key, None) for key in self._keys.pop(each))
 
     def _restore(self, stored: Mapping[bytes, bytes]) -> None:
         """Take up what the newest whole seal covers: the rest was cut short by a kill, and its records come again."""
         additions: list[tuple[int, Addition]] = []
         for key, value in stored.items():
             end = int(key.partition(b"|")[0])
-            self._keys.setdefault(end, set()).add(key)
-            additions.append((end, Addition.unpack(end, value)))
+            addition = Addition.unpack(end, value)
+            self._keys.setdefault((addition.era, end), set()).add(key)
+            additions.append((end, addition))
         newest = max((each for _, each in additions if each.last), key=lambda each: each.covered, default=None)
         if newest is None:
             return
         self._covered, self._positions = newest.covered, newest.positions
-        self._recent.advance(newest.log_time)
+        self._recent.resume(newest.log_time, newest.era, newest.back_since)
         counted = {
             message.offset: (end, message)
             for end, addition in additions
-            if end > self._recent.forgotten
+            if addition.era == newest.era and end > self._recent.forgotten
             for message in addition.counted
             if message.offset <= newest.covered
         }

@@ -5,11 +5,14 @@ from collections.abc import Sequence
 from hashlib import blake2b
 from typing import NamedTuple
 
+from streams.rate_limit.window import NEVER
 from streams.source import Positions
 
 LARGEST = 32_768  # messages in one value: half of what a broker takes by default
 
-_HEAD = struct.Struct("<?qqII")
+_HEAD = struct.Struct("<BqqII")
+_LAST, _WITH_ERA = 1, 2  # flags in the first byte; values of before eras have no more than the first of them
+_ERA = struct.Struct("<qq")
 
 
 class Counted(NamedTuple):
@@ -21,20 +24,26 @@ class Counted(NamedTuple):
 
 
 class Addition(NamedTuple):
-    """`last`: with this value everything up to the offset `covered` is stored. Only then are there positions."""
+    """`last`: with this value everything up to the offset `covered` is stored. Only then are there positions.
+
+    Everything counted is of one era.
+    """
 
     last: bool
     covered: int
     log_time: int
     positions: Positions
     counted: Sequence[Counted]
+    era: int = 0
+    back_since: int = NEVER
 
     def pack(self, end: int) -> bytes:
         """Return the value for the slice that ends at `end`, near which all times lie."""
         size = len(self.counted)
         return b"".join(
             (
-                _HEAD.pack(self.last, self.covered, self.log_time, len(self.positions), size),
+                _HEAD.pack(self.last | _WITH_ERA, self.covered, self.log_time, len(self.positions), size),
+                _ERA.pack(self.era, self.back_since),
                 struct.pack(f"<{2 * len(self.positions)}q", *(n for pair in self.positions.items() for n in pair)),
                 struct.pack(f"<{size}Q", *(message.guest for message in self.counted)),
                 struct.pack(f"<{size}i", *(message.at - end for message in self.counted)),
@@ -44,14 +53,18 @@ class Addition(NamedTuple):
 
     @classmethod
     def unpack(cls, end: int, value: bytes) -> "Addition":
-        last, covered, log_time, raws, size = _HEAD.unpack_from(value)
-        pairs = struct.iter_unpack("<qq", value[_HEAD.size : _HEAD.size + 16 * raws])
-        numbers = struct.unpack_from(f"<{size}Q{size}i{size}I", value, _HEAD.size + 16 * raws)
+        flags, covered, log_time, raws, size = _HEAD.unpack_from(value)
+        start, era, back_since = _HEAD.size, 0, NEVER
+        if flags & _WITH_ERA:
+            era, back_since = _ERA.unpack_from(value, start)
+            start += _ERA.size
+        pairs = struct.iter_unpack("<qq", value[start : start + 16 * raws])
+        numbers = struct.unpack_from(f"<{size}Q{size}i{size}I", value, start + 16 * raws)
         counted = [
             Counted(covered - behind, guest, end + since)
             for guest, since, behind in zip(numbers[:size], numbers[size : 2 * size], numbers[2 * size :], strict=True)
         ]
-        return cls(last, covered, log_time, dict(pairs), counted)
+        return cls(bool(flags & _LAST), covered, log_time, dict(pairs), counted, era, back_since)
 
 
 def guest_number(guest: str) -> int:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 SLICES = 3  # of the reach: whole slices are forgotten, so a message is remembered for 1 to 1 1/3 reaches
+NEVER = 2**63 - 1  # ms: later than any arrival, in 64 bits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +47,13 @@ def earliest(times: Sequence[int], at: int, policy: Policy) -> int:
 class Recent:
     """Counted times by guest, in slices of log time. A guest is a number.
 
-    Log time is the latest `received_at` so far: a replay decides as the first run did. Forgetting changes no decision:
-    event times lie between `lateness` before the log time and `clock_skew` after the arrival.
+    Log time is the latest `received_at` of the era: a replay decides as the first run did. Forgetting changes no
+    decision of the era: event times lie between `lateness` before the log time and `clock_skew` after the arrival.
+
+    A new era, which knows nothing of the one before, begins when a clock was set back: when arrivals further back than
+    the reach have gone on for more than a window, and none came between that was not. One alone does not begin it: it
+    may come from a source that lags, or from the slower of two clocks, and with each change between them all would be
+    forgotten.
     """
 
     def __init__(self, policy: Policy) -> None:
@@ -55,12 +61,19 @@ class Recent:
         self._length = -(-policy.reach // SLICES)
         self._slices: dict[int, dict[int, tuple[int, ...]]] = {}  # end of the slice -> guest -> sorted times
         self.newest = -1  # end of the slice that is filled
+        self.era = 0
+        self.back_since = NEVER  # the earliest of the arrivals further back than the reach that came last
         self.advance(0)
 
     @property
     def forgotten(self) -> int:
         """Slices that end here or before are."""
         return self.log_time - self._policy.reach
+
+    def resume(self, log_time: int, era: int, back_since: int) -> None:
+        """Go on from where an earlier life was."""
+        self.era, self.back_since = era, back_since
+        self.advance(log_time)
 
     def advance(self, log_time: int) -> None:
         self.log_time = log_time
@@ -75,8 +88,14 @@ class Recent:
         That is when it was sent, as long as the guest's clock is believable: at most `clock_skew` after its arrival, at
         most `lateness` before the log time.
         """
-        if received_at > self.log_time:
-            self.advance(received_at)
+        if received_at >= self.forgotten:
+            self.back_since = NEVER
+            if received_at > self.log_time:
+                self.advance(received_at)
+        else:
+            self.back_since = min(self.back_since, received_at)
+            if received_at - self.back_since > self._policy.window:
+                self._begin_era(received_at)
         return max(min(sent_at, received_at + self._policy.clock_skew), self.log_time - self._policy.lateness)
 
     def take(self, guest: int, at: int) -> int:
@@ -99,6 +118,11 @@ class Recent:
             insort(times, at)
             allowed = earliest(times, at, policy)
         return allowed
+
+    def _begin_era(self, log_time: int) -> None:
+        self.era += 1
+        self.back_since, self.newest, self._slices = NEVER, -1, {}
+        self.advance(log_time)
 
     def count(self, end: int, guest: int, at: int) -> None:
         """Count a message in the slice that ends at `end`."""

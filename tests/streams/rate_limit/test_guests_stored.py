@@ -1,5 +1,6 @@
 """What the changelog holds of guests: enough for a restart, and little."""
 
+import struct
 from dataclasses import replace
 
 import pytest
@@ -20,6 +21,7 @@ from tests.streams.rate_limit.guest_messages import (
     topics,
 )
 
+HOUR = 3_600 * SECOND
 LENGTH = -(-POLICY.reach // SLICES)  # ms, of a slice
 
 
@@ -31,6 +33,25 @@ def test_an_addition_is_read_as_it_was_written(last: bool) -> None:
     assert Addition.unpack(NOW, addition.pack(NOW)) == addition
     addition = addition._replace(covered=43, counted=counted)
     assert Addition.unpack(NOW, addition.pack(NOW)) == addition
+    addition = addition._replace(era=3, back_since=NOW - 1)
+    assert Addition.unpack(NOW, addition.pack(NOW)) == addition
+
+
+@pytest.mark.parametrize("last", [True, False])
+def test_what_was_written_before_there_were_eras_is_read(last: bool) -> None:
+    written = struct.pack("<?qqII2qQiI", last, 43, NOW, 1, 1, 11, 5, 77, -SECOND, 1)
+
+    assert Addition.unpack(NOW, written) == Addition(last, 43, NOW, {11: 5}, [Counted(42, 77, NOW - SECOND)])
+
+
+def test_a_restart_goes_on_from_a_seal_of_before_there_were_eras() -> None:
+    numbers = struct.pack("<2Q2i2I", *[guest_number("f-1")] * 2, *[-LENGTH] * 2, 1, 0)
+    written = struct.pack("<?qqII2q", True, 1, NOW, 1, 2, 2, 1) + numbers
+    stage = guests({b"%d|1" % (NOW + LENGTH): written}, replace(POLICY, limit=2))
+
+    fold(stage, record(1, message()), record(2, message()), record(3, message(NOW + WINDOW + 1)))
+
+    assert topics(stage) == ["throttled", "admitted"]
 
 
 def test_a_message_takes_sixteen_bytes() -> None:
@@ -117,7 +138,7 @@ def test_what_is_stored_is_the_recent_past_whatever_the_number_of_guests() -> No
         most = max(most, sum(map(len, changelog.values())))
 
     seconds = (POLICY.reach + 2 * LENGTH) // SECOND
-    assert most <= seconds * (5 * 16 + 41)
+    assert most <= seconds * (5 * 16 + 57)
 
 
 def test_what_a_kill_left_of_removals_is_removed_by_the_next_seal() -> None:
@@ -135,6 +156,35 @@ def test_what_a_kill_left_of_removals_is_removed_by_the_next_seal() -> None:
 
     assert len(changelog) == 2
     assert all(int(key.partition(b"|")[0]) > NOW + LENGTH for key in changelog)
+
+
+def test_a_clock_that_was_set_back_leaves_nothing_stored_of_the_era_before() -> None:
+    changelog: dict[bytes, bytes] = {}
+    stage, policy = guests(policy=replace(POLICY, limit=1)), replace(POLICY, limit=1)
+    for offset in range(4):
+        fold(stage, record(offset, message(NOW + HOUR + offset * LENGTH)))
+        store(changelog, stage.flush(0.0, seal=True).seal)
+    fold(stage, record(4, message(NOW + HOUR + 4 * LENGTH)), record(5, message()))
+    fold(stage, record(6, message(NOW + WINDOW + 1)))
+    store(changelog, stage.flush(0.0, seal=True).seal)
+
+    assert [int(key.partition(b"|")[0]) - NOW <= 2 * LENGTH for key in changelog] == [True]
+    stage = guests(changelog, policy)
+    fold(stage, record(7, message(NOW + WINDOW + 2)), record(8, message(NOW + 2 * WINDOW + 2)))
+    assert topics(stage) == ["throttled", "admitted"]
+
+
+def test_a_restart_knows_since_when_arrivals_lie_far_back() -> None:
+    changelog: dict[bytes, bytes] = {}
+    policy = replace(POLICY, limit=1)
+    stage = guests(policy=policy)
+    fold(stage, record(0, message(NOW + HOUR)), record(1, message(NOW)))
+    store(changelog, stage.flush(0.0, seal=True).seal)
+
+    stage = guests(changelog, policy)
+    fold(stage, record(2, message(NOW + WINDOW)), record(3, message(NOW + WINDOW + 1)))
+
+    assert topics(stage) == ["throttled", "admitted"]
 
 
 def test_a_large_seal_is_written_in_values_that_a_broker_takes_and_read_whole() -> None:

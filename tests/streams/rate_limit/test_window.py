@@ -121,6 +121,67 @@ def test_a_message_that_arrived_long_before_others_counts_where_times_are_still_
     assert found.log_time == NOW
 
 
+HOUR = 3_600 * SECOND
+
+
+def sent_every(found: Recent, first: int, step: int, count: int) -> list[bool]:
+    """Send messages of one guest, with clocks that are right; return which are admitted."""
+    return [allowed(found, first + number * step) == 0 for number in range(count)]
+
+
+@pytest.mark.parametrize("ahead", [0, POLICY.reach, POLICY.reach + 1, HOUR, 365 * 24 * HOUR])
+def test_a_guest_who_keeps_to_the_limit_does_not_feel_a_clock_that_was_ahead_once(ahead: int) -> None:
+    # Six a minute for an hour, after one message of somebody else was stamped by a clock that was ahead.
+    found = Recent(POLICY)
+    allowed(found, NOW + ahead, OTHER)
+
+    assert sent_every(found, NOW, 10 * SECOND, 350) == [True] * 350
+
+
+def test_after_a_step_back_messages_count_at_one_moment_for_a_window_and_then_anew() -> None:
+    #  arrivals  0 s       15 s        61 s      76 s        122 s
+    #            | 15 pass | refused   | 15 pass | refused   | 15 pass ...
+    #            all count at one time | the new era begins: each counts when it was sent
+    found = Recent(POLICY)
+    allowed(found, NOW + HOUR, OTHER)
+
+    admitted = sent_every(found, NOW, SECOND, 200)
+
+    runs = [(True, 15), (False, 46), (True, 15), (False, 46), (True, 15), (False, 46), (True, 15), (False, 2)]
+    assert admitted == [outcome for outcome, count in runs for _ in range(count)]
+    assert found.era == 1
+
+
+def test_at_worst_a_guest_gets_its_allowance_once_more_when_a_new_era_begins() -> None:
+    found = Recent(POLICY)
+    allowed(found, NOW + HOUR, OTHER)
+    allowed(found, NOW)
+    last = NOW + WINDOW  # of the era
+    assert sent_every(found, last, 0, 20) == [True] * 14 + [False] * 6
+
+    assert sent_every(found, last + 1, 0, 20) == [True] * 15 + [False] * 5
+    assert sent_every(found, last + 1 + WINDOW, 0, 20) == [False] * 20
+
+
+@pytest.mark.parametrize("lag", [POLICY.reach + 1, HOUR])
+def test_of_two_clocks_the_slower_one_begins_no_era_and_the_limit_holds(lag: int) -> None:
+    found = Recent(POLICY)
+
+    both = [(allowed(found, at), allowed(found, at - lag, OTHER)) for at in range(NOW, NOW + 10 * WINDOW, 2 * SECOND)]
+
+    assert (found.era, found.log_time) == (0, NOW + 10 * WINDOW - 2 * SECOND)
+    assert [sum(wait == 0 for wait in waits) for waits in zip(*both, strict=True)] == [150, 150]
+
+
+def test_a_source_that_catches_up_begins_no_era_while_others_come_between() -> None:
+    found = Recent(POLICY)
+    for second in range(600):
+        allowed(found, NOW + second * SECOND // 10)
+        allowed(found, NOW - HOUR + second * SECOND)
+
+    assert found.era == 0
+
+
 def test_times_are_forgotten_by_whole_slices_once_nothing_can_be_near_them() -> None:
     found = recent(*[0] * 3)
     slice_length = -(-POLICY.reach // SLICES)

@@ -19,15 +19,25 @@ class Sent:
 
 @dataclass
 class Reading:
-    """The rule as it is written, one millisecond after the other. It forgets nothing."""
+    """The rule as it is written, one millisecond after the other. It forgets nothing but at the end of an era."""
 
     policy: Policy
     log_time: int = 0
+    eras: int = 0
+    far_back: list[int] = field(default_factory=list)  # arrivals, one after the other
     counted: dict[int, list[int]] = field(default_factory=dict)
 
     def take(self, sent: Sent) -> tuple[int, int]:
         """Return when the message counts, and the first moment from then on that is admitted."""
         policy = self.policy
+        if self.log_time - sent.received_at > policy.window + policy.lateness + policy.clock_skew:
+            self.far_back.append(sent.received_at)
+        else:
+            self.far_back.clear()
+        if any(sent.received_at - arrival > policy.window for arrival in self.far_back):
+            self.log_time, self.eras = 0, self.eras + 1
+            self.counted.clear()
+            self.far_back.clear()
         self.log_time = max(self.log_time, sent.received_at)
         at = sent.sent_at
         at = min(at, sent.received_at + policy.clock_skew)
@@ -58,16 +68,20 @@ POLICIES = st.builds(
 
 @st.composite
 def sequences(draw: st.DrawFn) -> list[Sent]:
-    """Messages of up to three guests in order of arrival, nearly; sent at any time around it."""
+    """Messages of up to three guests in order of arrival, nearly; sent at any time around it.
+
+    The clock may jump ahead and be set back, far or by little, once or several times; another one may lag behind it.
+    """
     clock, found = START, []
     steps = st.tuples(
-        st.sampled_from([0, 0, 0, 1, 1, 2, 5, 17, 60, -1, -9, -40]),
+        st.sampled_from([*[0, 0, 0, 1, 1, 2, 5, 17, -1] * 2, 8, 60, 300, -9, -40, -300]),
         st.sampled_from([0, 0, 0, 1, -1, -3, 6, -10, 30, -80]),
         st.sampled_from([1, 1, 1, 2, 3]),
+        st.sampled_from([*[0] * 12, -50, -1000]),
     )
-    for passed, ahead, guest in draw(st.lists(steps, min_size=8, max_size=50)):
+    for passed, ahead, guest, lag in draw(st.lists(steps, min_size=8, max_size=50)):
         clock += passed
-        found.append(Sent(guest, clock + ahead, clock))
+        found.append(Sent(guest, clock + lag + ahead, clock + lag))
     return found
 
 
@@ -81,20 +95,42 @@ def test_the_limit_admits_exactly_what_a_plain_reading_of_the_rule_admits(policy
         allowed_at = recent.take(sent.guest, at)
 
         assert (at, allowed_at) == reading.take(sent)
+        assert recent.era == reading.eras
         refused += allowed_at > at
     event(f"refused: {min(refused, 5)}")
+    event(f"eras: {min(reading.eras, 3)}")
 
 
 @settings(max_examples=500, deadline=None)
 @given(POLICIES, sequences())
-def test_no_window_holds_more_admitted_messages_of_a_guest_than_the_limit(policy: Policy, sequence: list[Sent]) -> None:
+def test_no_window_of_an_era_holds_more_admitted_messages_of_a_guest_than_the_limit(
+    policy: Policy, sequence: list[Sent]
+) -> None:
     recent = Recent(policy)
-    admitted: dict[int, list[int]] = {}
+    admitted: dict[tuple[int, int], list[int]] = {}
     for sent in sequence:
         at = recent.event_time(sent.sent_at, sent.received_at)
         if recent.take(sent.guest, at) == at:
-            admitted.setdefault(sent.guest, []).append(at)
+            admitted.setdefault((recent.era, sent.guest), []).append(at)
 
     for times in admitted.values():
         for first in times:
             assert sum(first <= time <= first + policy.window for time in times) <= policy.limit
+
+
+@settings(max_examples=500, deadline=None)
+@given(POLICIES, sequences())
+def test_eras_are_more_than_a_window_apart_in_arrivals_that_all_lie_far_back(
+    policy: Policy, sequence: list[Sent]
+) -> None:
+    recent, since = Recent(policy), 0
+    for number, sent in enumerate(sequence):
+        era, log_time = recent.era, recent.log_time
+        recent.event_time(sent.sent_at, sent.received_at)
+        if recent.era == era:
+            continue
+        run = [each.received_at for each in sequence[since : number + 1]]
+        while max(run) >= log_time - policy.reach:
+            del run[0]
+        assert sent.received_at - min(run) > policy.window
+        since = number + 1
