@@ -10,6 +10,7 @@ import aiohttp
 import httpx
 
 from connectors.errors import AuthorizationError, Unavailable
+from connectors.logs import HIDDEN
 from connectors.oauth import TokenSource
 from connectors.retry import delays, retry_after
 
@@ -19,7 +20,7 @@ LONGEST_BODY = 65_536  # bytes of an answer that are kept
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What CXone said. The body may hold what a guest wrote: it is no part of the repr."""
+    """What CXone said, without our token. The body may hold what a guest wrote: it is no part of the repr."""
 
     status: int
     body: bytes = field(repr=False)
@@ -65,7 +66,7 @@ class RestClient:
                 await self._pause(wait)
             try:
                 async with asyncio.timeout(self._timeout):
-                    response = await self._authorized(url, body, key)
+                    answer, later = await self._authorized(url, body, key)
             except TimeoutError:
                 raise Unavailable(f"no answer within {self._timeout:g} s") from None
             except (httpx.RequestError, aiohttp.ClientError) as unreachable:  # httpx-aiohttp does not translate all
@@ -75,10 +76,10 @@ class RestClient:
                 self._close(ASK_AGAIN)
                 continue
             self._on_trouble(None)
-            if response.status_code != HTTPStatus.TOO_MANY_REQUESTS:
+            if answer.status != HTTPStatus.TOO_MANY_REQUESTS:
                 self._backoff = delays(1.0, 30.0)
-                return Answer(response.status_code, response.content[:LONGEST_BODY])
-            self._close(retry_after(response.headers.get("retry-after"), self._now()) or next(self._backoff))
+                return answer
+            self._close(retry_after(later, self._now()) or next(self._backoff))
 
     async def close(self) -> None:
         """Let go of connections."""
@@ -88,16 +89,17 @@ class RestClient:
     def _close(self, seconds: float) -> None:
         self._closed_until = max(self._closed_until, self._clock() + seconds)
 
-    async def _authorized(self, url: httpx.URL | str, body: bytes, key: str) -> httpx.Response:
+    async def _authorized(self, url: httpx.URL | str, body: bytes, key: str) -> tuple[Answer, str | None]:
         token = await self._tokens.token()
-        response = await self._send(url, body, key, token.value.get_secret_value())
-        if response.status_code != HTTPStatus.UNAUTHORIZED:
-            return response
+        answer, later = await self._send(url, body, key, token.value.get_secret_value())
+        if answer.status != HTTPStatus.UNAUTHORIZED:
+            return answer, later
         self._tokens.refused(token)
         token = await self._tokens.token()
         return await self._send(url, body, key, token.value.get_secret_value())
 
-    async def _send(self, url: httpx.URL | str, body: bytes, key: str, token: str) -> httpx.Response:
+    async def _send(self, url: httpx.URL | str, body: bytes, key: str, token: str) -> tuple[Answer, str | None]:
+        """Return the answer and its Retry-After."""
         headers = {
             "Authorization": f"Bearer {token}",
             "Content-Type": "application/json",
@@ -110,4 +112,6 @@ class RestClient:
             await response.aread()
         finally:
             await response.aclose()
-        return response
+        # A proxy's error page may hold the request; before the cut, which could leave the beginning of a token.
+        presentable = response.content.replace(token.encode(), HIDDEN.encode())
+        return Answer(response.status_code, presentable[:LONGEST_BODY]), response.headers.get("retry-after")

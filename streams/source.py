@@ -2,7 +2,7 @@
 
 from schemas.records import SOURCE_POSITION, Record
 
-LONGEST = 24  # bytes of a position
+LONGEST_PARTITION, LONGEST_OFFSET = 10, 18  # digits: what is stored of them are 64 bits
 OWN = -1  # in place of a raw partition: the record carries no source position and stands for itself
 
 Positions = dict[int, int]  # raw partition -> highest raw offset
@@ -15,8 +15,11 @@ def source_position(record: Record) -> tuple[int, int]:
     """
     for name, value in record.headers:
         if name == SOURCE_POSITION:
-            partition, _, offset = (value or b"").partition(b":")
-            if partition.isdigit() and offset.isdigit() and len(value) <= LONGEST:
+            if value is None:
+                break
+            partition, _, offset = value.partition(b":")
+            short = len(partition) <= LONGEST_PARTITION and len(offset) <= LONGEST_OFFSET
+            if short and partition.isdigit() and offset.isdigit():
                 return int(partition), int(offset)
             break
     return OWN, record.offset

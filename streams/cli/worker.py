@@ -1,10 +1,13 @@
 """`cxone-streams worker`: run stages."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from streams.topology import STAGES
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
 
 
 def worker(
@@ -33,7 +36,7 @@ def worker(
     from streams.settings import WorkerSettings
     from streams.worker import run
 
-    logs.configure()
+    logs.configure(secrets=secrets())
     try:
         kafka, settings = load(KafkaSettings), load(WorkerSettings)
         topic_admin.ensure_topics(kafka, [spec for spec in TOPICS if set(wanted) & {*spec.readers, *spec.writers}])
@@ -50,3 +53,19 @@ def worker(
         typer.echo(str(failure), err=True)
         raise typer.Exit(1) from None
     raise typer.Exit(code)
+
+
+def secrets() -> "list[SecretStr]":
+    """Return those of all settings that are complete: a stage whose own are not does not start."""
+    from contextlib import suppress
+
+    from pydantic import SecretStr
+
+    from connectors.errors import ConfigurationError
+    from connectors.settings import MODELS, load
+
+    found: list[SecretStr] = []
+    for model in MODELS:
+        with suppress(ConfigurationError):
+            found += (value for _, value in load(model) if isinstance(value, SecretStr))
+    return found

@@ -40,6 +40,6 @@ def messages(fields: MessageFields, *, encode: Callable[[GuestMessage], bytes]) 
 def received_at(record: Record) -> int:
     """Return when the socket delivered a frame (ms): as the connector says, but not after the broker had it."""
     for name, value in record.headers:
-        if name == RECEIVED_AT and value.isdigit() and len(value) <= LONGEST_TIME:
+        if name == RECEIVED_AT and value and value.isdigit() and len(value) <= LONGEST_TIME:
             return min(int(value), record.timestamp)
     return record.timestamp

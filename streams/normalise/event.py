@@ -5,7 +5,7 @@ from collections.abc import Callable
 from schemas.dialect import InteractionFields, getter, identity
 from schemas.records import InteractionCompleted
 from streams.refusals import Refused
-from streams.times import EARLIEST, milliseconds, seconds
+from streams.times import EARLIEST, LONGEST_DURATION, milliseconds, seconds
 
 # With what readers of frames take from here
 __all__ = [
@@ -23,7 +23,6 @@ __all__ = [
 ]
 
 LONGEST_CAMPAIGN = 256  # characters
-LONGEST_DURATION = 366 * 86_400.0  # seconds: what claims to have taken longer would also break sums
 
 NO_CAMPAIGN = "campaign id"
 BAD_DURATION = "duration"

@@ -16,7 +16,7 @@ QUANTILES = (0.50, 0.90, 0.95)
 
 
 class Durations:
-    """Counts of durations in seconds, mergeable.
+    """Counts of durations in seconds.
 
     Exact: `counts` maps each value to how often it came. `settle` collapses more than `limit` distinct values into
     logarithmic buckets: bucket i holds (GAMMA^(i-1), GAMMA^i] and reads back as the value whose relative error to

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from math import inf
 
 import orjson
 
@@ -14,12 +13,15 @@ from streams.chunk import Chunk
 from streams.percentiles.durations import Durations
 from streams.source import Positions, source_position
 from streams.state import Change, Flush
+from streams.times import LONGEST_DURATION
 
 STAGE = "percentiles"
 HOUR = 3_600_000  # ms
 END_OF_TIME = 253_402_300_800_000  # ms: the year 10000, which ISO 8601 cannot write
 STATE_VERSION = 1
 META = b""  # key of a partition's own record: which flush is complete, and how far everything is folded
+
+BOUNDS = f"durations lie in 0 to {LONGEST_DURATION:.0f} seconds, times in 1970 to 9999"
 
 TOO_LATE = "too late"
 UNDECODABLE = "undecodable"
@@ -149,8 +151,12 @@ class Hours:
                 self._refuse(record, UNDECODABLE, str(error))
                 continue
             at = event.completed_at
-            if not (0 <= event.handle_time < inf and 0 <= event.wait_time < inf and 0 <= at < END_OF_TIME):
-                self._refuse(record, OUT_OF_RANGE, "durations are finite seconds from 0, times lie in 1970 to 9999")
+            if not (
+                0 <= event.handle_time <= LONGEST_DURATION
+                and 0 <= event.wait_time <= LONGEST_DURATION
+                and 0 <= at < END_OF_TIME
+            ):
+                self._refuse(record, OUT_OF_RANGE, BOUNDS)
                 continue
             if at > newest.get(raw, 0):
                 newest[raw] = at

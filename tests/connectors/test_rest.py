@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 from connectors.errors import Unavailable
 from connectors.oauth import Credentials, TokenSource
-from connectors.rest import Answer, RestClient
+from connectors.rest import LONGEST_BODY, Answer, RestClient
 
 URL = "https://cxone.test/api/v2/routing/conversations"
 CREDENTIALS = Credentials(
@@ -92,6 +92,24 @@ async def test_an_answer_is_shown_without_its_body() -> None:
     assert "secret" not in repr(Answer(201, b"secret"))
 
 
+async def test_a_token_in_the_answer_is_hidden() -> None:
+    rig = Rig(Cxone(httpx.Response(502, content=b"502 for POST / authorization: Bearer t1, again: t1.")))
+
+    assert (await rig.post()).body == b"502 for POST / authorization: Bearer ***, again: ***."
+
+
+async def test_a_renewed_token_in_the_answer_is_hidden() -> None:
+    rig = Rig(Cxone(httpx.Response(401), httpx.Response(502, content=b"Bearer t2")))
+
+    assert (await rig.post()).body == b"Bearer ***"
+
+
+async def test_a_token_where_a_long_answer_is_cut_leaves_no_beginning() -> None:
+    rig = Rig(Cxone(httpx.Response(502, content=b"." * (LONGEST_BODY - 1) + b"t1")))
+
+    assert (await rig.post()).body == b"." * (LONGEST_BODY - 1) + b"*"
+
+
 async def test_a_refused_token_is_renewed_and_the_call_repeated_once() -> None:
     rig = Rig(Cxone(httpx.Response(401), httpx.Response(201)))
     assert (await rig.post()).status == 201
@@ -122,6 +140,7 @@ async def test_a_429_without_a_time_is_waited_out_with_growing_jitter() -> None:
     assert (await rig.post()).status == 201
 
     assert len(rig.cxone.calls) == 5
+    assert len(rig.pauses) >= 4
     assert all(pause <= ceiling for pause, ceiling in zip(rig.pauses, (1, 2, 4, 8), strict=False))
 
 

@@ -1,5 +1,7 @@
 """Raw frames of web messaging through the stage `messages`."""
 
+from typing import Any
+
 import orjson
 import pytest
 
@@ -84,6 +86,12 @@ def test_what_cannot_be_read_is_a_dead_letter(content: object, reason: bytes) ->
 def test_a_time_of_arrival_that_is_none_is_the_brokers(header: bytes) -> None:
     assert received_at(Consumed(0, b"", headers=((RECEIVED_AT, header),), timestamp=7)) == 7
     assert received_at(Consumed(0, b"", timestamp=8)) == 8
+
+
+def test_a_null_time_of_arrival_is_none() -> None:
+    headers: Any = ((RECEIVED_AT, None),)
+
+    assert received_at(Consumed(0, b"", headers=headers, timestamp=7)) == 7
 
 
 def test_a_connectors_clock_is_not_believed_beyond_the_brokers() -> None:

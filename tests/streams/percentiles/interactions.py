@@ -35,12 +35,14 @@ class Partition:
         """Start from the changelog, as after a kill."""
         self.hours = Hours(7, dict(self.changelog), policy=self.policy, decode=decode, encode=encode)
 
-    def record(self, minute: float, *, campaign: str = "sales", raw: int = 0, handle: float = 60.0) -> Consumed:
+    def record(
+        self, minute: float, *, campaign: str = "sales", raw: int = 0, handle: float = 60.0, wait: float = 5.0
+    ) -> Consumed:
         """Append the next interaction of a raw partition, completed `minute` after TEN."""
         offset = self.offsets.get(raw, 0)
         self.offsets[raw] = offset + 1
         at = TEN + round(minute * MINUTE)
-        value = encode_interaction(InteractionCompleted(None, campaign, handle, 5.0, at))
+        value = encode_interaction(InteractionCompleted(None, campaign, handle, wait, at))
         record = Consumed(len(self.log), value, headers=((SOURCE_POSITION, b"%d:%d" % (raw, offset)),))
         self.log.append(record)
         return record

@@ -1,12 +1,14 @@
 """Hours in pictures. A column is ten minutes; digits are interactions in the order of the topic, `W` the watermark."""
 
+import math
 from dataclasses import replace
 
 import pytest
 
 from schemas.records import DEAD_DETAIL, DEAD_REASON, DEAD_SOURCE, DEAD_STAGE, Consumed
 from schemas.topics import CAMPAIGN_HOURLY
-from streams.percentiles.window import HOUR, META, TOO_LATE, UNDECODABLE, iso
+from streams.percentiles.window import HOUR, META, OUT_OF_RANGE, TOO_LATE, UNDECODABLE, iso
+from streams.times import LONGEST_DURATION
 from tests.streams.percentiles.interactions import MINUTE, POLICY, TEN, Partition, dead, rows
 
 
@@ -219,6 +221,28 @@ def test_what_cannot_be_decoded_is_a_dead_letter(partition: Partition, value: by
     assert (letter.key, letter.value) == (b"key", value)
     assert letter.headers[0] == ("name", b"value")
     assert dict(letter.headers)[DEAD_REASON] == UNDECODABLE.encode()
+
+
+@pytest.mark.parametrize("seconds", [-1.0, math.nextafter(LONGEST_DURATION, math.inf), 1e308, math.inf, math.nan])
+def test_a_duration_out_of_bounds_is_a_dead_letter_and_is_not_counted(partition: Partition, seconds: float) -> None:
+    assert partition.fold(partition.record(1, handle=seconds), partition.record(2, wait=seconds)) == 2
+
+    flush = partition.flush()
+    assert rows(flush) == []
+    for letter in dead(flush):
+        headers = dict(letter.headers)
+        assert headers[DEAD_REASON] == OUT_OF_RANGE.encode()
+        assert b"0 to 31622400 seconds" in headers[DEAD_DETAIL]
+
+
+def test_the_longest_durations_are_counted(partition: Partition) -> None:
+    number = 1000
+    records = [partition.record(1, handle=LONGEST_DURATION, wait=LONGEST_DURATION) for _ in range(number)]
+
+    assert partition.fold(*records) == 0
+
+    (row,) = partition.write()
+    assert (row.count, row.handle.mean, row.wait.mean) == (number, LONGEST_DURATION, LONGEST_DURATION)
 
 
 def test_more_durations_than_are_counted_exactly_make_an_hour_approximate_and_it_says_so() -> None:
