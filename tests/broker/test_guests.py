@@ -32,7 +32,10 @@ def test_killed_workers_lose_and_overtake_nothing(
 
 
 def test_a_crm_that_is_down_slows_no_routing(own_kafka: Broker, new_worker: NewWorker, seed: int) -> None:
-    GuestSystem(own_kafka, new_worker, HALVES, **QUICK).survive_crm_outage(seed, warm_up=2, before=3, outage=5)
+    system = GuestSystem(own_kafka, new_worker, HALVES, **QUICK)
+
+    # The median: half a second in which the machine stands still delays a tenth of 1,000 answers.
+    system.survive_crm_outage(seed, warm_up=6, before=4, outage=6, percentile=50, rate=60)
 
 
 def test_guests_stages_restarted_in_order_call_and_publish_nothing_twice(

@@ -13,8 +13,9 @@ from typing import Any
 
 import orjson
 
+from streams.demo.processes import SETTINGS
+
 REPOSITORY = Path(__file__).resolve().parents[2]
-OURS = ("KAFKA_", "SCHEMA_REGISTRY_", "CXONE_", "INFLUX_", "STREAMS_", "ROUTING_", "CRM_")
 WORKER = ("-m", "streams", "worker")
 STOPS_WITHIN = 25.0  # seconds from SIGTERM to the end of the process
 
@@ -32,7 +33,7 @@ class Worker:
         self._folder = folder / name
         self._folder.mkdir(parents=True)
         self._command = [sys.executable, *program, *stages]
-        clean = {key: value for key, value in os.environ.items() if not key.startswith(OURS)}
+        clean = {key: value for key, value in os.environ.items() if not key.startswith(SETTINGS)}
         self._environment = {
             **clean,
             "PYTHONPATH": str(REPOSITORY),

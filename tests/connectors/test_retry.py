@@ -12,22 +12,19 @@ NOW = 1_700_000_000.0  # Tue, 14 Nov 2023 22:13:20 GMT
 
 
 def test_the_ceiling_doubles_up_to_the_maximum() -> None:
-    assert list(islice(delays(1, 30, random=lambda: 1.0), 7)) == [1, 2, 4, 8, 16, 30, 30]
-
-
-def test_the_factor_is_the_callers() -> None:
-    assert list(islice(delays(0.5, 10, factor=3, random=lambda: 1.0), 4)) == [0.5, 1.5, 4.5, 10]
+    assert list(islice(delays(random=lambda: 1.0), 7)) == [1, 2, 4, 8, 16, 30, 30]
+    assert list(islice(delays(3, 10, random=lambda: 1.0), 4)) == [3, 6, 10, 10]
 
 
 def test_jitter_takes_any_part_of_the_ceiling() -> None:
     parts = iter([0.0, 0.5, 0.25])
 
-    assert list(islice(delays(1, 30, random=lambda: next(parts)), 3)) == [0, 1, 1]
+    assert list(islice(delays(random=lambda: next(parts)), 3)) == [0, 1, 1]
 
 
 @given(st.integers(1, 200))
 def test_delays_stay_within_bounds_for_ever(steps: int) -> None:
-    assert all(0 <= delay <= 30 for delay in islice(delays(1, 30), steps))
+    assert all(0 <= delay <= 30 for delay in islice(delays(), steps))
 
 
 @pytest.mark.parametrize(

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from streams.demo.processes import SETTINGS
 from streams.topology import STAGES
 
 ROOT = Path(__file__).parents[2]
 SECRET = "w0rd-of-the-broker"
-OURS = ("KAFKA_", "CXONE_", "STREAMS_", "INFLUX_", "SCHEMA_")
 
 
 def worker(tmp_path: Path, *stages: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(SETTINGS)}
     environment = {**inherited, "PYTHONPATH": str(ROOT), "COLUMNS": "200", "NO_COLOR": "1", **settings}
     return subprocess.run(
         [sys.executable, "-m", "streams", "worker", *stages],

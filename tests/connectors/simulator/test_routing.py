@@ -102,7 +102,7 @@ async def test_refuses_on_request(doors: Doors) -> None:
 
 
 async def test_a_call_that_times_out_was_taken_and_is_unheard(doors: Doors) -> None:
-    await doors.fault(routing_timeouts=1, routing_timeout_seconds=0.05)
+    await doors.fault(routing_timeouts=1, routing_timeout_seconds=0.5)
     token = await doors.token()
     async with httpx.AsyncClient(timeout=httpx.Timeout(5, read=0.02)) as impatient:
         hurried = Doors(doors.addresses, impatient, doors.clock)

@@ -11,11 +11,12 @@ from typing import Any
 import httpx
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.exceptions import InvalidStatus
 
 from connectors.simulator.faults import Faults
 from connectors.simulator.server import Addresses, Simulation, serve
-from connectors.simulator.traffic import Plan
+from connectors.simulator.traffic import Plan, deliveries
+from tests.connectors.simulator.doors import closing_code
 
 FORM = {
     "grant_type": "client_credentials",
@@ -58,6 +59,13 @@ class Bench:
         counts: dict[str, Any] = (await self.http.get(self.addresses.ledger_url)).json()
         return counts
 
+    async def confirmed(self) -> dict[str, Any]:
+        """Return the ledger once a client has confirmed everything: its pongs come after the frames."""
+        async with asyncio.timeout(5):
+            while not (counts := await self.ledger())["finished"]:  # noqa: ASYNC110 - behind HTTP
+                await asyncio.sleep(0.005)
+        return counts
+
     async def truth(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in (await self.http.get(self.addresses.truth_url)).text.splitlines()]
 
@@ -85,23 +93,18 @@ async def _bench() -> AsyncIterator[Bench]:
         yield bench
 
 
-async def drain(ws: ClientConnection) -> list[str]:
-    """Receive until nothing comes any more."""
-    frames: list[str] = []
-    while True:
-        try:
-            frames.append(await asyncio.wait_for(ws.recv(decode=True), NOTHING_MORE))
-        except TimeoutError:
-            return frames
-
-
-async def closing_code(ws: ClientConnection) -> int | None:
+async def everything(ws: ClientConnection, plan: Plan = AT_ONCE) -> list[str]:
+    """Receive as many frames as the plan has."""
     async with asyncio.timeout(5):
-        try:
-            while True:
-                await ws.recv()
-        except ConnectionClosed:
-            return ws.close_code
+        return [await ws.recv(decode=True) for _ in deliveries(plan, started_at=0)]
+
+
+async def silent(ws: ClientConnection) -> bool:
+    try:
+        await asyncio.wait_for(ws.recv(), NOTHING_MORE)
+    except TimeoutError:
+        return True
+    return False
 
 
 def ids(frames: list[str]) -> list[str]:
@@ -110,13 +113,14 @@ def ids(frames: list[str]) -> list[str]:
 
 async def test_what_waited_for_a_client_is_delivered_and_in_the_ledger(bench: Bench) -> None:
     async with bench.subscribed() as ws:
-        frames = await drain(ws)
+        frames = await everything(ws)
+        ledger = await bench.confirmed()
+        assert await silent(ws)
 
-    ledger, truth = await bench.ledger(), await bench.truth()
+    truth = await bench.truth()
     malformed = sum(ledger["events_malformed"].values())
     assert len(frames) == ledger["events_sent"] + ledger["events_redelivered"] + malformed
     assert ledger["events_sent"] + malformed == 500
-    assert ledger["finished"]
     assert {event["event_id"] for event in truth} <= set(ids(frames))
     assert len(truth) == ledger["events_sent"]
     assert set(truth[0]) == {"event_id", "campaign_id", "completed_at", "handle_time", "wait_time"}
@@ -124,7 +128,7 @@ async def test_what_waited_for_a_client_is_delivered_and_in_the_ledger(bench: Be
 
 async def test_nothing_is_sent_without_a_subscription(bench: Bench) -> None:
     async with bench.socket(await bench.token()) as ws:
-        assert await drain(ws) == []
+        assert await silent(ws)
 
     assert (await bench.ledger())["events_sent"] == 0
 
@@ -142,7 +146,7 @@ async def test_after_a_broken_connection_frames_are_redelivered(bench: Bench) ->
         ws.transport.abort()
 
     async with bench.subscribed() as ws:
-        frames = await drain(ws)
+        frames = await everything(ws)
 
     assert frames[:3] == first
     truth = {event["event_id"] for event in await bench.truth()}
@@ -152,17 +156,18 @@ async def test_after_a_broken_connection_frames_are_redelivered(bench: Bench) ->
 
 async def test_what_a_client_confirmed_a_while_ago_is_not_sent_again(bench: Bench) -> None:
     async with bench.subscribed() as ws:
-        await drain(ws)
+        await everything(ws)
+        await bench.confirmed()
     bench.clock[0] += 6
     await asyncio.sleep(0.05)  # one turn of the pump
 
     async with bench.subscribed() as ws:
-        assert await drain(ws) == []
+        assert await silent(ws)
 
 
 async def test_two_sockets_at_once_both_get_everything(bench: Bench) -> None:
     async with bench.subscribed() as old, bench.subscribed() as new:
-        assert sorted(ids(await drain(old))) == sorted(ids(await drain(new)))
+        assert sorted(ids(await everything(old))) == sorted(ids(await everything(new)))
 
 
 @pytest.mark.parametrize(
@@ -203,8 +208,9 @@ async def test_closes_with_the_code_asked_for(bench: Bench) -> None:
 
 
 async def test_a_silent_socket_neither_sends_nor_answers_pings() -> None:
-    async with running(Plan(rate=1e6, number=1)) as bench, bench.subscribed() as ws:
-        await drain(ws)
+    plan = Plan(rate=1e6, number=1)
+    async with running(plan) as bench, bench.subscribed() as ws:
+        await everything(ws, plan)
         await asyncio.wait_for(await ws.ping(), 5)
 
         await bench.fault(silence=True)
@@ -220,7 +226,7 @@ async def test_refuses_handshakes_on_request(bench: Bench) -> None:
     with pytest.raises(InvalidStatus):
         await bench.socket(await bench.token())
     async with bench.subscribed() as ws:
-        assert await drain(ws)
+        assert await everything(ws)
 
 
 async def test_refuses_tokens_on_request() -> None:

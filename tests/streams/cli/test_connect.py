@@ -21,17 +21,14 @@ from connectors.simulator.faults import Faults, Refusal
 from connectors.simulator.server import Addresses, Simulation, serve
 from connectors.simulator.traffic import Plan
 from schemas.topics import DEAD_LETTERS, RAW_INTERACTIONS, RAW_MESSAGES, TopicSpec
+from streams.demo.processes import SETTINGS
 
 ROOT = Path(__file__).parents[3]
 SECRET = "w0rd-of-the-client"
 
 
 def environment(**settings: str) -> dict[str, str]:
-    inherited = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("KAFKA_", "CXONE_", "STREAMS_", "INFLUX_", "SCHEMA_"))
-    }
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(SETTINGS)}
     return {**inherited, "PYTHONPATH": str(ROOT), "CXONE_CLIENT_ID": "simulator", **settings}
 
 
