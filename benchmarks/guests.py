@@ -13,7 +13,6 @@ from typing import Any
 
 from benchmarks import journeys
 from benchmarks.journeys import Spread
-from benchmarks.measure import PARTITIONS
 from benchmarks.process import Process, ProcessFailed
 from benchmarks.results import WrongResults
 from benchmarks.topics import Leg, Topics
@@ -99,7 +98,6 @@ class Simulator:
         return {
             "KAFKA_BOOTSTRAP_SERVERS": topics.bootstrap,
             "KAFKA_CREATE_TOPICS": "false",
-            "PARTITIONS": str(PARTITIONS),
             "CXONE_CLIENT_ID": account.client_id,
             "CXONE_CLIENT_SECRET": account.client_secret,
             "CXONE_MESSAGING_TOKEN_URL": self.addresses.messaging_token_url,

@@ -19,6 +19,7 @@ import orjson
 from connectors.errors import Misconfigured, SinkError, Unavailable
 from connectors.retry import retry_after
 from connectors.settings import CrmSettings
+from connectors.sink import presentable
 
 _TRY_LATER = {408, 409, 425, 429}
 _LONGEST_WORDS = 500  # characters of the CRM's that are kept
@@ -93,13 +94,7 @@ class HttpCrm:
             return Unavailable(f"the CRM answered {status}", retry_after=seconds)
         if status in _ADVICE or not response.is_client_error:
             return Misconfigured(f"the CRM answered {status}. {_ADVICE.get(status, 'Check CRM_URL.')}")
-        return f"{status} {self._presentable(response.text)}".strip()
-
-    def _presentable(self, words: str) -> str:
-        if self._settings.token is not None:
-            words = words.replace(self._settings.token.get_secret_value(), "***")
-        half = _LONGEST_WORDS // 2
-        return words if len(words) <= _LONGEST_WORDS else f"{words[:half]} ... {words[-half:]}"
+        return f"{status} {presentable(response.text, self._settings.token, _LONGEST_WORDS)}".strip()
 
 
 class RecordingCrm:

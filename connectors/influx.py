@@ -15,7 +15,6 @@ import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from influxdb_client import InfluxDBClient, WritePrecision, WriteService
 from influxdb_client.rest import ApiException
@@ -24,6 +23,7 @@ from urllib3.exceptions import HTTPError
 from connectors.errors import Misconfigured, Unavailable
 from connectors.retry import retry_after
 from connectors.settings import InfluxSettings
+from connectors.sink import presentable
 
 _TAKEN = 204
 _LINES_REFUSED = {400, 413, 422}
@@ -47,11 +47,6 @@ class Refusal:
     reason: str
 
 
-class Writer(Protocol):
-    async def write(self, lines: Sequence[str]) -> list[Refusal]:
-        """Write `lines`; return those refused, in order. Every other line is stored when this returns."""
-
-
 @dataclass(frozen=True, slots=True)
 class _Answer:
     status: int
@@ -60,7 +55,7 @@ class _Answer:
 
 
 class InfluxWriter:
-    """A `Writer` on one bucket. Each line must be one point with its timestamp in seconds."""
+    """Writes to one bucket. Each line must be one point with its timestamp in seconds."""
 
     def __init__(self, settings: InfluxSettings, *, now: Callable[[], float] = time.time) -> None:
         """Connect on the first write. `now` is in seconds since the epoch (for a Retry-After that is a date)."""
@@ -76,7 +71,9 @@ class InfluxWriter:
         self._service = WriteService(self._client.api_client)
 
     async def write(self, lines: Sequence[str]) -> list[Refusal]:
-        """Write `lines` in one request if InfluxDB takes them all; see the module for what happens otherwise.
+        """Write `lines`; return those refused, in order. Every other line is stored when this returns.
+
+        It takes one request if InfluxDB takes them all; see the module for what happens otherwise.
 
         Raises Unavailable or Misconfigured when it cannot be told for every line whether it was taken: write all of
         them again.
@@ -136,10 +133,7 @@ class InfluxWriter:
         return _Answer(status)
 
     def _presentable(self, words: object) -> str:
-        """Cut what a proxy may make long, and hide what it may echo; the reason is often at the end."""
-        text = str(words).replace(self._settings.token.get_secret_value(), "***")
-        half = _LONGEST_WORDS // 2
-        return text if len(text) <= _LONGEST_WORDS else f"{text[:half]} ... {text[-half:]}"
+        return presentable(str(words), self._settings.token, _LONGEST_WORDS)
 
 
 def _dropped(words: str) -> int | None:

@@ -89,7 +89,7 @@ class TokenSource:
             self._token = renewal.result()
 
     async def _renew(self) -> Token:
-        backoff = delays(1.0, 30.0)
+        backoff = delays()
         while True:
             wait = None
             try:

@@ -12,16 +12,16 @@ _SECONDS = re.compile(r"\d+(\.\d+)?", re.ASCII)
 
 
 def delays(
-    initial: float, maximum: float, *, factor: float = 2.0, random: Callable[[], float] = _random.random
+    initial: float = 1.0, maximum: float = 30.0, *, random: Callable[[], float] = _random.random
 ) -> Iterator[float]:
-    """Yield seconds to wait, without end: anything from 0 to a ceiling that grows from `initial` to `maximum`.
+    """Yield seconds to wait, without end: anything from 0 to a ceiling that doubles from `initial` to `maximum`.
 
     Full jitter: clients that failed together do not come back together.
     """
     ceiling = initial
     while True:
         yield random() * ceiling
-        ceiling = min(ceiling * factor, maximum)
+        ceiling = min(2 * ceiling, maximum)
 
 
 def retry_after(header: str | None, now: float) -> float | None:

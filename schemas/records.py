@@ -24,7 +24,7 @@ Headers = tuple[tuple[str, bytes], ...]
 
 
 class Record(Protocol):
-    """One consumed record. aiokafka's `ConsumerRecord` is one; tests use `schemas.records.Consumed`."""
+    """One consumed record. What aiokafka reads of a batch is one, as is `Consumed`."""
 
     @property
     def offset(self) -> int: ...

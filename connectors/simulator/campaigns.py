@@ -43,9 +43,6 @@ class Campaigns:
     def draw(self, rng: Random) -> Campaign:
         return self._all[bisect(self._weights, rng.random() * self._weights[-1])]
 
-    def __len__(self) -> int:
-        return len(self._all)
-
 
 def _campaign(rank: int, rng: Random) -> Campaign:
     number, rest = divmod(rank, 3)

@@ -47,7 +47,7 @@ def build() -> App:
             lines = [point.line for point in batch]
             app.lease.check()
             refused = await until_answered(
-                partial(writer.write, lines), delays=delays(1.0, 30.0), sleep=stage.pause, on_state=on_state
+                partial(writer.write, lines), delays=delays(), sleep=stage.pause, on_state=on_state
             )
             limit.note(len(batch), len(refused))
             dead += (batch[refusal.index].refused(refusal.reason) for refusal in refused)
