@@ -49,7 +49,7 @@ class GuestSystem:
         verdict = Verdict(self._kafka.bootstrap, self.callee, traffic)
         for name, figure in verdict.figures.items():
             print(f"{name}: {figure}")  # noqa: T201 - what a run has shown
-        assert verdict.mistakes == []
+        assert verdict.mistakes == [], verdict.mistakes  # of a module that pytest does not explain
         assert verdict.routing["repeats"] <= kills * (1 + UNWRITTEN) * CONCURRENCY
         assert verdict.crm["repeats"] <= kills * GUEST_ADMITTED.partitions  # one batch of each is not written down
         return verdict
