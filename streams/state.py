@@ -118,9 +118,12 @@ class TableState:
     async def _publish(self, records: Sequence[Outgoing]) -> Mapping[tuple[str, int], int]:
         self._lease.check()
         try:
-            return await self._publisher.publish(records)
-        finally:
-            self._lease.check()  # also where records were given up: the lease is why
+            offsets = await self._publisher.publish(records)
+        except Exception:  # but not a cancellation
+            self._lease.check()  # records were given up: the lease is why
+            raise
+        self._lease.check()
+        return offsets
 
     def _place(self, partition: int, change: Change) -> Iterator[tuple[int, bytes, bytes | None]]:
         """Yield (partition, table key, value) of a change: its value under this epoch, then what that replaces."""

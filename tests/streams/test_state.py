@@ -1,5 +1,6 @@
 """What is stored, in which order, and what comes back: on Faust's tables, in memory and in RocksDB."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -257,6 +258,35 @@ async def test_an_outage_during_the_state_keeps_outputs_back_from_a_suspended_wo
         await TableState(table, publisher, Lease(10.0, clock=lambda: now[0])).deliver(FLUSHES)
 
     assert {record.topic for record in publisher.records} == {CHANGELOG}
+
+
+async def test_what_is_given_up_with_the_lease_is_no_error_of_kafka_s(table: Any) -> None:
+    now = [0.0]
+
+    class GivenUp(RecordingPublisher):
+        async def publish(self, records: Sequence[Outgoing]) -> Mapping[tuple[str, int], int]:
+            now[0] += 100.0
+            raise PublishError("given up")
+
+    with pytest.raises(SuspendedError):
+        await TableState(table, GivenUp(), Lease(10.0, clock=lambda: now[0])).deliver(FLUSHES)
+
+
+async def test_a_suspended_worker_that_is_cancelled_is_cancelled(table: Any) -> None:
+    now = [0.0]
+
+    class Away(RecordingPublisher):
+        async def publish(self, records: Sequence[Outgoing]) -> Mapping[tuple[str, int], int]:
+            now[0] += 100.0
+            await asyncio.Event().wait()
+            return {}
+
+    delivering = asyncio.create_task(TableState(table, Away(), Lease(10.0, clock=lambda: now[0])).deliver(FLUSHES))
+    await asyncio.sleep(0)
+    delivering.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await delivering
 
 
 @pytest.mark.parametrize(
