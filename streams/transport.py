@@ -49,14 +49,20 @@ class PartitionRecords(fetcher.PartitionRecords):
 
 
 class GroupCoordinator(group_coordinator.GroupCoordinator):
-    """Confirms the lease with each answer of the group that knows this member."""
+    """Confirms the lease with each answer of the group that knows this member; leaves instead of joining at a stop."""
 
     async def _send_req(self, request: Any) -> Any:
         asked_at = time.monotonic()
         response = await super()._send_req(request)
         if isinstance(request, HeartbeatRequest | SyncGroupRequest) and response.error_code in _KNOWN:
-            self._subscription.lease.confirm(asked_at)
+            self._subscription.app.lease.confirm(asked_at)
         return response
+
+    async def _do_rejoin_group(self, subscription: Any) -> Any:
+        if self._subscription.app.should_stop:
+            await self._closing
+            return False
+        return await super()._do_rejoin_group(subscription)
 
 
 _KNOWN = {NoError.errno, RebalanceInProgressError.errno}
@@ -97,7 +103,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         consumer = super()._create_worker_consumer(transport)
         consumer._isolation_level = "read_committed"  # noqa: SLF001 - Faust asks for it only with exactly_once
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS  # noqa: SLF001 - Faust's 1.5 s cannot be set
-        consumer._subscription.lease = self.app.lease  # noqa: SLF001 - what the coordinator has in common with us
+        consumer._subscription.app = self.app  # noqa: SLF001 - what the coordinator has in common with us
         return consumer
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
@@ -206,7 +212,16 @@ class Consumer(driver.Consumer):
         coordinator = self._thread._consumer._coordinator  # noqa: SLF001
         self._thread.thread_loop.call_soon_threadsafe(coordinator.request_rejoin)
 
+    def close(self) -> None:
+        """Do nothing: the stop closes.
+
+        Faust calls this when a rebalance comes upon a stop, and closes from a loop that is not the consumer's: that
+        fails half-way, the worker never leaves its group, and the group waits for the session's end.
+        """
+
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        if self.app.should_stop:
+            await self.wait_empty()  # Faust lets them go at once, while the stop still drains
         for tp, coverage in self._coverage.items():
             coverage.advance(self._acked_index[tp])  # Faust forgets what is acknowledged and not committed yet
         await super().on_partitions_revoked(revoked)

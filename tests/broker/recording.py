@@ -44,15 +44,26 @@ class Recording:
     def __init__(self, name: str, kafka: str, topic: str, folder: Path) -> None:
         self.topic = topic
         self.lives: list[Life] = []
+        self.settled = asyncio.Event()  # until then a drain waits
+        self.settled.set()
         worker = WorkerSettings(data_dir=folder, session_timeout=6)
         self.app: App = build_app(name, topic, KafkaSettings(bootstrap_servers=kafka), worker)
-        attach(self.app, Stage(name, load=dict, core=self._core, deliver=self._deliver, interval=0.1))
+        stage = Stage(name, load=dict, core=self._core, deliver=self._deliver, settle=self._settle, interval=0.1)
+        attach(self.app, stage)
 
     def _core(self, partition: int, stored: Mapping[bytes, bytes]) -> Life:
         self.lives.append(Life(partition))
         return self.lives[-1]
 
     async def _deliver(self, flushes: Mapping[int, Flush]) -> None: ...
+
+    async def _settle(self) -> None:
+        await self.settled.wait()
+
+    @property
+    def rejoins(self) -> bool:
+        """Whether the group has told this worker of a rebalance, and its partitions have not come yet."""
+        return bool(self.app.consumer._thread._consumer._subscription.reassignment_in_progress)
 
     @property
     def group(self) -> str:

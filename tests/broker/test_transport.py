@@ -52,6 +52,11 @@ async def committed(worker: Recording, kafka: str) -> None:
     await asyncio.to_thread(until, lambda: lag(kafka, worker.group, worker.topic) == 0, 30, "committed to the end")
 
 
+def members_of(group: str, kafka: str) -> int:
+    admin: Any = AdminClient({"bootstrap.servers": kafka})
+    return len(admin.describe_consumer_groups([group])[group].result(30).members)
+
+
 def numbers(*ranges: range) -> list[bytes]:
     return [str(value).encode() for values in ranges for value in values]
 
@@ -249,3 +254,29 @@ async def test_workers_that_come_and_go_in_order_deliver_everything_once(
     for life in (life for worker in workers for life in worker.lives if life.chunks):
         assert life.offsets == list(range(life.offsets[0], life.offsets[-1] + 1))
     assert sorted(int(value or b"") for worker in workers for value in worker.values()) == list(range(produced))
+
+
+async def test_a_worker_stopped_in_a_rebalance_drains_before_its_partitions_go_and_leaves_its_group(
+    kafka: str, new_topic: NewTopicName, recording: NewRecording
+) -> None:
+    topic = new_topic(partitions=2)
+    leaving, joining = recording(topic), recording(topic)
+    await leaving.app.start()
+    await eventually(lambda: leaving.app.why_not_ready() is None, leaving.app.why_not_ready)
+    leaving.settled.clear()
+    stop, start = asyncio.create_task(leaving.app.stop()), asyncio.create_task(joining.app.start())
+
+    try:
+        await eventually(lambda: leaving.rejoins)
+        await asyncio.sleep(1)
+        assert not joining.app.recovered
+
+        leaving.settled.set()
+        await stop
+        members = await asyncio.to_thread(members_of, leaving.group, kafka)
+        await start
+        await eventually(lambda: joining.app.partitions() == {0, 1}, joining.app.why_not_ready)
+    finally:
+        await joining.app.stop()
+
+    assert members == 1
