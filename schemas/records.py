@@ -6,6 +6,8 @@ from typing import Protocol
 
 import msgspec
 
+from schemas.topics import DEAD_LETTERS
+
 # Headers (names are part of the contract with consumers of our topics)
 # "<partition>:<offset>" of what a record came from: of the raw frame, and behind the rate limit of the guest message
 SOURCE_POSITION = "cxone-source-position"
@@ -164,15 +166,7 @@ class CampaignHour:
 
 
 def dead_letter(  # noqa: PLR0913 - a dead letter is all of these
-    topic: str,
-    partition: int,
-    record: Record,
-    *,
-    dead_letters: str,
-    stage: str,
-    reason: str,
-    detail: str,
-    max_bytes: int = 900_000,
+    topic: str, partition: int, record: Record, *, stage: str, reason: str, detail: str, max_bytes: int = 900_000
 ) -> Outgoing:
     """Wrap a refused record: its bytes, key and headers as they were, and why it was refused.
 
@@ -195,4 +189,4 @@ def dead_letter(  # noqa: PLR0913 - a dead letter is all of these
         (DEAD_SOURCE, f"{topic}:{partition}:{record.offset}".encode()),
         *cut,
     )
-    return Outgoing(dead_letters, key, value, headers)
+    return Outgoing(DEAD_LETTERS.name, key, value, headers)

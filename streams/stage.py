@@ -22,6 +22,7 @@ from streams.state import Flush
 
 log = structlog.get_logger()
 
+SEAL_INTERVAL = 1.0  # seconds, of eager stages: how much is published again, and dropped again by readers, after a kill
 HELD_RECORDS = 200_000  # folded and not acknowledged: beyond this a stage waits for its flush
 
 

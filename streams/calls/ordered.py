@@ -14,7 +14,6 @@ from typing import Any, Generic, TypeVar
 import orjson
 
 from schemas.records import Consumed, Outgoing, Record, dead_letter
-from schemas.topics import DEAD_LETTERS
 from streams.calls.awaited import Awaited
 from streams.calls.job import (
     LONGEST_REASON,
@@ -296,15 +295,7 @@ class Calls(Generic[M]):
 
     def _dead(self, topic: str, record: Record, refused: Refused) -> None:
         self._outputs.append(
-            dead_letter(
-                topic,
-                self._partition,
-                record,
-                dead_letters=DEAD_LETTERS.name,
-                stage=self._stage,
-                reason=refused.reason,
-                detail=refused.detail,
-            )
+            dead_letter(topic, self._partition, record, stage=self._stage, reason=refused.reason, detail=refused.detail)
         )
 
     def _forget(self, now: int) -> None:

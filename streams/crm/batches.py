@@ -7,7 +7,6 @@ records come again and are put together along the stored cut, so that a call in 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from hashlib import blake2b
 from itertools import islice
 from typing import NamedTuple
@@ -16,15 +15,15 @@ import orjson
 
 from schemas.avro import DecodeError
 from schemas.records import GuestMessage, Outgoing, Record, dead_letter
-from schemas.topics import DEAD_LETTERS, GUEST_ADMITTED
+from schemas.topics import GUEST_ADMITTED
 from streams.chunk import Chunk
 from streams.source import Positions, source_position
 from streams.state import Change, Flush
+from streams.times import END_OF_TIME, iso
 
 STAGE = "crm"
 STATE_VERSION = 1
 META = b""  # key of a partition's own record, the only one: what is settled, and the cut of the batch under way
-END_OF_TIME = 253_402_300_800_000  # ms: the year 10000, which ISO 8601 cannot write
 
 UNDECODABLE = "undecodable"
 OUT_OF_RANGE = "out of range"
@@ -191,7 +190,7 @@ class Batches:
             "external_id": message.conversation_id,
             "fingerprint": message.fingerprint,
             "last_message": message.text,
-            "queued_at": iso(message.received_at),
+            "queued_at": iso(message.received_at, "milliseconds"),
         }
         return Message(record, source, row)
 
@@ -199,18 +198,5 @@ class Batches:
         return orjson.dumps({"version": STATE_VERSION, "positions": list(self._settled.items()), "cut": self._cut})
 
 
-def iso(ms: int) -> str:
-    """Return a time in milliseconds since the epoch as ISO 8601 text, to the millisecond, in UTC."""
-    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 def _dead(partition: int, record: Record, reason: str, detail: str) -> Outgoing:
-    return dead_letter(
-        GUEST_ADMITTED.name,
-        partition,
-        record,
-        dead_letters=DEAD_LETTERS.name,
-        stage=STAGE,
-        reason=reason,
-        detail=detail,
-    )
+    return dead_letter(GUEST_ADMITTED.name, partition, record, stage=STAGE, reason=reason, detail=detail)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from schemas.avro import DecodeError
 from schemas.records import CampaignHour, Outgoing, Record, dead_letter
-from schemas.topics import CAMPAIGN_HOURLY, DEAD_LETTERS
+from schemas.topics import CAMPAIGN_HOURLY
 from streams.chunk import Chunk
 from streams.influx.points import line
 from streams.state import Flush
@@ -67,12 +67,4 @@ class Rows:
 
 
 def _refuse(partition: int, record: Record, reason: str, detail: str) -> Outgoing:
-    return dead_letter(
-        CAMPAIGN_HOURLY.name,
-        partition,
-        record,
-        dead_letters=DEAD_LETTERS.name,
-        stage=STAGE,
-        reason=reason,
-        detail=detail,
-    )
+    return dead_letter(CAMPAIGN_HOURLY.name, partition, record, stage=STAGE, reason=reason, detail=detail)

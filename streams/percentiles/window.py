@@ -2,22 +2,20 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import orjson
 
 from schemas.avro import DecodeError
 from schemas.records import CampaignHour, InteractionCompleted, Outgoing, Record, dead_letter
-from schemas.topics import CAMPAIGN_HOURLY, DEAD_LETTERS, INTERACTIONS_COMPLETED
+from schemas.topics import CAMPAIGN_HOURLY, INTERACTIONS_COMPLETED
 from streams.chunk import Chunk
 from streams.percentiles.durations import Durations
 from streams.source import Positions, source_position
 from streams.state import Change, Flush
-from streams.times import LONGEST_DURATION
+from streams.times import END_OF_TIME, LONGEST_DURATION, iso
 
 STAGE = "percentiles"
 HOUR = 3_600_000  # ms
-END_OF_TIME = 253_402_300_800_000  # ms: the year 10000, which ISO 8601 cannot write
 STATE_VERSION = 1
 META = b""  # key of a partition's own record: which flush is complete, and how far everything is folded
 
@@ -244,18 +242,5 @@ class Hours:
 
     def _refuse(self, record: Record, reason: str, detail: str) -> None:
         self._refused.append(
-            dead_letter(
-                INTERACTIONS_COMPLETED.name,
-                self._partition,
-                record,
-                dead_letters=DEAD_LETTERS.name,
-                stage=STAGE,
-                reason=reason,
-                detail=detail,
-            )
+            dead_letter(INTERACTIONS_COMPLETED.name, self._partition, record, stage=STAGE, reason=reason, detail=detail)
         )
-
-
-def iso(ms: int) -> str:
-    """Return a time in milliseconds since the epoch as ISO 8601 text, to the second, in UTC."""
-    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

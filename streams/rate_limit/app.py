@@ -16,8 +16,7 @@ from streams.app import App, attach_stateful, build_app, stored
 from streams.rate_limit.guests import STAGE, Guests
 from streams.rate_limit.window import Policy
 from streams.settings import WorkerSettings
-
-SEAL_INTERVAL = 1.0  # seconds: how much is published again, and dropped again by readers, after a kill
+from streams.stage import SEAL_INTERVAL
 
 
 def build() -> App:

@@ -6,15 +6,15 @@ from prometheus_client import Counter
 
 from schemas.avro import DecodeError
 from schemas.records import SOURCE_POSITION, GuestMessage, GuestThrottled, Outgoing, Record, dead_letter
-from schemas.topics import DEAD_LETTERS, GUEST_ADMITTED, GUEST_MESSAGES, GUEST_THROTTLED
+from schemas.topics import GUEST_ADMITTED, GUEST_MESSAGES, GUEST_THROTTLED
 from streams.chunk import Chunk
 from streams.rate_limit.stored import LARGEST, Addition, Counted, guest_number
 from streams.rate_limit.window import Policy, Recent
 from streams.source import Positions, source_position
 from streams.state import Change, Flush
+from streams.times import END_OF_TIME
 
 STAGE = "rate-limit"
-END_OF_TIME = 253_402_300_800_000  # ms: the year 10000
 
 UNDECODABLE = "undecodable"
 OUT_OF_RANGE = "out of range"
@@ -107,15 +107,7 @@ class Guests:
 
     def _refuse(self, record: Record, reason: str, detail: str) -> str:
         self._outputs.append(
-            dead_letter(
-                GUEST_MESSAGES.name,
-                self._partition,
-                record,
-                dead_letters=DEAD_LETTERS.name,
-                stage=STAGE,
-                reason=reason,
-                detail=detail,
-            )
+            dead_letter(GUEST_MESSAGES.name, self._partition, record, stage=STAGE, reason=reason, detail=detail)
         )
         return REFUSED
 

@@ -10,8 +10,7 @@ from connectors.settings import KafkaSettings
 from streams.app import App, attach_stateful, build_app, stored
 from streams.raw.frames import Event, Frames, Reading
 from streams.settings import WorkerSettings
-
-SEAL_INTERVAL = 1.0  # seconds: how much is published again, and dropped again by readers, after a kill
+from streams.stage import SEAL_INTERVAL
 
 E = TypeVar("E", bound=Event)
 

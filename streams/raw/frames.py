@@ -10,7 +10,6 @@ from prometheus_client import Counter
 
 from schemas.dialect import Kind
 from schemas.records import EVENT_ID, SOURCE_POSITION, Headers, Outgoing, Record, dead_letter
-from schemas.topics import DEAD_LETTERS
 from streams.chunk import Chunk
 from streams.raw.seen import FINGERPRINT_BYTES, Seen, fingerprint
 from streams.refusals import Refused
@@ -169,7 +168,6 @@ class Frames(Generic[E]):
                 self._reading.source,
                 self._partition,
                 record,
-                dead_letters=DEAD_LETTERS.name,
                 stage=self._reading.stage,
                 reason=refused.reason,
                 detail=refused.detail,

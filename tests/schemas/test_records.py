@@ -13,6 +13,7 @@ from schemas.records import (
     Record,
     dead_letter,
 )
+from schemas.topics import DEAD_LETTERS
 
 RECEIVED = (("cxone-source", b"interactions"), ("twice", b"1"), ("twice", b"2"))
 
@@ -22,7 +23,6 @@ def refuse(record: Record, detail: str = "is missing", max_bytes: int = 900_000)
         "raw",
         3,
         record,
-        dead_letters="dead",
         stage="normalise",
         reason="campaign id",
         detail=detail,
@@ -35,7 +35,7 @@ def refuse(record: Record, detail: str = "is missing", max_bytes: int = 900_000)
 def test_key_and_value_are_as_they_were(key: bytes | None, value: bytes | None) -> None:
     letter = refuse(Consumed(17, value, key))
 
-    assert (letter.topic, letter.key, letter.value, letter.partition) == ("dead", key, value, None)
+    assert (letter.topic, letter.key, letter.value, letter.partition) == (DEAD_LETTERS.name, key, value, None)
 
 
 def test_the_original_headers_come_first_and_then_why_it_was_refused() -> None:

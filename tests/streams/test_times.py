@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.times import milliseconds, seconds
+from streams.times import END_OF_TIME, iso, milliseconds, seconds
 
 
 @pytest.mark.parametrize(
@@ -48,3 +48,16 @@ def test_a_time_is_read_the_same_as_text_seconds_and_milliseconds(at: datetime) 
 @pytest.mark.parametrize("value", [-1, -0.5, float("nan"), float("inf"), True, "1", None, [], 10**400])
 def test_what_is_no_duration_is_none(value: object) -> None:
     assert seconds(value) is None
+
+
+@pytest.mark.parametrize(
+    ("ms", "text", "finer"),
+    [
+        (0, "1970-01-01T00:00:00Z", "1970-01-01T00:00:00.000Z"),
+        (1_795_251_600_999, "2026-11-21T09:00:00Z", "2026-11-21T09:00:00.999Z"),
+        (END_OF_TIME - 1, "9999-12-31T23:59:59Z", "9999-12-31T23:59:59.999Z"),
+    ],
+)
+def test_a_time_is_written_as_iso_8601_and_read_again(ms: int, text: str, finer: str) -> None:
+    assert (iso(ms), iso(ms, "milliseconds")) == (text, finer)
+    assert milliseconds(finer) == ms

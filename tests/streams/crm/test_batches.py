@@ -4,7 +4,7 @@ import pytest
 
 from schemas.records import DEAD_DETAIL, DEAD_REASON, DEAD_SOURCE, DEAD_STAGE, Consumed
 from schemas.topics import DEAD_LETTERS, GUEST_ADMITTED
-from streams.crm.batches import META, OUT_OF_RANGE, REFUSED, UNDECODABLE, Batch, Batches, Message, Policy, iso
+from streams.crm.batches import META, OUT_OF_RANGE, REFUSED, UNDECODABLE, Batch, Batches, Message, Policy
 from tests.streams.crm.messages import NINE, chunk, decode, message, record
 
 NOW = NINE / 1000
@@ -29,11 +29,6 @@ def test_a_row_is_what_the_crm_asks_for() -> None:
     assert batch.rows == [
         {"external_id": "c", "fingerprint": "f-1", "last_message": "hi", "queued_at": "2026-11-21T09:00:00.007Z"}
     ]
-
-
-@pytest.mark.parametrize(("ms", "text"), [(0, "1970-01-01T00:00:00.000Z"), (999, "1970-01-01T00:00:00.999Z")])
-def test_times_are_iso_to_the_millisecond(ms: int, text: str) -> None:
-    assert iso(ms) == text
 
 
 def test_five_messages_are_due_at_once_and_four_are_not() -> None:

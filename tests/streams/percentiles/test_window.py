@@ -7,8 +7,8 @@ import pytest
 
 from schemas.records import DEAD_DETAIL, DEAD_REASON, DEAD_SOURCE, DEAD_STAGE, Consumed
 from schemas.topics import CAMPAIGN_HOURLY
-from streams.percentiles.window import HOUR, META, OUT_OF_RANGE, TOO_LATE, UNDECODABLE, iso
-from streams.times import LONGEST_DURATION
+from streams.percentiles.window import HOUR, META, OUT_OF_RANGE, TOO_LATE, UNDECODABLE
+from streams.times import LONGEST_DURATION, iso
 from tests.streams.percentiles.interactions import MINUTE, POLICY, TEN, Partition, dead, rows
 
 

@@ -16,7 +16,8 @@ from schemas.records import (
     GuestThrottled,
 )
 from schemas.topics import DEAD_LETTERS, GUEST_ADMITTED, GUEST_THROTTLED
-from streams.rate_limit.guests import END_OF_TIME, OUT_OF_RANGE, UNDECODABLE
+from streams.rate_limit.guests import OUT_OF_RANGE, UNDECODABLE
+from streams.times import END_OF_TIME
 from tests.streams.rate_limit.guest_messages import (
     NOW,
     POLICY,
