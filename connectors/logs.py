@@ -24,7 +24,7 @@ _NAMED = re.compile(
 # Libraries that tell of every request, connection or step at INFO. Faust names our subclasses of its own after us.
 _TALKATIVE = (
     *("aiokafka", "httpcore", "httpx", "websockets", "faust", "mode"),
-    *("streams.app", "streams.tables", "streams.transport"),
+    *("streams.app", "streams.consumer_thread", "streams.tables", "streams.transport"),
 )
 
 _REPETITIVE = ("aiokafka", "librdkafka")

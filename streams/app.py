@@ -14,6 +14,7 @@ from yarl import URL
 from connectors.publisher import KafkaPublisher
 from connectors.settings import KafkaSettings
 from streams import transport
+from streams.consumer_thread import CHUNKED
 from streams.lease import Lease
 from streams.settings import WorkerSettings
 from streams.stage import Core, Stage
@@ -153,7 +154,7 @@ def build_app(stage: str, source: str, kafka: KafkaSettings, worker: WorkerSetti
         producer_acks=-1,
     )
     app.source, app.sources = source, (source, *beside)
-    transport.CHUNKED.update(app.sources)
+    CHUNKED.update(app.sources)
     app.lease = Lease(SESSION_SHARE * worker.session_timeout)
     app.resources = []
     app.drain_timeout = worker.drain_timeout

@@ -12,9 +12,9 @@ from pydantic import SecretStr
 
 from connectors.settings import KafkaSettings
 from schemas.records import Consumed
-from streams import transport
 from streams.app import POLLED_WITHIN, App, attach, build_app
 from streams.chunk import Chunk
+from streams.consumer_thread import CHUNKED
 from streams.settings import WorkerSettings
 from streams.stage import Stage
 from streams.state import Flush
@@ -61,7 +61,7 @@ def test_an_app_is_named_after_its_stage_and_serves_nothing_of_fausts(tmp_path: 
     assert not app.conf.web_enabled
     assert not app.conf.topic_allow_declare
     assert app.conf.topic_disable_leader
-    assert "source" in transport.CHUNKED
+    assert "source" in CHUNKED
 
 
 def test_an_app_asks_all_brokers_through_the_chunk_transport(tmp_path: Path) -> None:
