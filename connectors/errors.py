@@ -4,9 +4,9 @@
   x ConfigurationError      a setting or dialect is wrong: says which, what was wrong and what would be right
   x PublishError            Kafka refused a record for good, or it was given up
   x AuthorizationError      CXone refused credentials or scope
-  x SinkError               a sink refused or is unreachable
-    - Unavailable           try again later (`retry_after` seconds, if the sink said so)
-    - Misconfigured         token or bucket wrong: needs a person, keep trying
+  x SinkError               InfluxDB, the CRM or CXone's API refused or is unreachable
+    - Unavailable           try again later (`retry_after` seconds, if it was said)
+    - Misconfigured         a token, URL or name is wrong: needs a person, keep trying
 """
 
 
@@ -31,7 +31,7 @@ class SinkError(ConnectorError):
 
 
 class Unavailable(SinkError):
-    """The sink cannot take it now."""
+    """It cannot be taken now."""
 
     def __init__(self, reason: str, *, retry_after: float | None = None) -> None:
         super().__init__(reason)
@@ -39,4 +39,4 @@ class Unavailable(SinkError):
 
 
 class Misconfigured(SinkError):
-    """The sink will refuse everything until a person changes the token, the bucket or the organisation."""
+    """Everything will be refused until a person changes a setting, such as a token, a URL or a bucket."""

@@ -27,16 +27,19 @@ _TALKATIVE = (
     *("streams.app", "streams.consumer_thread", "streams.tables", "streams.transport"),
 )
 
+_OURS = ("connectors", "streams")
 _REPETITIVE = ("aiokafka", "librdkafka")
 _REMEMBERED = 1000  # messages
 
 
-def configure(*, json: bool | None = None, secrets: Iterable[SecretStr] = ()) -> None:
+def configure(*, level: str = "info", json: bool | None = None, secrets: Iterable[SecretStr] = ()) -> None:
     """Send every log line of this process to standard error, as JSON or, on a terminal, coloured.
 
-    `json` None asks whether standard error is a terminal. Tokens in URLs and headers, and the values of `secrets`,
-    are replaced by `***` in the finished line, so that no object's text can bring them in.
+    Libraries tell nothing below INFO, whatever the `level`. `json` None asks whether standard error is a terminal.
+    Tokens in URLs and headers, and the values of `secrets`, are replaced by `***` in the finished line, so that no
+    object's text can bring them in.
     """
+    lowest = logging.getLevelNamesMapping()[level.upper()]
     before: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -47,7 +50,7 @@ def configure(*, json: bool | None = None, secrets: Iterable[SecretStr] = ()) ->
     structlog.configure(
         processors=[*before, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        wrapper_class=structlog.make_filtering_bound_logger(lowest),
     )
     as_json = not sys.stderr.isatty() if json is None else json
     renderer: Processor = (
@@ -65,9 +68,11 @@ def configure(*, json: bool | None = None, secrets: Iterable[SecretStr] = ()) ->
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(logging.INFO)
+    root.setLevel(max(lowest, logging.INFO))
+    for name in _OURS:
+        logging.getLogger(name).setLevel(lowest)
     for name in _TALKATIVE:
-        logging.getLogger(name).setLevel(logging.WARNING)
+        logging.getLogger(name).setLevel(max(lowest, logging.WARNING))
 
 
 class Repetition(logging.Filter):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar, get_args
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, FilePath, SecretStr, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, FilePath, SecretStr, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -199,7 +199,24 @@ class CrmSettings(BaseSettings):
     concurrency: int = Field(4, ge=1, description="most requests under way at a time, of one worker")
 
 
-MODELS: tuple[type[BaseSettings], ...] = (KafkaSettings, RegistrySettings, CxoneSettings, InfluxSettings, CrmSettings)
+class LogSettings(BaseSettings):
+    """What workers and connectors log."""
+
+    model_config = SettingsConfigDict(env_prefix="LOG_", env_ignore_empty=True, extra="ignore", frozen=True)
+
+    level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(lambda text: str(text).lower())] = (
+        Field("info", description="debug, info, warning or error; at debug, routing tells of each message")
+    )
+
+
+MODELS: tuple[type[BaseSettings], ...] = (
+    KafkaSettings,
+    RegistrySettings,
+    CxoneSettings,
+    InfluxSettings,
+    CrmSettings,
+    LogSettings,
+)
 
 Settings = TypeVar("Settings", bound=BaseSettings)
 

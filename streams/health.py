@@ -1,7 +1,8 @@
-"""/livez, /readyz and /metrics of a worker.
+"""/livez, /readyz and /metrics of a worker or a connector.
 
-Alive means that this event loop answers and that each consumer has polled lately, or waits for its stage on purpose.
-Ready means that partitions are assigned and recovered, and that nothing blocks delivery.
+Alive means that this event loop answers, and that each consumer of a worker has polled lately or waits for its stage on
+purpose. Ready means that partitions are assigned and recovered and nothing blocks delivery; of a connector, that its
+socket is open.
 """
 
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 
 class Probed(Protocol):
-    """A stage's app, as far as probes look at it."""
+    """A stage's app or a connector's socket, as far as probes look at it."""
 
     def why_not_alive(self) -> str | None: ...
     def why_not_ready(self) -> str | None: ...

@@ -48,12 +48,13 @@ def _run(source_of: Callable[["CxoneSettings"], "Source"]) -> None:
 
     from connectors import logs
     from connectors.errors import AuthorizationError, ConfigurationError, ConnectorError
-    from connectors.settings import CxoneSettings, KafkaSettings, load
+    from connectors.settings import CxoneSettings, KafkaSettings, LogSettings, load
     from streams.settings import WorkerSettings
 
     try:
         cxone, kafka, worker = load(CxoneSettings), load(KafkaSettings), load(WorkerSettings)
-        logs.configure(secrets=[cxone.client_secret, *([kafka.sasl_password] if kafka.sasl_password else [])])
+        secrets = [cxone.client_secret, *([kafka.sasl_password] if kafka.sasl_password else [])]
+        logs.configure(level=load(LogSettings).level, secrets=secrets)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             undelivered = runner.run(_connect(source_of(cxone), kafka, worker))
     except (AuthorizationError, ConfigurationError) as wrong:

@@ -31,6 +31,8 @@ def demo(  # noqa: PLR0913 - one argument per option
 
     from streams.demo.run import Options, run
 
+    if json is not None and seconds is None:
+        raise typer.BadParameter("only a bounded demo writes a report: add --seconds", param_hint="--json")
     options = Options(
         seconds=seconds,
         rate=rate,

@@ -13,7 +13,7 @@ def guests(  # noqa: PLR0913 - one argument per option
     seconds: Annotated[float, typer.Option(min=0.1, help="How long they write.")] = 60,
     seed: Annotated[int, typer.Option(help="The same seed gives the same messages.")] = 1,
     url: Annotated[
-        str, typer.Option(help="The simulator's guests_url; only on this machine.")
+        str, typer.Option(help="The simulator's guests_url (this one with simulate --cxone-port 8480).")
     ] = "ws://127.0.0.1:8480/webchat/v1/guest",
     json: Annotated[bool, typer.Option("--json", help="Report as JSON.")] = False,
 ) -> None:

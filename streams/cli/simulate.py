@@ -7,21 +7,21 @@ import typer
 
 def simulate(  # noqa: PLR0913 - one argument per option
     *,
-    rate: Annotated[float, typer.Option(min=0.1, help="New frames per second.")] = 500,
+    rate: Annotated[float, typer.Option(min=0.1, help="New frames of interactions per second.")] = 500,
     speedup: Annotated[float, typer.Option(min=1, help="Event time per real time, until it reaches now.")] = 360,
     history_hours: Annotated[float, typer.Option(min=0, max=46, help="How far in the past event time begins.")] = 24,
-    campaigns: Annotated[int, typer.Option(min=1)] = 40,
+    campaigns: Annotated[int, typer.Option(min=1, help="Campaigns, a few of them with most of the frames.")] = 40,
     redelivered: Annotated[float, typer.Option(min=0, max=0.9, help="Share of frames sent again.")] = 0.10,
     malformed: Annotated[float, typer.Option(min=0, max=0.9, help="Share of frames that are wrong.")] = 0.01,
     seed: Annotated[int, typer.Option(help="The same seed and start give the same frames.")] = 1,
     count: Annotated[int | None, typer.Option(min=1, help="Stop generating after so many new frames.")] = None,
-    cxone_port: Annotated[int, typer.Option(help="0 takes a free port.")] = 0,
-    influx_port: Annotated[int, typer.Option(help="0 takes a free port.")] = 0,
-    client_id: str = "simulator",
+    cxone_port: Annotated[int, typer.Option(help="Port of CXone and the CRM; 0 takes a free one.")] = 0,
+    influx_port: Annotated[int, typer.Option(help="Port of InfluxDB; 0 takes a free one.")] = 0,
+    client_id: Annotated[str, typer.Option(help="What clients have to show; made up.")] = "simulator",
     client_secret: Annotated[str, typer.Option(help="What clients have to show; made up.")] = "simulator-secret",  # noqa: S107
     influx_token: Annotated[str, typer.Option(help="What writers have to show; made up.")] = "simulator-token",  # noqa: S107
-    influx_org: str = "cxone",
-    influx_bucket: str = "cxone",
+    influx_org: Annotated[str, typer.Option(help="Organisation to write to.")] = "cxone",
+    influx_bucket: Annotated[str, typer.Option(help="Bucket to write to.")] = "cxone",
     faults: Annotated[str, typer.Option(help="Faults from the start, as JSON; see docs/simulator.md.")] = "{}",
 ) -> None:
     """Stand in for CXone (OAuth, events, web messaging, routing), a CRM and InfluxDB on 127.0.0.1.

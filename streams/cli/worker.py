@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
 
 def worker(
-    stages: Annotated[
-        list[str], typer.Argument(help=f"Stages to run: {', '.join(STAGES)}, or all.", metavar="STAGE...")
-    ],
+    stages: Annotated[list[str], typer.Argument(help=f"Stages to run: {', '.join(STAGES)}, or all.", metavar="STAGE")],
 ) -> None:
-    """Run one or several stages until SIGTERM (exit 0, drained) or a crash (exit 1).
+    """Run one or several stages until SIGTERM (exit 0, drained) or a crash (exit 1); 2 is a wrong setting or topic.
 
-    Start as many workers of a stage as its topic has partitions; each takes a share. Prints a line of JSON when its
-    partitions are assigned and recovered. Settings come from the environment or .env: see .env.example.
+    Start up to as many workers of a stage as its topic has partitions: each takes a share, and more would be idle.
+    Prints a line of JSON when its partitions are assigned and recovered.
+
+    Settings come from the environment or .env: see .env.example.
     """
     wanted = STAGES if "all" in stages else tuple(dict.fromkeys(stages))
     if unknown := set(wanted) - set(STAGES):
@@ -30,14 +30,14 @@ def worker(
 
     from connectors import logs, topic_admin
     from connectors.errors import ConfigurationError, ConnectorError
-    from connectors.settings import KafkaSettings, load
+    from connectors.settings import KafkaSettings, LogSettings, load
     from schemas.topics import TOPICS
     from streams import topology
     from streams.settings import WorkerSettings
     from streams.worker import run
 
-    logs.configure(secrets=secrets())
     try:
+        logs.configure(level=load(LogSettings).level, secrets=secrets())
         kafka, settings = load(KafkaSettings), load(WorkerSettings)
         topic_admin.ensure_topics(kafka, [spec for spec in TOPICS if set(wanted) & {*spec.readers, *spec.writers}])
 

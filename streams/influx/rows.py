@@ -12,6 +12,7 @@ from streams.state import Flush
 
 STAGE = "influx"
 UNDECODABLE = "undecodable"
+OUT_OF_RANGE = "out of range"
 REFUSED = "refused by InfluxDB"
 
 
@@ -54,8 +55,10 @@ class Rows:
             try:
                 row = self._decode(record.value)
                 point = Point(line(row), self._partition, record)
-            except (DecodeError, ValueError) as error:
+            except DecodeError as error:
                 self._refused.append(_refuse(self._partition, record, UNDECODABLE, str(error)))
+            except ValueError as error:
+                self._refused.append(_refuse(self._partition, record, OUT_OF_RANGE, str(error)))
             else:
                 self._points[row.campaign_id, row.hour_start] = point
         return len(self._refused) - refused_before

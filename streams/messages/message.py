@@ -5,9 +5,7 @@ from collections.abc import Mapping
 from schemas.dialect import MessageFields, first, identity
 from schemas.records import GuestMessage
 from streams.refusals import Refused
-from streams.times import EARLIEST, milliseconds
-
-LATEST = 253_402_300_799_999  # the last ms of the year 9999: micro- and nanoseconds since the epoch lie beyond it
+from streams.times import EARLIEST, END_OF_TIME, milliseconds
 
 NO_CONVERSATION = "conversation id"
 BAD_TEXT = "text"
@@ -30,7 +28,7 @@ def guest_message(frame: Mapping[str, object], received_at: int, *, fields: Mess
     sent_at = received_at if time is None else milliseconds(time)
     if sent_at is None:
         return Refused(BAD_TIME, "is neither ISO 8601 nor a number since the epoch")
-    if not EARLIEST <= sent_at <= LATEST:
+    if not EARLIEST <= sent_at < END_OF_TIME:
         return Refused(BAD_TIME, f"{sent_at} ms is not within the years 2000 to 9999")
     return GuestMessage(
         event_id=identity(frame, fields.event_id),

@@ -7,21 +7,6 @@ from schemas.records import InteractionCompleted
 from streams.refusals import Refused
 from streams.times import EARLIEST, LONGEST_DURATION, milliseconds, seconds
 
-# With what readers of frames take from here
-__all__ = [
-    "BAD_DURATION",
-    "BAD_TIME",
-    "EARLIEST",
-    "LONGEST_CAMPAIGN",
-    "LONGEST_DURATION",
-    "NO_CAMPAIGN",
-    "Interpret",
-    "Refused",
-    "interpreter",
-    "milliseconds",
-    "seconds",
-]
-
 LONGEST_CAMPAIGN = 256  # characters
 
 NO_CAMPAIGN = "campaign id"

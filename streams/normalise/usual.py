@@ -13,7 +13,8 @@ import msgspec
 
 from schemas.dialect import LONGEST_ID, InteractionFields, Path
 from schemas.records import InteractionCompleted
-from streams.normalise.event import EARLIEST, LONGEST_CAMPAIGN, LONGEST_DURATION, milliseconds
+from streams.normalise.event import LONGEST_CAMPAIGN
+from streams.times import EARLIEST, LONGEST_DURATION, milliseconds
 
 DURATION = Annotated[float, msgspec.Meta(ge=0, le=LONGEST_DURATION)]
 Usual = Callable[[bytes, int], InteractionCompleted | None]

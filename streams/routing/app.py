@@ -34,7 +34,7 @@ HOLD = 50_000  # messages that are read and not settled
 
 log = structlog.get_logger(stage=STAGE)
 
-ANSWERS = Counter("cxone_routing_answers", "CXone's answers by status; 0 is none in time.", ["status"])
+ANSWERS = Counter("cxone_routing_answers", "What attempts ended with, by status; 0 is no answer.", ["status"])
 SLA = Histogram(
     "cxone_routing_seconds",
     "From the moment the socket delivered a frame to CXone's routing answer.",

@@ -17,10 +17,13 @@ TOKEN = "eyJhbGciOi.J-_9~+/t0ken=="
 @pytest.fixture(autouse=True)
 def logging_as_before() -> Iterator[None]:
     root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
+    handlers = root.handlers[:]
+    names = ("", "connectors", "streams", "httpx", "aiokafka", "faust", "mode")
+    levels = {name: logging.getLogger(name).level for name in names}
     yield
     root.handlers[:] = handlers
-    root.setLevel(level)
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
     structlog.reset_defaults()
 
 
@@ -49,6 +52,19 @@ def test_lines_of_libraries_look_like_ours(capsys: pytest.CaptureFixture[str]) -
     assert [line["event"] for line in lines] == ["GET wss://a.example/?access_token=***&x=1"]
     assert lines[0]["logger"] == "some.library"
     assert lines[0]["level"] == "warning"
+
+
+@pytest.mark.parametrize(("level", "told"), [("debug", {"ours", "warned"}), ("info", {"warned"}), ("error", set())])
+def test_debug_is_for_our_lines_and_not_for_those_of_libraries(
+    capsys: pytest.CaptureFixture[str], level: str, told: set[str]
+) -> None:
+    configure(json=True, level=level)
+
+    structlog.get_logger("streams.routing.app").debug("ours")
+    logging.getLogger("some.library").debug("theirs")
+    logging.getLogger("httpx").warning("warned")
+
+    assert {json.loads(line)["event"] for line in capsys.readouterr().err.splitlines()} == told
 
 
 def test_without_a_terminal_lines_are_json(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,7 @@ from schemas.records import DEAD_DETAIL, DEAD_REASON, DEAD_SOURCE, DEAD_STAGE, C
 from schemas.topics import DEAD_LETTERS
 from streams.chunk import Chunk
 from streams.influx.points import line
-from streams.influx.rows import REFUSED, UNDECODABLE, Points, Rows
+from streams.influx.rows import OUT_OF_RANGE, REFUSED, UNDECODABLE, Points, Rows
 
 CODEC = Codec(FileSchemaIds())
 encode, decode = CODEC.encoder(CampaignHour), CODEC.decoder(CampaignHour)
@@ -69,15 +69,15 @@ def test_a_flush_is_what_came_since_the_last() -> None:
 
 
 @pytest.mark.parametrize(
-    "value",
+    ("value", "reason"),
     [
-        b"",
-        b"{}",
-        encode(replace(ROW, handle=replace(SUMMARY, p95=float("nan")))),
-        encode(replace(ROW, hour_start=2**62)),
+        (b"", UNDECODABLE),
+        (b"{}", UNDECODABLE),
+        (encode(replace(ROW, handle=replace(SUMMARY, p95=float("nan")))), OUT_OF_RANGE),
+        (encode(replace(ROW, hour_start=2**62)), OUT_OF_RANGE),
     ],
 )
-def test_what_can_be_no_point_is_a_dead_letter_as_it_came(value: bytes) -> None:
+def test_what_can_be_no_point_is_a_dead_letter_as_it_came(value: bytes, reason: str) -> None:
     refused, points = fold(Consumed(7, value, b"key", HEADERS), record(8, ROW))
 
     (letter,) = points.outputs
@@ -86,7 +86,7 @@ def test_what_can_be_no_point_is_a_dead_letter_as_it_came(value: bytes) -> None:
     assert len(points.points) == 1
     assert (letter.topic, letter.key, letter.value) == (DEAD_LETTERS.name, b"key", value)
     assert letter.headers[:1] == HEADERS
-    assert headers[DEAD_REASON] == UNDECODABLE.encode()
+    assert headers[DEAD_REASON] == reason.encode()
     assert headers[DEAD_STAGE] == b"influx"
     assert headers[DEAD_SOURCE] == b"cxone.campaign.hourly:5:7"
 

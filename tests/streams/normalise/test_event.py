@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from connectors import dialect
 from schemas.records import InteractionCompleted
-from streams.normalise.event import LONGEST_CAMPAIGN, Refused, interpreter
+from streams.normalise.event import LONGEST_CAMPAIGN, interpreter
+from streams.refusals import Refused
 
 ARRIVED = 1_795_250_400_000  # ms
 interpret = interpreter(dialect.load("v2").interactions.fields.interaction(), clock_skew=600_000)
