@@ -1,5 +1,6 @@
 """The one place where a stage's Faust app is made, and where Faust's defaults are overruled."""
 
+import asyncio
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -17,14 +18,14 @@ from streams import transport
 from streams.consumer_thread import CHUNKED
 from streams.lease import Lease
 from streams.settings import WorkerSettings
-from streams.stage import Core, Stage
+from streams.stage import Core, DrainError, Stage
 from streams.state import Flush, TableState, discard_stale
 from streams.tables import TableManager
 
 log = structlog.get_logger()
 
 SESSION_SHARE = 0.8  # of the session timeout, after which a worker that the group does not answer no longer acts
-LEASE_WATCH = 0.5  # seconds between two looks at it
+WATCH_INTERVAL = 0.5  # seconds between two looks at the lease
 POLLED_WITHIN = 60.0  # seconds
 FETCH_BYTES = 2 << 20
 NEVER = 14 * 86_400.0  # seconds: milliseconds have to fit into 32 bits
@@ -49,6 +50,7 @@ class App(faust.App):
     drain_timeout: float
     resources: list[Resource]
     lease: Lease
+    crash_reason: BaseException | None
     recovered_generation: int | None = None
 
     @property
@@ -62,7 +64,11 @@ class App(faust.App):
         return resource
 
     async def on_stop(self) -> None:
-        await super().on_stop()
+        try:
+            await super().on_stop()
+        except DrainError as failure:  # what was queued is dropped: the group may hear of the stop
+            log.error("could not drain", stage=self.stage.name, reason=str(failure))  # noqa: TRY400 - it says it all
+            self.crash_reason = failure
         for resource in self.resources:
             await resource.close()
 
@@ -89,27 +95,59 @@ class App(faust.App):
         problem = self.stage.blocked or self.stage.trouble
         return f"{stage}: {problem}" if problem else None
 
-    def on_assigned(self, generation: int, partitions: set[int]) -> None:
+    async def on_assigned(self, generation: int, partitions: set[int]) -> None:
         """Begin again with partitions that were just assigned; their state is not here yet."""
         self.recovered_generation = None
-        for table in self.tables.values():
-            discard_stale(table.data, partitions, time.time())
+        try:
+            for table in self.tables.values():
+                discard_stale(table.data, partitions, time.time())
+        except OSError as failure:  # aiokafka would go on without us
+            await self.crash(failure)
         self.stage.begin(generation)
 
     def rejoin(self) -> None:
         """Ask the broker for partitions anew."""
         self.consumer.rejoin()
 
+    async def pause(self, seconds: float) -> None:
+        """Sleep between two tries to deliver.
+
+        Raises WithdrawnError or SuspendedError when there is to be no other: it is the partitions' next owner's.
+        """
+        await self.stage.pause(seconds)
+        self.lease.check()
+
+    async def watch(self) -> None:
+        """Look after what may end unnoticed: the lease, while something is delivered, and the part in the group."""
+        while True:
+            if self.stage.delivering and not self.lease.held:
+                self.give_up()
+            failure = self.consumer.coordination_failure()
+            if failure is not None and not self.should_stop:
+                await self.crash(failure)
+            await asyncio.sleep(WATCH_INTERVAL)
+
     def give_up(self) -> None:
         """Start over without what is being delivered: the partitions may be another worker's."""
         self.stage.start_over("the group does not answer; what is not with Kafka yet is dropped")
+        self._drop_queued()
+
+    def _drop_queued(self) -> None:
         for resource in self.resources:
             if isinstance(resource, KafkaPublisher):
                 resource.give_up()
 
     async def drain(self) -> None:
-        """Flush what the stage holds, before partitions go or the worker stops."""
-        await self.stage.drain(self.consumer_generation_id, self.drain_timeout)
+        """Flush what the stage holds, before partitions go or the worker stops.
+
+        Raises:
+            DrainError: not done in time. The process must end; what was queued is dropped.
+        """
+        try:
+            await self.stage.drain(self.consumer_generation_id, self.drain_timeout)
+        except DrainError:
+            self._drop_queued()
+            raise
 
     def on_rebalance_end(self) -> None:
         super().on_rebalance_end()
@@ -169,7 +207,7 @@ def stored(app: App, table: str, kafka: KafkaSettings, *, rows: bool = False) ->
     """
     config = kafka.librdkafka()
     if rows:
-        config["message.timeout.ms"] = int(1000 * (app.lease.limit + 2 * LEASE_WATCH))
+        config["message.timeout.ms"] = int(1000 * (app.lease.limit + 2 * WATCH_INTERVAL))
     publisher = app.using(KafkaPublisher(config))
     return TableState(app.Table(table, key_type=bytes, value_type=bytes), publisher, app.lease)
 
@@ -211,13 +249,6 @@ def attach(app: App, stage: Stage[Any], *beside: Callable[[], Awaitable[None]]) 
             await app.crash(failure)
             raise
 
-    @app.task
-    async def watch_lease() -> None:
-        while not app.should_stop:
-            if stage.delivering and not app.lease.held:
-                app.give_up()
-            await app.sleep(LEASE_WATCH)
-
     def keep(run: Callable[[], Awaitable[None]]) -> None:
         @app.task
         async def keep_running() -> None:
@@ -227,7 +258,7 @@ def attach(app: App, stage: Stage[Any], *beside: Callable[[], Awaitable[None]]) 
                 await app.crash(failure)
                 raise
 
-    for run in (stage.keep_flushing, *beside):
+    for run in (stage.keep_flushing, app.watch, *beside):
         keep(run)
     return agent
 

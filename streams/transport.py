@@ -92,6 +92,12 @@ class Consumer(driver.Consumer):
 
     # What may be delivered
 
+    def coordination_failure(self) -> BaseException | None:
+        """Return what ended this member's part in its group, which aiokafka tells only whoever fetches then."""
+        consumer = self._thread._consumer  # noqa: SLF001
+        task = consumer and consumer._coordinator._coordination_task  # noqa: SLF001
+        return task.exception() if task and task.done() and not task.cancelled() else None
+
     def rejoin(self) -> None:
         """Ask for partitions anew."""
         coordinator = self._thread._consumer._coordinator  # noqa: SLF001
@@ -116,7 +122,7 @@ class Consumer(driver.Consumer):
         self._acked.clear()
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
-        self.app.on_assigned(generation_id, {tp.partition for tp in assigned if tp.topic == self.app.source})
+        await self.app.on_assigned(generation_id, {tp.partition for tp in assigned if tp.topic == self.app.source})
         await super().on_partitions_assigned(assigned, generation_id)
 
     async def perform_seek(self) -> None:

@@ -47,25 +47,32 @@ async def run(apps: Sequence[App], settings: WorkerSettings) -> int:
 async def _live(app: App, stop: asyncio.Event) -> BaseException | None:
     """Start one app and stop it when it is time, or when another crashed. Returns what it crashed of."""
     app.in_worker = True
-    try:
-        await app.start()
-        ends = [asyncio.create_task(stop.wait()), asyncio.create_task(app._crashed.wait())]  # noqa: SLF001
-        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-        for end in ends:
-            end.cancel()
-    except Exception as failure:
-        log.exception("could not start", stage=app.stage.name)
-        app.crash_reason = failure
+    starting = asyncio.create_task(_start(app))  # until all state is restored: too long for a stop to wait for
+    ends = [asyncio.create_task(stop.wait()), asyncio.create_task(app._crashed.wait())]  # noqa: SLF001
+    await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+    for end in ends:
+        end.cancel()
     _stopping(stop)
     try:
         await app.stop()
     except Exception as failure:
         log.exception("could not stop cleanly", stage=app.stage.name)
         return failure
+    finally:
+        starting.cancel()
     crash: BaseException | None = app.crash_reason
     if crash is not None:
         log.error("crashed", stage=app.stage.name, reason=str(crash))
     return crash
+
+
+async def _start(app: App) -> None:
+    try:
+        await app.start()
+    except Exception as failure:
+        log.exception("could not start", stage=app.stage.name)
+        app.crash_reason = failure
+        app._crashed.set()  # noqa: SLF001
 
 
 async def _announce(apps: Sequence[App], address: str) -> None:

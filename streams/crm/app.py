@@ -69,13 +69,12 @@ class _Door:
 
     async def _once(self, batch: Batch) -> str | None:
         async with self._slots:
-            await self._stage.pause(0)  # while this waited for its turn, the partitions may have begun to go
-            self._app.lease.check()
+            await self._app.pause(0)  # while this waited for its turn, the partitions may have begun to go
             return await self._crm.post(batch.rows, batch.key)
 
     async def _sleep(self, seconds: float) -> None:
         WAITED.inc(seconds)
-        await self._stage.pause(seconds)
+        await self._app.pause(seconds)
 
     def _on_state(self, partition: int, words: str) -> None:
         if words == "ok":

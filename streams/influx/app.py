@@ -4,13 +4,13 @@ At-least-once into upserts (measurement, campaign, hour): repeating a write chan
 InfluxDB has it, or has refused it and it is a dead letter. Ordered per campaign and hour.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from connectors import registry
-from connectors.influx import InfluxWriter
-from connectors.publisher import KafkaPublisher
+from connectors.influx import InfluxWriter, Refusal
+from connectors.publisher import KafkaPublisher, Publisher
 from connectors.retry import delays
 from connectors.settings import InfluxSettings, KafkaSettings, RegistrySettings, load
 from connectors.sink import until_answered
@@ -26,6 +26,12 @@ from streams.stage import Stage
 FLUSH_INTERVAL = 1.0  # seconds a row waits for others to go with
 
 
+class Writer(Protocol):
+    """What the stage needs of `connectors.influx.InfluxWriter`."""
+
+    async def write(self, lines: Sequence[str]) -> Sequence[Refusal]: ...
+
+
 def build() -> App:
     """Make the stage from the environment. Raises ConfigurationError."""
     kafka, worker, influx = load(KafkaSettings), load(WorkerSettings), load(InfluxSettings)
@@ -33,7 +39,21 @@ def build() -> App:
     app = build_app(STAGE, CAMPAIGN_HOURLY.name, kafka, worker)
     publisher = app.using(KafkaPublisher(kafka.librdkafka()))
     writer = app.using(InfluxWriter(influx))
+    assemble(app, publisher, writer, decode=decode, lines=influx.batch_lines, worker=worker)
+    return app
 
+
+def assemble(  # noqa: PLR0913 - a composition point
+    app: App,
+    publisher: Publisher,
+    writer: Writer,
+    *,
+    decode: Callable[[bytes], CampaignHour],
+    lines: int,
+    worker: WorkerSettings,
+    waits: Callable[[], Iterator[float]] = delays,
+) -> Any:
+    """Give the app its stage, which writes `lines` at a time; return the agent."""
     limit = RefusalLimit(worker.dead_letter_share)
 
     def on_state(state: str) -> None:
@@ -42,13 +62,11 @@ def build() -> App:
     async def deliver(flushes: Mapping[int, Points]) -> None:
         points = [point for flush in flushes.values() for point in flush.points]
         dead = [output for flush in flushes.values() for output in flush.outputs]
-        for i in range(0, len(points), influx.batch_lines):
-            batch = points[i : i + influx.batch_lines]
-            lines = [point.line for point in batch]
+        for i in range(0, len(points), lines):
+            batch = points[i : i + lines]
             app.lease.check()
-            refused = await until_answered(
-                partial(writer.write, lines), delays=delays(), sleep=stage.pause, on_state=on_state
-            )
+            write = partial(writer.write, [point.line for point in batch])
+            refused = await until_answered(write, delays=waits(), sleep=app.pause, on_state=on_state)
             limit.note(len(batch), len(refused))
             dead += (batch[refusal.index].refused(refusal.reason) for refusal in refused)
         await publisher.publish(dead)
@@ -62,8 +80,7 @@ def build() -> App:
         refusals=worker.dead_letter_share,
         rejoin=app.rejoin,
     )
-    attach(app, stage)
-    return app
+    return attach(app, stage)
 
 
 def __getattr__(name: str) -> Any:

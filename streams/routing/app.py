@@ -85,7 +85,7 @@ def build() -> App:
             transport,
             TokenSource(credentials, httpx.AsyncClient(transport=transport, timeout=routing.timeout)),
             timeout=routing.timeout,
-            pause=lambda seconds: stage.pause(seconds),  # noqa: PLW0108 - it is made below
+            pause=app.pause,
             on_trouble=on_trouble,
         )
     )

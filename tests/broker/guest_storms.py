@@ -43,7 +43,7 @@ def test_routing_fails_while_its_worker_is_killed(
 
 def test_crm_down_for_a_minute(own_kafka: Broker, new_worker: NewWorker, seed: int) -> None:
     """Routing in the same process does not feel it: its 99th percentile stays below three times what it was + 0.1 s."""
-    GuestSystem(own_kafka, new_worker, HALVES).survive_crm_outage(seed, warm_up=5, before=20, outage=60, percentile=99)
+    GuestSystem(own_kafka, new_worker, HALVES).survive_crm_outage(seed, warm_up=45, before=20, outage=60, percentile=99)
 
 
 def test_guests_rolling_restarts(own_kafka: Broker, new_worker: NewWorker, seed: int) -> None:

@@ -53,8 +53,15 @@ def test_a_worker_stops_in_the_middle_of_recovery(own_kafka: Broker, new_worker:
     window = Window("campaign", 0)
     window.handle.add(1.0)
     window.wait.add(1.0)
-    producer = Producer({"bootstrap.servers": own_kafka.bootstrap, "linger.ms": 50, "log_level": 0})
-    for number in range(30_000):
+    producer = Producer(
+        {
+            "bootstrap.servers": own_kafka.bootstrap,
+            "linger.ms": 50,
+            "log_level": 0,
+            "queue.buffering.max.messages": 400_000,
+        }
+    )
+    for number in range(300_000):
         producer.produce(PERCENTILES_WINDOWS.name, window.stored(1, {}), b"0|1|0|campaign-%d" % number)
     assert producer.flush(60) == 0
     address = f"127.0.0.1:{free_port()}"

@@ -1,22 +1,27 @@
 """A stage's Faust app, without a broker: how it is made, what it says of itself, and its agent on a channel."""
 
+import asyncio
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
+import faust
 import pytest
 from faust.types import TP
 from pydantic import SecretStr
 
+from connectors.errors import PublishError
+from connectors.publisher import KafkaPublisher
 from connectors.settings import KafkaSettings
 from schemas.records import Consumed
 from streams.app import POLLED_WITHIN, App, attach, build_app
 from streams.chunk import Chunk
 from streams.consumer_thread import CHUNKED
+from streams.lease import Lease, SuspendedError
 from streams.settings import WorkerSettings
-from streams.stage import Stage
+from streams.stage import DrainError, Stage
 from streams.state import Flush
 from tests.streams.echo import Echo
 
@@ -28,11 +33,15 @@ class Consumer:
 
     def __init__(self) -> None:
         self.polled_at = monotonic()
+        self.failure: BaseException | None = None
         self.tps = {TP("source", 0), TP("source", 3), TP("cxone-echo-windows-changelog", 9)}
         self._unacked_messages: set[Any] = set()  # Faust's stream puts what it hands out here
 
     def assignment(self) -> set[TP]:
         return self.tps
+
+    def coordination_failure(self) -> BaseException | None:
+        return self.failure
 
 
 def make(tmp_path: Path, **kafka: Any) -> App:
@@ -141,8 +150,8 @@ def test_an_app_that_does_not_poll_is_not_alive_unless_it_waits_for_its_stage(ap
     assert app.why_not_alive() is None
 
 
-def test_partitions_that_were_just_assigned_are_not_recovered(app: App) -> None:
-    app.on_assigned(2, {0})
+async def test_partitions_that_were_just_assigned_are_not_recovered(app: App) -> None:
+    await app.on_assigned(2, {0})
 
     assert not app.recovered
     assert not app.stage.loaded
@@ -161,6 +170,82 @@ async def test_resources_are_closed_with_the_app(tmp_path: Path) -> None:
     await app.on_stop()
 
     assert closed == [door]
+
+
+async def test_what_is_queued_is_dropped_when_a_drain_takes_too_long(tmp_path: Path) -> None:
+    kafka = KafkaPublisher({"bootstrap.servers": "127.0.0.1:1"})  # nobody answers
+
+    async def deliver(flushes: Mapping[int, Flush]) -> None:
+        await kafka.publish([output for flush in flushes.values() for output in flush.outputs])
+
+    app = make(tmp_path)
+    app.using(kafka)
+    app.drain_timeout = 0.01
+    attach(app, Stage("echo", load=dict, core=Echo, deliver=deliver, interval=1.0))
+    app.consumer = Consumer()
+    app.stage._core(0).fold(Chunk("source", 0, [Consumed(0, b"a")]))
+    flushing = asyncio.create_task(app.stage.flush())
+    await asyncio.sleep(0)
+
+    with pytest.raises(DrainError):
+        await app.drain()
+    with pytest.raises(PublishError, match="Purged"):
+        await flushing
+
+    await kafka.close()
+
+
+async def test_an_app_that_could_not_drain_stops_all_the_same_and_has_crashed(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def too_late(app: faust.App) -> None:
+        raise DrainError("too late")
+
+    class Door:
+        closed = False
+
+        async def close(self) -> None:
+            self.closed = True
+
+    monkeypatch.setattr(faust.App, "on_stop", too_late)
+    door = app.using(Door())
+
+    await app.on_stop()
+
+    assert door.closed
+    assert str(app.crash_reason) == "too late"
+
+
+async def test_there_is_no_other_try_without_the_lease(app: App) -> None:
+    now = 0.0
+    app.lease = Lease(12.0, clock=lambda: now)
+    await app.pause(0)
+
+    now = 13.0
+
+    with pytest.raises(SuspendedError):
+        await app.pause(0)
+
+
+async def test_an_app_that_was_put_out_of_its_group_crashes(app: App) -> None:
+    app.consumer.failure = RuntimeError("group authorization failed")
+    watching = asyncio.create_task(app.watch())
+    await asyncio.sleep(0)
+
+    assert str(app.crash_reason) == "group authorization failed"
+    watching.cancel()
+
+
+async def test_partitions_whose_store_cannot_be_read_crash_the_app(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreadable(*_: object) -> None:
+        raise OSError("Input/output error")
+
+    app.Table("windows", key_type=bytes, value_type=bytes)
+    monkeypatch.setattr("streams.app.discard_stale", unreadable)
+
+    await app.on_assigned(6, {0})
+
+    assert str(app.crash_reason) == "Input/output error"
 
 
 async def test_the_agent_folds_chunks_from_a_channel_and_acknowledges_them_with_the_flush(tmp_path: Path) -> None:
