@@ -16,7 +16,6 @@ from faust.types import TP
 from mode.threads import MethodQueue
 
 CALLS_AT_A_TIME = 8
-FETCH_WAIT_MS = 250  # an idle fetch holds up what follows it on its connection, such as the requests of a recovery
 CHUNKED: set[str] = set()  # the source topics of this process's stages
 
 
@@ -81,7 +80,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
         consumer._isolation_level = "read_committed"  # noqa: SLF001 - Faust asks for it only with exactly_once
-        consumer._fetch_max_wait_ms = FETCH_WAIT_MS  # noqa: SLF001 - Faust's 1.5 s cannot be set
+        consumer._fetch_max_wait_ms = self.app.fetch_wait_ms  # noqa: SLF001 - Faust's 1.5 s cannot be set
         consumer._subscription.app = self.app  # noqa: SLF001 - what the coordinator has in common with us
         return consumer
 

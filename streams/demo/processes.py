@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-SETTINGS = ("KAFKA_", "SCHEMA_REGISTRY_", "CXONE_", "INFLUX_", "CRM_", "ROUTING_", "STREAMS_")
+SETTINGS = ("KAFKA_", "SCHEMA_REGISTRY_", "CXONE_", "INFLUX_", "CRM_", "LOG_", "ROUTING_", "STREAMS_")
 TAIL_LINES = 25
 POLL_SECONDS = 0.05
 

@@ -97,6 +97,7 @@ def _settings(bootstrap_servers: str, addresses: Addresses) -> dict[str, str]:
         "INFLUX_ORG": influx.org,
         "INFLUX_BUCKET": influx.bucket,
         "CRM_URL": addresses.crm_url,
+        "STREAMS_FETCH_WAIT": "0.03",  # the embedded broker lets a fetch wait even when something comes
         # So short that one sees retries, batches and messages that are given up, and that a bounded demo ends soon
         "CRM_WAIT": "2",
         "ROUTING_RETRY_BASE": "0.5",
