@@ -5,10 +5,8 @@ and then with the same idempotency key. Ordered per key: a record whose key has 
 attempt waits behind it, in a retry tier, without using up an attempt; but not behind one that is in no tier any more.
 """
 
-import heapq
 from collections import deque
 from collections.abc import Callable, Mapping
-from itertools import count
 from typing import Any, Generic, TypeVar
 
 import orjson
@@ -27,6 +25,7 @@ from streams.calls.job import (
     Waiting,
     story,
 )
+from streams.calls.resting import Resting
 from streams.calls.track import Track
 from streams.chunk import Chunk
 from streams.source import Positions, source_position
@@ -86,9 +85,7 @@ class Calls(Generic[M]):
         self._queues: dict[str, deque[Job[M]]] = {}
         self._ready: deque[str] = deque()  # keys with a queue and no call under way
         self._busy: set[str] = set()
-        self._resting: list[tuple[int, int, Job[M]]] = []  # a heap by due time
-        self._last_due = 0  # of all that rests, at most
-        self._number = count()
+        self._resting: Resting[M] = Resting()
         self._outputs: list[Outgoing] = []
         self._changed: dict[str, None] = {}
         self._settled = False  # something, since the last flush
@@ -98,7 +95,7 @@ class Calls(Generic[M]):
     @property
     def next_due(self) -> int | None:
         """When (ms) the next waiting record asks for its attempt."""
-        return self._resting[0][0] if self._resting else None
+        return self._resting.next_due
 
     @property
     def unwritten(self) -> bool:
@@ -140,16 +137,16 @@ class Calls(Generic[M]):
     def start(self, now: int, room: int) -> list[Job[M]]:
         """Return calls to make now (ms), `room` at most. Each must be given back: to `finish` or to `release`."""
         self._began = now if self._began is None else self._began
-        self._bound_rest(now + max(self._tiers.delays))
-        while self._resting and self._resting[0][0] <= now:
-            self._enqueue(heapq.heappop(self._resting)[2])
+        self._resting.bound(now + max(self._tiers.delays))  # the slowest tier's
+        for job in self._resting.take(now):
+            self._enqueue(job)
         jobs: list[Job[M]] = []
         while self._ready and len(jobs) < room:
             key = self._ready.popleft()
-            job = self._next(key, now)
-            if job is not None:
+            following = self._next(key, now)
+            if following is not None:
                 self._busy.add(key)
-                jobs.append(job)
+                jobs.append(following)
         return jobs
 
     def finish(self, job: Job[M], outcome: Outcome, now: int) -> None:
@@ -210,15 +207,7 @@ class Calls(Generic[M]):
         for key, source in self._awaited.came_out(job):
             self._forget_parked(key, source)
             self.lost += 1
-        heapq.heappush(self._resting, (job.due, next(self._number), job))
-        self._last_due = max(self._last_due, job.due)
-
-    def _bound_rest(self, latest: int) -> None:
-        """Let nothing rest longer than in the slowest tier: a due time may be of a clock that was a day ahead."""
-        if self._last_due > latest:
-            self._resting = [(min(due, latest), number, job) for due, number, job in self._resting]
-            heapq.heapify(self._resting)
-            self._last_due = latest
+        self._resting.add(job)
 
     def _enqueue(self, job: Job[M]) -> None:
         queue = self._queues.setdefault(job.key, deque())

@@ -23,7 +23,7 @@ from schemas.records import GuestMessage
 from schemas.topics import GUEST_ADMITTED
 from streams.app import App, attach, build_app
 from streams.crm.batches import STAGE, Batch, Batches, Due, Policy
-from streams.crm.calls import Calls
+from streams.crm.calls import BatchCalls
 from streams.refusals import RefusalLimit
 from streams.settings import WorkerSettings
 from streams.stage import Stage
@@ -54,7 +54,7 @@ class _Door:
         self._troubles: dict[int, str] = {}  # partition -> why its batch is not taken
 
     async def post(self, batch: Batch) -> str | None:
-        """As `Calls` asks for it."""
+        """As `BatchCalls` asks for it."""
         return await until_answered(
             partial(self._once, batch),
             delays=delays(),
@@ -126,7 +126,7 @@ def assemble(  # noqa: PLR0913 - a composition point
         rejoin=app.rejoin,
     )
     door = _Door(crm, settings.concurrency, app, stage)
-    calls = Calls(
+    calls = BatchCalls(
         door.post,
         refusals=RefusalLimit(worker.dead_letter_share),
         answered=stage.wake,

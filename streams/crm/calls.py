@@ -16,7 +16,7 @@ RECORDS = Counter("cxone_crm_records", "Messages by what became of them at the C
 TAKEN, REFUSED = "taken", "refused"
 
 
-class Calls:
+class BatchCalls:
     """Calls batches, and tells their partitions what became of them.
 
     Args:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from schemas.records import DEAD_SOURCE, Consumed, Outgoing
 from streams.crm.batches import Batch, Batches, Due, Policy
-from streams.crm.calls import Calls
+from streams.crm.calls import BatchCalls
 from streams.refusals import RefusalLimit
 from streams.state import Change
 from tests.streams.crm.messages import NINE, chunk, decode, message, record
@@ -69,7 +69,7 @@ class Life:
         self.position = self.world.committed
         self.under_way: Batch | None = None
         self.unsealed: Batch | None = None  # it was answered, and the changelog does not know yet
-        self.calls = Calls(
+        self.calls = BatchCalls(
             self.post,
             refusals=RefusalLimit(1.0),
             answered=lambda: None,

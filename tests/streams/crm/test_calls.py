@@ -7,7 +7,7 @@ import pytest
 
 from schemas.records import DEAD_SOURCE
 from streams.crm.batches import Batch, Batches, Policy
-from streams.crm.calls import Calls
+from streams.crm.calls import BatchCalls
 from streams.lease import SuspendedError
 from streams.refusals import RefusalLimit
 from streams.stage import WithdrawnError
@@ -23,7 +23,7 @@ class Rig:
     def __init__(self, post: Callable[[Batch], Awaitable[str | None]], refusals: float = 1.0) -> None:
         self.answered = self.rejoined = 0
         self.crashes: list[BaseException] = []
-        self.calls = Calls(
+        self.calls = BatchCalls(
             post,
             refusals=RefusalLimit(refusals),
             answered=self._answered,
