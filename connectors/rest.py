@@ -54,7 +54,7 @@ class RestClient:
         self._transport, self._tokens, self._timeout = transport, tokens, timeout
         self._pause, self._on_trouble, self._now, self._clock = pause, on_trouble, now, clock
         self._closed_until = 0.0
-        self._backoff = delays(1.0, 30.0)
+        self._backoff = delays()
 
     async def post(self, url: httpx.URL | str, body: bytes, *, key: str) -> Answer:
         """Return CXone's answer, whatever its status; never a 429, which is waited out.
@@ -77,7 +77,7 @@ class RestClient:
                 continue
             self._on_trouble(None)
             if answer.status != HTTPStatus.TOO_MANY_REQUESTS:
-                self._backoff = delays(1.0, 30.0)
+                self._backoff = delays()
                 return answer
             self._close(retry_after(later, self._now()) or next(self._backoff))
 
