@@ -15,6 +15,8 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from mode.threads import MethodQueue
 
+from streams.record_batches import MemoryRecords
+
 CALLS_AT_A_TIME = 8
 CHUNKED: set[str] = set()  # the source topics of this process's stages
 
@@ -47,6 +49,7 @@ _KNOWN = {NoError.errno, RebalanceInProgressError.errno}
 
 # aiokafka has no other place to say so
 fetcher.PartitionRecords = PartitionRecords
+fetcher.MemoryRecords = MemoryRecords
 aiokafka_consumer.GroupCoordinator = GroupCoordinator
 
 

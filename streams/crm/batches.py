@@ -116,9 +116,11 @@ class Batches:
             raw, offset = source = source_position(record)
             if offset <= self._folded.get(raw, -1):
                 continue
-            self._folded[raw] = offset
             message = self._read(record, source)
-            refused += message.refused is not None
+            if message.refused is None:  # what cannot be read may claim to come from anywhere
+                self._folded[raw] = offset
+            else:
+                refused += 1
             self._waiting.append(message)
         return refused
 
@@ -149,9 +151,10 @@ class Batches:
     def _settle(self, last: int) -> None:
         while self._waiting and self._waiting[0].record.offset <= last:
             message = self._waiting.popleft()
-            raw, offset = message.source
-            self._settled[raw] = offset
-            if message.refused is not None:
+            if message.refused is None:
+                raw, offset = message.source
+                self._settled[raw] = offset
+            else:
                 self._refused.append(message.refused)
         self._changed = True
 

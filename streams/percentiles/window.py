@@ -142,12 +142,12 @@ class Hours:
             raw, offset = source_position(record)
             if offset <= positions.get(raw, -1):
                 continue
-            positions[raw] = offset
             try:
                 event = decode(record.value or b"")
             except DecodeError as error:
                 self._refuse(record, UNDECODABLE, str(error))
                 continue
+            positions[raw] = offset  # of an event: what cannot be read may claim to come from anywhere
             at = event.completed_at
             if not (
                 0 <= event.handle_time <= LONGEST_DURATION

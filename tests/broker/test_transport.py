@@ -7,6 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiokafka import AIOKafkaProducer
+from aiokafka.producer import message_accumulator
+from aiokafka.producer import producer as producer_module
+from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from faust.types import TP
@@ -55,6 +59,15 @@ async def committed(worker: Recording, kafka: str) -> None:
 def members_of(group: str, kafka: str) -> int:
     admin: Any = AdminClient({"bootstrap.servers": kafka})
     return len(admin.describe_consumer_groups([group])[group].result(30).members)
+
+
+class NoText(str):
+    """A header's name of any bytes: what clients that do not look at them send."""
+
+    __slots__ = ()
+
+    def encode(self, *_: object) -> bytes:
+        return b"\xff\xfe"
 
 
 def numbers(*ranges: range) -> list[bytes]:
@@ -181,6 +194,22 @@ async def test_every_compression_is_read(
         await committed(worker, kafka)
 
     assert worker.values() == numbers(range(500))
+
+
+async def test_a_header_whose_name_is_no_text_holds_nothing_up(
+    kafka: str, new_topic: NewTopicName, recording: NewRecording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (message_accumulator, producer_module):
+        monkeypatch.setattr(module, "DefaultRecordBatchBuilder", _DefaultRecordBatchBuilderPy)
+    topic = new_topic()
+    async with AIOKafkaProducer(bootstrap_servers=kafka) as to:
+        for value, headers in ((b"0", []), (b"1", [(NoText("?"), b"x")]), (b"2", [])):
+            await to.send_and_wait(topic, value, headers=headers)
+
+    async with recording(topic).running() as worker:
+        await committed(worker, kafka)
+
+    assert worker.values() == numbers(range(3))
 
 
 async def test_a_seek_in_mid_stream_leaves_no_hole(

@@ -223,3 +223,11 @@ def test_a_refused_message_is_a_dead_letter_with_the_crms_words() -> None:
     assert headers[DEAD_REASON] == REFUSED.encode()
     assert headers[DEAD_DETAIL] == b"422 no such conversation"
     assert headers[DEAD_SOURCE] == f"{TOPIC}:3:9".encode()
+
+
+def test_what_can_be_told_to_nobody_takes_nobodys_place() -> None:
+    core = batches(size=1)
+
+    core.fold(chunk(record(7, b"{}", source=(0, 10**17)), record(8)))
+
+    assert ids(core.flush(NOW, seal=True).batch) == ["c-8"]

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from schemas.records import DEAD_DETAIL, DEAD_REASON, DEAD_SOURCE, DEAD_STAGE, Consumed
+from schemas.records import DEAD_DETAIL, DEAD_REASON, DEAD_SOURCE, DEAD_STAGE, SOURCE_POSITION, Consumed
 from schemas.topics import CAMPAIGN_HOURLY
 from streams.percentiles.window import HOUR, META, OUT_OF_RANGE, TOO_LATE, UNDECODABLE
 from streams.times import LONGEST_DURATION, iso
@@ -221,6 +221,14 @@ def test_what_cannot_be_decoded_is_a_dead_letter(partition: Partition, value: by
     assert (letter.key, letter.value) == (b"key", value)
     assert letter.headers[0] == ("name", b"value")
     assert dict(letter.headers)[DEAD_REASON] == UNDECODABLE.encode()
+
+
+def test_what_cannot_be_decoded_takes_nobodys_place(partition: Partition) -> None:
+    partition.fold(Consumed(3, b"{}", headers=((SOURCE_POSITION, b"0:999999999999999999"),)), partition.record(1))
+
+    (row,) = rows(partition.flush())
+
+    assert row.count == 1
 
 
 @pytest.mark.parametrize("seconds", [-1.0, math.nextafter(LONGEST_DURATION, math.inf), 1e308, math.inf, math.nan])
