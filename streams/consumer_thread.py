@@ -100,6 +100,13 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         self.seeks += 1
         super().seek(partition, offset)
 
+    async def put_back(self, records: Mapping[TP, tuple[int, int]]) -> None:
+        """Go back from the end of a fetch to its first record, {partition: (first, end)}, unless it was left since."""
+        for tp, position in self._positions(self._ensure_consumer()).items():
+            first, end = records.get(tp, (0, -1))
+            if position == end:
+                self.seek(tp, first)
+
     def _positions(self, consumer: Any) -> dict[TP, int]:
         subscription = consumer._subscription.subscription  # noqa: SLF001
         assignment = subscription and subscription.assignment

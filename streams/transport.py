@@ -145,12 +145,15 @@ class Consumer(driver.Consumer):
         if records is None or self.should_stop:
             return
         if not self.flow_active:
-            return  # the recovery after the rebalance that stopped the flow seeks what was fetched here
+            await self._put_back(records)
+            return
+        passed_over = {}
         for tp, batch in records.items():
             coverage = self._coverage.get(tp)
             if not batch and (coverage is None or batch.end <= coverage.expected):
                 continue  # nothing came, and nothing is missing
             if not (active is None or tp in active or tp in self._buffered_partitions):
+                passed_over[tp] = batch
                 continue
             if batch:
                 self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
@@ -158,6 +161,17 @@ class Consumer(driver.Consumer):
                 if not self.flow_active or self.app.consumer_generation_id != generation:
                     return
                 yield tp, message
+        await self._put_back(passed_over)
+
+    async def _put_back(self, records: Mapping[TP, Fetched]) -> None:
+        """Have records that are not delivered fetched again.
+
+        A fetch that began before a rebalance may bring what the recovery after it has sought already: without this a
+        changelog would have a hole, or the recovery would wait for ever.
+        """
+        lost = {tp: (batch[0].offset, batch.end) for tp, batch in records.items() if batch}
+        if lost:
+            await self._thread.call_thread(self._thread.put_back, lost)
 
     async def _messages(self, tp: TP, batch: Fetched) -> list[ConsumerMessage]:
         if not self._is_chunked(tp):

@@ -254,6 +254,31 @@ async def test_what_came_before_the_state_was_there_is_fetched_again_though_noth
     assert len(worker.values()) == 100
 
 
+async def test_what_is_fetched_while_the_flow_is_stopped_is_fetched_again(
+    kafka: str, new_topic: NewTopicName, recording: NewRecording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topic = new_topic()
+    async with recording(topic).running() as worker:
+        consumer, stopped = worker.app.consumer, asyncio.Event()
+        fetch = consumer._wait_next_records
+
+        async def stop_behind_it(within: float) -> Any:
+            records, active = await fetch(within)
+            if any((records or {}).values()) and not stopped.is_set():
+                consumer.stop_flow()
+                stopped.set()
+            return records, active
+
+        monkeypatch.setattr(consumer, "_wait_next_records", stop_behind_it)
+        await asyncio.to_thread(produce, producer(kafka), topic, range(10))
+        await stopped.wait()
+        await eventually(lambda: consumer._thread._positions(consumer._thread._consumer) == {TP(topic, 0): 0}, within=5)
+        consumer.resume_flow()
+        await committed(worker, kafka)
+
+    assert worker.values() == numbers(range(10))
+
+
 async def test_workers_that_come_and_go_in_order_deliver_everything_once(
     kafka: str, new_topic: NewTopicName, recording: NewRecording
 ) -> None:
