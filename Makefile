@@ -21,16 +21,16 @@ types: .venv/dev ## mypy --strict
 	$(BIN)/mypy
 
 faults: .venv/dev ## storms of kills, freezes and outages on a real Kafka (25 minutes)
-	$(BIN)/pytest -rP tests/broker/storms.py tests/broker/guest_storms.py
+	$(BIN)/pytest -rP tests/kafka/storms/*.py
 
 kafka: ## start a real Kafka on 127.0.0.1:9092 (KAFKA_PORT=... for another port)
-	$(PYTHON) deploy/kafka/broker.py start --port $(KAFKA_PORT)
+	$(PYTHON) deploy/local/kafka/broker.py start --port $(KAFKA_PORT)
 
 kafka-down: ## stop it; its data stays in .kafka/
-	$(PYTHON) deploy/kafka/broker.py stop --port $(KAFKA_PORT)
+	$(PYTHON) deploy/local/kafka/broker.py stop --port $(KAFKA_PORT)
 
 influxd: ## build a real InfluxDB 2.7 for its tests (minutes the first time)
-	deploy/influxd/build.sh
+	deploy/local/influxd/build.sh
 
 bench: .venv/dev ## throughput beside stock Faust, and cold starts (ARGS="--events 50000" for a quick one)
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -20,8 +20,8 @@ from benchmarks.process import ProcessFailed
 from benchmarks.results import WrongResults
 from benchmarks.topics import Topics
 from benchmarks.traffic import Traffic
-from connectors.embedded import EmbeddedBroker
-from deploy.kafka.broker import Broker, Failed, Missing
+from connectors.kafka.embedded import EmbeddedBroker
+from deploy.local.kafka.broker import Broker, Failed, Missing
 from schemas.topics import RAW_INTERACTIONS, TOPICS
 
 EMBEDDED, KAFKA = "embedded", "Kafka"

@@ -13,8 +13,10 @@ from benchmarks.results import Row, Rows, Window
 from benchmarks.topics import Leg
 from benchmarks.traffic import frames
 from schemas import topics
-from schemas.avro import Codec, FileSchemaIds
-from schemas.records import SOURCE_POSITION, CampaignHour, InteractionCompleted, Outgoing
+from schemas.avro import Codec
+from schemas.envelope import SOURCE_POSITION, Outgoing
+from schemas.records import CampaignHour, InteractionCompleted
+from schemas.releases import FileSchemaIds
 from schemas.topics import TopicSpec
 
 PERCENTILES, SLICE, SINK = "percentiles", "slice", "slice + InfluxDB"

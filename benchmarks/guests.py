@@ -16,11 +16,13 @@ from benchmarks.journeys import Spread
 from benchmarks.process import Process, ProcessFailed
 from benchmarks.results import WrongResults
 from benchmarks.topics import Leg, Topics
+from connectors.simulator.cxone.tokens import CxoneAccount
 from connectors.simulator.server import Addresses
-from connectors.simulator.tokens import CxoneAccount
 from schemas import topics as contract
-from schemas.avro import Codec, FileSchemaIds
-from schemas.records import SOURCE_POSITION, GuestMessage, Outgoing, RoutingResult
+from schemas.avro import Codec
+from schemas.envelope import SOURCE_POSITION, Outgoing
+from schemas.records import GuestMessage, RoutingResult
+from schemas.releases import FileSchemaIds
 from schemas.topics import TOPICS
 
 RATE = 200.0  # messages per second

@@ -7,7 +7,8 @@ import numpy as np
 from confluent_kafka import Message
 
 from benchmarks.results import WrongResults
-from schemas.records import EVENT_ID, RoutingResult
+from schemas.envelope import EVENT_ID
+from schemas.records import RoutingResult
 
 HOPS = ("socket to cxone.raw.messages", "messages", "rate limit", "routing, with the call")
 

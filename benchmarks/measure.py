@@ -18,7 +18,7 @@ from benchmarks.contenders import Contender
 from benchmarks.process import Process, ProcessFailed
 from benchmarks.results import Rows, Truth, require_equal
 from benchmarks.topics import Topics
-from connectors.simulator.influx import InfluxAccount
+from connectors.simulator.influx.endpoints import InfluxAccount
 
 PARTITIONS = 12
 POLL_SECONDS = 0.1

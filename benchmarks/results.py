@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from connectors.simulator.frames import Event
+from connectors.simulator.interactions.frames import Event
 
 HOUR_MS = 3_600_000
 SHARES = (50, 90, 95)

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
-from connectors.publisher import DEFAULTS
-from connectors.topic_admin import TopicAdmin
-from schemas.records import Outgoing
+from connectors.kafka.publisher import DEFAULTS
+from connectors.kafka.topic_admin import TopicAdmin
+from schemas.envelope import Outgoing
 from schemas.topics import TopicSpec
 
 TIMEOUT = 30.0  # seconds

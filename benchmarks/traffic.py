@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 
 from benchmarks.results import Truth
 from connectors.simulator.clock import DAY
-from connectors.simulator.traffic import Delivery, Plan, deliveries
-from schemas.records import Outgoing
+from connectors.simulator.interactions.traffic import Delivery, Plan, deliveries
+from schemas.envelope import Outgoing
 
 STARTED_AT = datetime(2026, 1, 16, 12, tzinfo=UTC).timestamp()  # event time begins a day before
 EVENTS_PER_DAY = 4_000_000

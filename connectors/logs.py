@@ -21,21 +21,25 @@ _NAMED = re.compile(
     r"[^\s&\"'\\\x1b]+",
     re.IGNORECASE,
 )
-# Libraries that tell of every request, connection or step at INFO. Faust names our subclasses of its own after us.
-_TALKATIVE = (
-    *("aiokafka", "httpcore", "httpx", "websockets", "faust", "mode"),
-    *("streams.app", "streams.consumer_thread", "streams.tables", "streams.transport"),
-)
+# Libraries that tell of every request, connection or step at INFO
+_TALKATIVE = ("aiokafka", "httpcore", "httpx", "websockets", "faust", "mode")
 
 _OURS = ("connectors", "streams")
 _REPETITIVE = ("aiokafka", "librdkafka")
 _REMEMBERED = 1000  # messages
 
 
-def configure(*, level: str = "info", json: bool | None = None, secrets: Iterable[SecretStr] = ()) -> None:
+def configure(
+    *,
+    level: str = "info",
+    json: bool | None = None,
+    secrets: Iterable[SecretStr] = (),
+    talkative: Iterable[str] = (),
+) -> None:
     """Send every log line of this process to standard error, as JSON or, on a terminal, coloured.
 
-    Libraries tell nothing below INFO, whatever the `level`. `json` None asks whether standard error is a terminal.
+    Libraries tell nothing below INFO, whatever the `level`; the loggers named in `talkative` nothing below WARNING.
+    `json` None asks whether standard error is a terminal.
     Tokens in URLs and headers, and the values of `secrets`, are replaced by `***` in the finished line, so that no
     object's text can bring them in.
     """
@@ -71,7 +75,7 @@ def configure(*, level: str = "info", json: bool | None = None, secrets: Iterabl
     root.setLevel(max(lowest, logging.INFO))
     for name in _OURS:
         logging.getLogger(name).setLevel(lowest)
-    for name in _TALKATIVE:
+    for name in (*_TALKATIVE, *talkative):
         logging.getLogger(name).setLevel(max(lowest, logging.WARNING))
 
 

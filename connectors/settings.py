@@ -5,6 +5,7 @@ what would be right. Secrets are `SecretStr`; neither they nor URLs are repeated
 """
 
 import re
+from contextlib import suppress
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar, get_args
@@ -231,6 +232,15 @@ def load(model: type[Settings], *, env_file: Path = Path(".env")) -> Settings:
     except ValidationError as error:
         lines = [_explain(model, detail) for detail in error.errors(include_url=False)]
     raise ConfigurationError("\n".join(lines))  # outside `except`: pydantic's own error would show what was given
+
+
+def secrets() -> list[SecretStr]:
+    """Return the secrets of all settings that are complete: a program whose own are not does not start."""
+    found: list[SecretStr] = []
+    for model in MODELS:
+        with suppress(ConfigurationError):
+            found += (value for _, value in load(model) if isinstance(value, SecretStr))
+    return found
 
 
 def variable(model: type[BaseSettings], field: str) -> str:

@@ -10,8 +10,8 @@ import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
 from hypothesis import HealthCheck, settings
 
-from deploy.kafka.broker import Broker, Missing, fetch_libs, require_java
-from tests.wire import Wire
+from deploy.local.kafka.broker import Broker, Missing, fetch_libs, require_java
+from tests.support.cut_wire import Wire
 
 NewTopicName = Callable[..., str]
 

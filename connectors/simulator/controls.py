@@ -6,9 +6,9 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from connectors.simulator.answers import json
+from connectors.simulator.cxone.broadcast import Socket
+from connectors.simulator.cxone.tokens import Tokens
 from connectors.simulator.faults import FaultBox, Faults
-from connectors.simulator.feed import Socket
-from connectors.simulator.tokens import Tokens
 
 
 class Controls:

@@ -10,15 +10,15 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from connectors.simulator.controls import Controls
-from connectors.simulator.crm import Crm
-from connectors.simulator.cxone import Cxone
+from connectors.simulator.crm.endpoints import Crm
+from connectors.simulator.cxone.tokens import CxoneAccount, Tokens
 from connectors.simulator.faults import FaultBox, Faults
-from connectors.simulator.influx import Influx, InfluxAccount
-from connectors.simulator.messaging import Messaging
-from connectors.simulator.points import PointStore
-from connectors.simulator.routing import Routing
-from connectors.simulator.tokens import CxoneAccount, Tokens
-from connectors.simulator.traffic import Plan, deliveries
+from connectors.simulator.influx.endpoints import Influx, InfluxAccount
+from connectors.simulator.influx.points import PointStore
+from connectors.simulator.interactions.endpoints import Cxone
+from connectors.simulator.interactions.traffic import Plan, deliveries
+from connectors.simulator.messaging.endpoints import Messaging
+from connectors.simulator.routing.endpoints import Routing
 
 HOST = "127.0.0.1"
 

@@ -34,8 +34,8 @@ def guests(  # noqa: PLR0913 - one argument per option
     import uvloop
     from websockets.exceptions import InvalidHandshake
 
-    from connectors.simulator.crowd import Plan
-    from connectors.simulator.visit import Sent, visit
+    from connectors.simulator.messaging.crowd import Plan
+    from connectors.simulator.messaging.visit import Sent, visit
 
     if urlsplit(url).scheme != "ws" or urlsplit(url).hostname not in {"127.0.0.1", "localhost", "::1"}:
         raise typer.BadParameter("must be a simulator on this machine: ws://127.0.0.1:…", param_hint="--url")

@@ -36,11 +36,11 @@ def simulate(  # noqa: PLR0913 - one argument per option
     from pydantic import ValidationError
 
     from connectors.simulator.clock import HOUR
+    from connectors.simulator.cxone.tokens import CxoneAccount
     from connectors.simulator.faults import Faults
-    from connectors.simulator.influx import InfluxAccount
+    from connectors.simulator.influx.endpoints import InfluxAccount
+    from connectors.simulator.interactions.traffic import Plan
     from connectors.simulator.server import Addresses, Simulation, run
-    from connectors.simulator.tokens import CxoneAccount
-    from connectors.simulator.traffic import Plan
 
     try:
         wanted = Faults.model_validate_json(faults)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from connectors.kafka.topic_admin import TopicAdmin
     from connectors.settings import KafkaSettings
-    from connectors.topic_admin import TopicAdmin
 
 app = typer.Typer(help="Create the topics on Kafka, or compare them with what is declared.", no_args_is_help=True)
 
@@ -24,14 +24,12 @@ def create(*, partitions: Partitions = None, json: Json = False) -> None:
 
     A topic that must match one that is there takes its number of partitions.
     """
-    from connectors.errors import ConnectorError
     from schemas.topics import TOPICS
+    from streams.cli.ending import ended
 
-    try:
+    with ended():
         admin, settings = _admin()
         created = admin.create(TOPICS, partitions=partitions, replication_factor=settings.replication_factor)
-    except ConnectorError as error:
-        raise _failure(error) from None
     if json:
         typer.echo(jsonlib.dumps({"created": created}))
         return
@@ -41,17 +39,18 @@ def create(*, partitions: Partitions = None, json: Json = False) -> None:
 
 @app.command()
 def check(*, partitions: Partitions = None, json: Json = False) -> None:
-    """Compare the topics with what is declared. Exit status 1 when something differs, 2 when Kafka can't be asked."""
-    from connectors.errors import ConnectorError
-    from connectors.topic_admin import copartition_mismatches
-    from schemas.topics import TOPICS
+    """Compare the topics with what is declared.
 
-    try:
+    Exit status 1 when something differs, or Kafka does not answer; 2 when a setting is wrong.
+    """
+    from connectors.kafka.topic_admin import copartition_mismatches
+    from schemas.topics import TOPICS
+    from streams.cli.ending import ended
+
+    with ended():
         admin, _ = _admin()
         drift = admin.drift(TOPICS, partitions=partitions)
         mismatches = copartition_mismatches(TOPICS, admin.partitions())
-    except ConnectorError as error:
-        raise _failure(error) from None
     if json:
         typer.echo(jsonlib.dumps({"drift": [asdict(one) for one in drift], "copartition": mismatches}))
     else:
@@ -73,13 +72,8 @@ def check(*, partitions: Partitions = None, json: Json = False) -> None:
 
 
 def _admin() -> "tuple[TopicAdmin, KafkaSettings]":
+    from connectors.kafka.topic_admin import TopicAdmin
     from connectors.settings import KafkaSettings, load
-    from connectors.topic_admin import TopicAdmin
 
     settings = load(KafkaSettings)
     return TopicAdmin(settings.librdkafka()), settings
-
-
-def _failure(error: Exception) -> typer.Exit:
-    typer.echo(str(error), err=True)
-    return typer.Exit(2)

@@ -1,13 +1,10 @@
 """`cxone-streams worker`: run stages."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from streams.topology import STAGES
-
-if TYPE_CHECKING:
-    from pydantic import SecretStr
 
 
 def worker(
@@ -28,16 +25,17 @@ def worker(
 
     import uvloop
 
-    from connectors import logs, topic_admin
-    from connectors.errors import ConfigurationError, ConnectorError
-    from connectors.settings import KafkaSettings, LogSettings, load
+    from connectors.kafka import topic_admin
+    from connectors.settings import KafkaSettings, load
     from schemas.topics import TOPICS
     from streams import topology
-    from streams.settings import WorkerSettings
-    from streams.worker import run
+    from streams.cli.ending import ended
+    from streams.programs.lifecycle import log_to_stderr
+    from streams.programs.worker import run
+    from streams.runtime.settings import WorkerSettings
 
-    try:
-        logs.configure(level=load(LogSettings).level, secrets=secrets())
+    with ended():
+        log_to_stderr()
         kafka, settings = load(KafkaSettings), load(WorkerSettings)
         topic_admin.ensure_topics(kafka, [spec for spec in TOPICS if set(wanted) & {*spec.readers, *spec.writers}])
 
@@ -46,26 +44,4 @@ def worker(
 
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             code = runner.run(main())
-    except ConfigurationError as wrong:
-        typer.echo(str(wrong), err=True)
-        raise typer.Exit(2) from None
-    except ConnectorError as failure:
-        typer.echo(str(failure), err=True)
-        raise typer.Exit(1) from None
     raise typer.Exit(code)
-
-
-def secrets() -> "list[SecretStr]":
-    """Return those of all settings that are complete: a stage whose own are not does not start."""
-    from contextlib import suppress
-
-    from pydantic import SecretStr
-
-    from connectors.errors import ConfigurationError
-    from connectors.settings import MODELS, load
-
-    found: list[SecretStr] = []
-    for model in MODELS:
-        with suppress(ConfigurationError):
-            found += (value for _, value in load(model) if isinstance(value, SecretStr))
-    return found

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from schemas.records import DEAD_REASON, DEAD_SOURCE, DEAD_STAGE, CampaignHour
-from streams.demo.guests import DEAD_STAGES, Guests
+from schemas.dead_letters import DEAD_REASON, DEAD_SOURCE, DEAD_STAGE
+from schemas.records import CampaignHour
+from streams.demo.guest_board import DEAD_STAGES, Guests
 
 RATE_SECONDS = 5.0  # rates are taken over so long: windows are published about once a second
 

@@ -10,12 +10,14 @@ from typing import Any
 
 import orjson
 
+from streams.runtime.errors import StreamsError
+
 SETTINGS = ("KAFKA_", "SCHEMA_REGISTRY_", "CXONE_", "INFLUX_", "CRM_", "LOG_", "ROUTING_", "STREAMS_")
 TAIL_LINES = 25
 POLL_SECONDS = 0.05
 
 
-class ChildError(Exception):
+class ChildError(StreamsError):
     """A child died or did not become ready; the end of its log is in the text."""
 
 

@@ -3,8 +3,8 @@
 from typing import Any
 
 from streams.demo.board import Board
-from streams.demo.guest_judge import GuestVerdict
-from streams.demo.judge import Verdict
+from streams.demo.judges.guests import GuestVerdict
+from streams.demo.judges.hours import Verdict
 
 
 def findings(verdict: Verdict, guests: GuestVerdict, board: Board) -> list[str]:

@@ -14,10 +14,10 @@ import orjson
 from rich.console import Console
 from rich.live import Live
 
-from streams.demo import guest_judge
 from streams.demo.board import Board
-from streams.demo.guest_judge import GuestVerdict, Ledgers
-from streams.demo.judge import Verdict, judge, truth
+from streams.demo.judges import guests as guest_judge
+from streams.demo.judges.guests import GuestVerdict, Ledgers
+from streams.demo.judges.hours import Verdict, judge, truth
 from streams.demo.processes import ChildError
 from streams.demo.report import findings, report
 from streams.demo.screen import guest_line, line, screen

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from schemas.records import CampaignHour
 from streams.demo.board import Board
-from streams.demo.guests import STAGES, Guests
+from streams.demo.guest_board import STAGES, Guests
 
 HEADER_LINES = 14  # of the screen that are not rows
 HOURS = 3  # share the screen, so that one sees hours end

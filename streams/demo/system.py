@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import streams
-from connectors.embedded import EmbeddedBroker
-from connectors.simulator.influx import InfluxAccount
+from connectors.kafka.embedded import EmbeddedBroker
+from connectors.simulator.cxone.tokens import CxoneAccount
+from connectors.simulator.influx.endpoints import InfluxAccount
 from connectors.simulator.server import Addresses
-from connectors.simulator.tokens import CxoneAccount
 from streams.demo.processes import Child, ChildError
 from streams.demo.watch import Watch
 

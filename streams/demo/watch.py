@@ -5,8 +5,9 @@ from typing import Any
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
 
-from schemas.avro import Codec, FileSchemaIds
+from schemas.avro import Codec
 from schemas.records import CampaignHour, RoutingResult
+from schemas.releases import FileSchemaIds
 from schemas.topics import (
     CAMPAIGN_HOURLY,
     DEAD_LETTERS,

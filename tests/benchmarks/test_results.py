@@ -1,7 +1,7 @@
 import pytest
 
 from benchmarks.results import HOUR_MS, Truth, WrongResults, require_equal
-from connectors.simulator.frames import Event
+from connectors.simulator.interactions.frames import Event
 
 HANDLED = (60, 120, 180, 240)
 

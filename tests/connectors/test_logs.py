@@ -60,7 +60,7 @@ def test_debug_is_for_our_lines_and_not_for_those_of_libraries(
 ) -> None:
     configure(json=True, level=level)
 
-    structlog.get_logger("streams.routing.app").debug("ours")
+    structlog.get_logger("streams.stages.routing.app").debug("ours")
     logging.getLogger("some.library").debug("theirs")
     logging.getLogger("httpx").warning("warned")
 
@@ -125,6 +125,6 @@ def test_a_library_says_the_same_thing_once_in_ten_seconds_and_we_are_never_cut_
         return bool(repetition.filter(logging.LogRecord(name, logging.ERROR, "", 0, message, (), None)))
 
     assert [said("aiokafka", "no broker"), said("aiokafka", "no broker"), said("aiokafka", "other")] == [1, 0, 1]
-    assert [said("streams.stage", "no broker"), said("streams.stage", "no broker")] == [1, 1]
+    assert [said("streams.runtime.stage", "no broker"), said("streams.runtime.stage", "no broker")] == [1, 1]
     now[0] += 10.0
     assert said("aiokafka", "no broker")

@@ -17,7 +17,8 @@ from connectors.settings import (
     secure_url,
     variable,
 )
-from streams.settings import RoutingSettings, WorkerSettings
+from streams.runtime.settings import WorkerSettings
+from streams.stages.routing.settings import RoutingSettings
 
 ROOT = Path(__file__).parents[2]
 SECRET = "s3cr3t-v4lue"

@@ -4,9 +4,9 @@ import random
 from dataclasses import replace
 from itertools import product
 
-from connectors.influx import InfluxWriter
+from connectors.sinks.influx import InfluxWriter
 from schemas.records import CampaignHour, Summary
-from streams.influx import points
+from streams.stages.influx import points
 from tests.influxd.conftest import Influxd
 
 HANDLE = Summary(p50=312.0, p90=640.5, p95=801.25, min=3.0, max=4000.0, mean=350.0)

@@ -9,8 +9,8 @@ import pytest
 from pydantic import SecretStr
 
 from connectors.errors import Misconfigured
-from connectors.influx import InfluxWriter
 from connectors.settings import InfluxSettings
+from connectors.sinks.influx import InfluxWriter
 from tests.influxd.conftest import InfluxDB
 
 GOOD, UNPARSABLE, NOT_A_NUMBER, CONFLICT = "1.5", "abc", "NaN", '"text"'

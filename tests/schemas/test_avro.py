@@ -8,8 +8,9 @@ from fastavro import schemaless_writer
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from schemas.avro import Codec, DecodeError, FileSchemaIds, releases, subject_of
+from schemas.avro import Codec, DecodeError
 from schemas.records import CampaignHour, InteractionCompleted, Summary
+from schemas.releases import FileSchemaIds, releases, subject_of
 
 COMPLETED = InteractionCompleted("e-1", "sales", 312.0, 14.5, 1_760_000_000_000, 3)
 SUMMARY = Summary(1.0, 2.0, 3.0, 0.0, 4.0, 1.5)

@@ -8,14 +8,15 @@ import pytest
 from fastavro.validation import validate
 
 import schemas
-from connectors.dialect import load
-from schemas.avro import Codec, FileSchemaIds, releases, subject_of
-from schemas.dialect import Kind
+from connectors.cxone.dialect import load
+from schemas.avro import Codec
+from schemas.frame_fields import Kind
 from schemas.records import CampaignHour, GuestMessage, GuestThrottled, InteractionCompleted, Summary
+from schemas.releases import FileSchemaIds, releases, subject_of
 from schemas.topics import TOPICS
-from streams.messages.message import guest_message
-from streams.normalise.event import interpreter
-from streams.refusals import Refused
+from streams.core.contract import Refused
+from streams.stages.messages.message import guest_message
+from streams.stages.normalise.event import interpreter
 
 EXAMPLES = Path(schemas.__file__).with_name("examples")
 ARRIVED = 1_768_471_201_000  # a second after the samples

@@ -9,9 +9,9 @@ from fastavro import parse_schema, schemaless_reader, schemaless_writer
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from schemas.avro import releases, subject_of
 from schemas.interaction_wire import decode, encode
 from schemas.records import InteractionCompleted
+from schemas.releases import releases, subject_of
 
 SCHEMA: Any = parse_schema(releases()[subject_of(InteractionCompleted)][-1].schema)
 text = st.text(st.characters(exclude_categories=["Cs"]))

@@ -2,17 +2,8 @@
 
 import pytest
 
-from schemas.records import (
-    DEAD_DETAIL,
-    DEAD_REASON,
-    DEAD_SOURCE,
-    DEAD_STAGE,
-    DEAD_TRUNCATED,
-    Consumed,
-    Outgoing,
-    Record,
-    dead_letter,
-)
+from schemas.dead_letters import DEAD_DETAIL, DEAD_REASON, DEAD_SOURCE, DEAD_STAGE, DEAD_TRUNCATED, dead_letter
+from schemas.envelope import Consumed, Outgoing, Record
 from schemas.topics import DEAD_LETTERS
 
 RECEIVED = (("cxone-source", b"interactions"), ("twice", b"1"), ("twice", b"2"))

@@ -9,7 +9,7 @@ from fastavro import parse_schema, schemaless_reader, schemaless_writer
 from fastavro.utils import generate_many
 
 import schemas
-from schemas.avro import Release, releases
+from schemas.releases import Release, releases
 
 RELEASES = [pytest.param(release, id=release.file) for listed in releases().values() for release in listed]
 

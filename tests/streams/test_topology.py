@@ -8,7 +8,7 @@ from streams import topology
 
 def test_every_stage_has_its_app() -> None:
     for stage in topology.STAGES:
-        assert callable(import_module(f"streams.{stage.replace('-', '_')}.app").build)
+        assert callable(import_module(f"streams.stages.{stage.replace('-', '_')}.app").build)
 
 
 def test_stages_are_those_that_the_topics_name() -> None:

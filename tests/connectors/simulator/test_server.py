@@ -14,9 +14,9 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 
 from connectors.simulator.faults import Faults
+from connectors.simulator.interactions.traffic import Plan, deliveries
 from connectors.simulator.server import Addresses, Simulation, serve
-from connectors.simulator.traffic import Plan, deliveries
-from tests.connectors.simulator.doors import closing_code
+from tests.support.endpoints import closing_code
 
 FORM = {
     "grant_type": "client_credentials",

@@ -16,10 +16,10 @@ from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from websockets.asyncio.client import connect
 
-from connectors.embedded import PARTITIONS, EmbeddedBroker
+from connectors.kafka.embedded import PARTITIONS, EmbeddedBroker
 from connectors.simulator.faults import Faults, Refusal
+from connectors.simulator.interactions.traffic import Plan
 from connectors.simulator.server import Addresses, Simulation, serve
-from connectors.simulator.traffic import Plan
 from schemas.topics import DEAD_LETTERS, RAW_INTERACTIONS, RAW_MESSAGES, TopicSpec
 from streams.demo.processes import SETTINGS
 

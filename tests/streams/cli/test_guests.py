@@ -12,8 +12,8 @@ import httpx
 import orjson
 import pytest
 
+from connectors.simulator.interactions.traffic import Plan
 from connectors.simulator.server import Simulation, serve
-from connectors.simulator.traffic import Plan
 
 ROOT = Path(__file__).parents[3]
 

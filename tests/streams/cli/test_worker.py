@@ -1,44 +1,74 @@
-"""What `cxone-streams worker` keeps out of its log lines."""
+"""`cxone-streams worker` as a person meets it who has made a mistake."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from connectors.logs import redactor
-from streams.cli.worker import secrets
 from streams.demo.processes import SETTINGS
+from streams.topology import STAGES
 
-COMPLETE = """
-KAFKA_SASL_PASSWORD=of-kafka
-SCHEMA_REGISTRY_PASSWORD=of-the-registry
-CXONE_CLIENT_ID=us
-CXONE_CLIENT_SECRET=of-cxone
-INFLUX_TOKEN=of-influxdb
-INFLUX_ORG=org
-INFLUX_BUCKET=bucket
-CRM_URL=https://crm.test
-CRM_TOKEN=of-the-crm
-"""
+ROOT = Path(__file__).parents[3]
+SECRET = "w0rd-of-the-broker"
 
 
-@pytest.fixture(autouse=True)
-def only_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in os.environ:
-        if name.startswith(SETTINGS):
-            monkeypatch.delenv(name)
-    monkeypatch.chdir(tmp_path)
+def worker(tmp_path: Path, *stages: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(SETTINGS)}
+    environment = {**inherited, "PYTHONPATH": str(ROOT), "COLUMNS": "200", "NO_COLOR": "1", **settings}
+    return subprocess.run(
+        [sys.executable, "-m", "streams", "worker", *stages],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
 
 
-def test_the_secrets_of_every_stage_are_hidden() -> None:
-    Path(".env").write_text(COMPLETE)
+def test_an_unknown_stage_is_named_beside_those_that_there_are(tmp_path: Path) -> None:
+    done = worker(tmp_path, "normalise", "percentile")
 
-    line = redactor(secrets())(None, "", "of-kafka of-the-registry of-cxone of-influxdb of-the-crm of-nobody")
+    assert done.returncode == 2
+    assert "percentile: no such stage" in done.stderr
+    assert all(stage in done.stderr for stage in (*STAGES, "all"))
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
 
-    assert line == "*** *** *** *** *** of-nobody"
+
+def test_no_stage_at_all_is_a_mistake(tmp_path: Path) -> None:
+    done = worker(tmp_path)
+
+    assert done.returncode == 2
+    assert "STAGE" in done.stderr
 
 
-def test_settings_that_no_stage_here_needs_may_be_incomplete() -> None:
-    Path(".env").write_text("KAFKA_SASL_PASSWORD=of-kafka\nINFLUX_BUCKET=bucket\n")
+def test_help_lists_the_stages(tmp_path: Path) -> None:
+    done = worker(tmp_path, "--help")
 
-    assert [secret.get_secret_value() for secret in secrets()] == ["of-kafka"]
+    assert done.returncode == 0
+    assert all(stage in done.stdout for stage in STAGES)
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"KAFKA_BOOTSTRAP_SERVERS": "localhost"}, ["KAFKA_BOOTSTRAP_SERVERS", "host:port"]),
+        ({"STREAMS_STORE": "disk"}, ["STREAMS_STORE", "memory", "rocksdb"]),
+        (
+            {"KAFKA_SECURITY_PROTOCOL": "SASL", "KAFKA_SASL_PASSWORD": SECRET},
+            ["KAFKA_SECURITY_PROTOCOL", "SASL_SSL"],
+        ),
+    ],
+)
+def test_a_bad_setting_is_named_with_what_would_be_right(
+    tmp_path: Path, settings: dict[str, str], named: list[str]
+) -> None:
+    done = worker(tmp_path, "all", **settings)
+
+    assert done.returncode == 2
+    assert all(words in done.stderr for words in named)
+    assert "Traceback" not in done.stderr
+    assert SECRET not in done.stdout + done.stderr

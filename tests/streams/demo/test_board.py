@@ -1,6 +1,7 @@
 import pytest
 
-from schemas.records import DEAD_REASON, DEAD_SOURCE, DEAD_STAGE, CampaignHour, Summary
+from schemas.dead_letters import DEAD_REASON, DEAD_SOURCE, DEAD_STAGE
+from schemas.records import CampaignHour, Summary
 from streams.demo.board import Board
 
 LEDGER = {

@@ -1,9 +1,11 @@
 import pytest
 
-from schemas.records import DEAD_REASON, DEAD_SOURCE, DEAD_STAGE, EVENT_ID, SOURCE_POSITION, RoutingResult
+from schemas.dead_letters import DEAD_REASON, DEAD_SOURCE, DEAD_STAGE
+from schemas.envelope import EVENT_ID, SOURCE_POSITION
+from schemas.records import RoutingResult
 from streams.demo.board import Board
-from streams.demo.guest_judge import GuestVerdict
-from streams.demo.judge import Verdict
+from streams.demo.judges.guests import GuestVerdict
+from streams.demo.judges.hours import Verdict
 from streams.demo.report import findings, report
 
 GOOD = GuestVerdict(unaccounted=0, overtaken=0, repeats=0, mismatches=())

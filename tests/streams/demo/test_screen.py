@@ -3,16 +3,9 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from schemas.records import (
-    DEAD_REASON,
-    DEAD_SOURCE,
-    DEAD_STAGE,
-    EVENT_ID,
-    SOURCE_POSITION,
-    CampaignHour,
-    RoutingResult,
-    Summary,
-)
+from schemas.dead_letters import DEAD_REASON, DEAD_SOURCE, DEAD_STAGE
+from schemas.envelope import EVENT_ID, SOURCE_POSITION
+from schemas.records import CampaignHour, RoutingResult, Summary
 from streams.demo.board import Board
 from streams.demo.screen import HEADER_LINES, guest_line, line, screen
 

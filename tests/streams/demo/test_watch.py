@@ -3,18 +3,12 @@ from collections.abc import Iterator
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from connectors.embedded import EmbeddedBroker
-from schemas.avro import Codec, FileSchemaIds
-from schemas.records import (
-    DEAD_REASON,
-    DEAD_SOURCE,
-    DEAD_STAGE,
-    EVENT_ID,
-    SOURCE_POSITION,
-    CampaignHour,
-    RoutingResult,
-    Summary,
-)
+from connectors.kafka.embedded import EmbeddedBroker
+from schemas.avro import Codec
+from schemas.dead_letters import DEAD_REASON, DEAD_SOURCE, DEAD_STAGE
+from schemas.envelope import EVENT_ID, SOURCE_POSITION
+from schemas.records import CampaignHour, RoutingResult, Summary
+from schemas.releases import FileSchemaIds
 from schemas.topics import (
     CAMPAIGN_HOURLY,
     DEAD_LETTERS,

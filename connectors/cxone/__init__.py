@@ -1,0 +1,1 @@
+"""How CXone is spoken with: tokens, sockets, REST, and what differs between tenants."""

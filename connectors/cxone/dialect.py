@@ -1,0 +1,257 @@
+"""What a tenant's CXone looks like, as data: a YAML file -> a checked `Dialect`.
+
+Hosts, scopes, hellos and field paths differ between tenants; a tenant is served by editing a file.
+"""
+
+import json
+from difflib import get_close_matches
+from importlib.resources import files
+from pathlib import Path
+from string import Formatter
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import yaml
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
+
+from connectors.errors import ConfigurationError
+from connectors.settings import CxoneSettings, check_http_url, check_ws_url
+from schemas.frame_fields import InteractionFields, MessageFields, Paths
+
+TOKEN = "{token}"  # noqa: S105 - the place of one
+
+_VARIABLES = {"org": "CXONE_ORG_DOMAIN", "region": "CXONE_REGION"}
+
+
+def _placeholders(template: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(template) if name is not None}
+
+
+def _known_placeholders(template: str) -> str:
+    if unknown := _placeholders(template) - _VARIABLES.keys():
+        raise ValueError(f"knows only {{org}} and {{region}}, not {{{min(unknown)}}}")
+    return template
+
+
+def _http_template(template: str) -> str:
+    check_http_url(_known_placeholders(template).format(org="org", region="region"))
+    return template
+
+
+def _ws_template(template: str) -> str:
+    check_ws_url(_known_placeholders(template).format(org="org", region="region"))
+    return template
+
+
+def _json_text(text: str) -> str:
+    json.loads(text)
+    return text
+
+
+def _auth_text(text: str) -> str:
+    if TOKEN not in text:
+        raise ValueError(f"must say where the token goes: {TOKEN}")
+    return _json_text(text)
+
+
+def _paths(value: object) -> Paths:
+    if not isinstance(value, list) or not value:
+        raise ValueError("must be a list of paths such as payload.campaignId")
+    for path in value:
+        if not isinstance(path, str) or not all(path.split(".")):
+            raise ValueError(f"{path!r} is not a path such as payload.campaignId")
+    return tuple(tuple(path.split(".")) for path in value)
+
+
+DottedPaths = Annotated[Paths, BeforeValidator(_paths)]
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class OAuth(_Strict):
+    """Client credentials: where, for what, and how many seconds before expiry they are renewed."""
+
+    token_url: Annotated[str, AfterValidator(_http_template)]
+    scope: str
+    renew_before: Seconds
+
+
+class Socket(_Strict):
+    """What holds for every socket. Times in seconds."""
+
+    url: Annotated[str, AfterValidator(_ws_template)]
+    ping_interval: Seconds
+    pong_timeout: Seconds
+    max_frame_bytes: Annotated[int, Field(gt=0)]
+
+
+class EventSocket(Socket):
+    """A socket whose token travels in the query."""
+
+    token_parameter: Annotated[str, Field(min_length=1)]
+    hello: Annotated[str, AfterValidator(_json_text)]
+
+
+class MessageSocket(Socket):
+    """A socket whose token travels in the first message, and what CXone says to that.
+
+    `accepted` and `refused` are types of frames (`fields.event_type`), `refused_codes` those of a closing connection.
+    """
+
+    hello: Annotated[str, AfterValidator(_auth_text)]
+    accepted: tuple[str, ...]
+    refused: tuple[str, ...]
+    refused_codes: tuple[int, ...]
+
+
+class Fields(_Strict):
+    """`schemas.dialect.InteractionFields` as it is written in a file: paths with dots."""
+
+    event_type: DottedPaths
+    completed_types: Annotated[tuple[str, ...], Field(min_length=1)]
+    control_types: tuple[str, ...]
+    control: DottedPaths
+    event_id: DottedPaths
+    interaction_id: DottedPaths
+    campaign_id: DottedPaths
+    handle_time: DottedPaths
+    wait_time: DottedPaths
+    completed_at: DottedPaths
+
+    def interaction(self) -> InteractionFields:
+        """Return the paths for those who read frames."""
+        return InteractionFields(**dict(self))
+
+
+class Interactions(_Strict):
+    """The events socket of finished interactions."""
+
+    oauth: OAuth
+    socket: EventSocket
+    fields: Fields
+
+    def token_url(self, settings: CxoneSettings) -> str:
+        """Return the override or the filled template. Raises ConfigurationError naming what is not set."""
+        override = settings.interactions_token_url
+        return override or _fill(self.oauth.token_url, settings, "CXONE_INTERACTIONS_TOKEN_URL")
+
+    def socket_url(self, settings: CxoneSettings) -> str:
+        """As `token_url`, for the socket; without the token."""
+        return settings.interactions_ws_url or _fill(self.socket.url, settings, "CXONE_INTERACTIONS_WS_URL")
+
+
+class GuestFields(_Strict):
+    """`schemas.dialect.MessageFields` as it is written in a file: paths with dots."""
+
+    event_type: DottedPaths
+    message_types: Annotated[tuple[str, ...], Field(min_length=1)]
+    control_types: tuple[str, ...]
+    direction: DottedPaths
+    inbound: Annotated[tuple[str, ...], Field(min_length=1)]
+    event_id: DottedPaths
+    conversation_id: DottedPaths
+    fingerprint: DottedPaths
+    fingerprint_parts: tuple[str, ...]
+    text: DottedPaths
+    queue_id: DottedPaths
+    default_queue: Annotated[str, Field(min_length=1)]
+    sent_at: DottedPaths
+
+    def message(self) -> MessageFields:
+        """Return the paths for those who read frames."""
+        return MessageFields(**dict(self))
+
+
+class Routing(_Strict):
+    """Where a guest's message is put into a queue."""
+
+    url: Annotated[str, AfterValidator(_http_template)]
+
+
+class Messaging(_Strict):
+    """The web-messaging socket, and the API that takes guests into queues."""
+
+    oauth: OAuth
+    socket: MessageSocket
+    routing: Routing
+    fields: GuestFields
+
+    def token_url(self, settings: CxoneSettings) -> str:
+        """Return the override or the filled template. Raises ConfigurationError naming what is not set."""
+        override = settings.messaging_token_url
+        return override or _fill(self.oauth.token_url, settings, "CXONE_MESSAGING_TOKEN_URL")
+
+    def socket_url(self, settings: CxoneSettings) -> str:
+        """As `token_url`, for the socket; the token is none of it."""
+        return settings.messaging_ws_url or _fill(self.socket.url, settings, "CXONE_MESSAGING_WS_URL")
+
+    def routing_url(self, settings: CxoneSettings) -> str:
+        """As `token_url`, for routing; the override replaces what stands before the path."""
+        base, template = settings.messaging_api_url, self.routing.url
+        if base is not None:
+            return base.rstrip("/") + _fill(urlsplit(template).path, settings, "CXONE_MESSAGING_API_URL")
+        return _fill(template, settings, "CXONE_MESSAGING_API_URL")
+
+
+class Dialect(_Strict):
+    """One file."""
+
+    interactions: Interactions
+    messaging: Messaging
+
+
+def load(name_or_path: str) -> Dialect:
+    """Read a shipped dialect or a file.
+
+    Raises ConfigurationError with one line per mistake: which key, what was wrong, what would be right.
+    """
+    shipped = {file.name.removesuffix(".yaml"): file for file in (files("connectors.cxone") / "dialects").iterdir()}
+    source = shipped.get(name_or_path) or Path(name_or_path)
+    if not source.is_file():
+        names = ", ".join(sorted(shipped))
+        raise ConfigurationError(f"CXONE_DIALECT: {name_or_path!r} is neither a shipped dialect ({names}) nor a file.")
+    try:
+        return Dialect.model_validate(yaml.safe_load(source.read_text("utf-8")))
+    except (yaml.YAMLError, UnicodeDecodeError) as broken:
+        raise ConfigurationError(f"CXONE_DIALECT: {name_or_path} is not YAML: {broken}") from broken
+    except ValidationError as refused:
+        lines = [f"CXONE_DIALECT: {name_or_path}: {_explain(detail)}" for detail in refused.errors(include_url=False)]
+    raise ConfigurationError("\n".join(lines))
+
+
+def _fill(template: str, settings: CxoneSettings, override: str) -> str:
+    values = {"org": settings.org_domain, "region": settings.region}
+    for name in sorted(_placeholders(template)):
+        if values[name] is None:
+            raise ConfigurationError(
+                f"{_VARIABLES[name]}: is not set. Expected: a value, because the dialect's URL is {template};"
+                f" or a whole URL in {override}."
+            )
+    return template.format(**values)
+
+
+def _explain(detail: ErrorDetails) -> str:
+    where = ".".join(str(key) for key in detail["loc"])
+    if detail["type"] == "extra_forbidden":
+        siblings = _keys(detail["loc"][:-1])
+        guess = get_close_matches(str(detail["loc"][-1]), siblings, n=1)
+        hint = f"Did you mean {guess[0]}?" if guess else f"Expected one of: {', '.join(siblings)}."
+        return f"{where}: is not a key. {hint}"
+    if detail["type"] == "missing":
+        return f"{where}: is missing."
+    if detail["type"] == "value_error":  # our own checks say what may be said of a value
+        return f"{where}: {detail['msg'].removeprefix('Value error, ')}."
+    return f"{where or 'the file'}: {detail['msg']} (it is {detail['input']!r})."
+
+
+def _keys(path: tuple[int | str, ...]) -> list[str]:
+    model: type[BaseModel] = Dialect
+    for key in path:
+        annotation = model.model_fields[str(key)].annotation
+        assert isinstance(annotation, type)  # noqa: S101 - every nested key of a dialect is a model
+        model = annotation
+    return list(model.model_fields)

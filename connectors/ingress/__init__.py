@@ -1,0 +1,1 @@
+"""The ways in: what CXone sends -> raw topics, byte for byte."""

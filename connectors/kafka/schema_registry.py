@@ -1,0 +1,68 @@
+"""Schema ids from a schema registry (Confluent's API, which Redpanda and Apicurio speak too)."""
+
+import json
+from typing import Any
+
+from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
+from confluent_kafka.schema_registry.error import SchemaRegistryError
+
+from connectors.errors import ConfigurationError, ConnectorError
+from connectors.settings import RegistrySettings
+from schemas.releases import FileSchemaIds, SchemaIds
+
+NOT_FOUND, TOO_MANY_REQUESTS, SERVER_ERRORS = 404, 429, 500
+
+
+class RegistrySchemaIds:
+    """`SchemaIds` of a registry. Blocks for as long as it takes to ask; what was asked once is remembered.
+
+    Raises ConfigurationError when the registry refuses, ConnectorError when it does not answer.
+    """
+
+    def __init__(self, client: SchemaRegistryClient) -> None:
+        self._client: Any = client
+
+    def id_for(self, subject: str, schema: dict[str, Any]) -> int:
+        """Register `schema` under `subject` unless it is there; return its id.
+
+        Raises ConfigurationError when the registry holds it incompatible.
+        """
+        try:
+            schema_id: int = self._client.register_schema(
+                subject, Schema(json.dumps(schema), "AVRO"), normalize_schemas=True
+            )
+        except SchemaRegistryError as exc:
+            raise _mapped(exc, f"a schema for {subject}") from exc
+        except Exception as exc:  # the HTTP client's, of whichever kind it uses
+            raise ConnectorError(f"the schema registry does not answer: {type(exc).__name__}") from exc
+        return schema_id
+
+    def schema_for(self, schema_id: int) -> dict[str, Any]:
+        try:
+            found = self._client.get_schema(schema_id)
+        except SchemaRegistryError as exc:
+            if exc.http_status_code == NOT_FOUND:
+                raise LookupError(f"no schema {schema_id} in the registry") from exc
+            raise _mapped(exc, f"to show schema {schema_id}") from exc
+        except Exception as exc:  # as above
+            raise ConnectorError(f"the schema registry does not answer: {type(exc).__name__}") from exc
+        if found.schema_type != "AVRO":
+            raise LookupError(f"schema {schema_id} is no Avro schema")
+        schema: dict[str, Any] = json.loads(found.schema_str)
+        return schema
+
+
+def _mapped(error: SchemaRegistryError, what: str) -> ConnectorError:
+    if error.http_status_code == TOO_MANY_REQUESTS or error.http_status_code >= SERVER_ERRORS:
+        return ConnectorError(f"the schema registry cannot answer now: {error}")
+    return ConfigurationError(f"the schema registry refuses {what}: {error}")
+
+
+def schema_ids(settings: RegistrySettings) -> SchemaIds:
+    """Return the ids of the registry in the settings, or without one those that are checked in."""
+    if settings.url is None:
+        return FileSchemaIds()
+    config: dict[str, Any] = {"url": settings.url}
+    if settings.username is not None and settings.password is not None:
+        config["basic.auth.user.info"] = f"{settings.username}:{settings.password.get_secret_value()}"
+    return RegistrySchemaIds(SchemaRegistryClient(config))

@@ -1,0 +1,1 @@
+"""Stand-in for CXone's events socket, and its traffic."""

@@ -1,0 +1,1 @@
+"""Stand-in for CXone's web messaging, and the guests who write."""

@@ -1,0 +1,1 @@
+"""The ways out: systems that take what stages have made."""

@@ -1,0 +1,57 @@
+"""What is around a record on a topic: its headers, and the records themselves as read and as published."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import msgspec
+
+# Headers (names are part of the contract with consumers of our topics)
+# "<partition>:<offset>" of what a record came from: of the raw frame, and behind the rate limit of the guest message
+SOURCE_POSITION = "cxone-source-position"
+EVENT_ID = "cxone-event-id"
+SOURCE = "cxone-source"  # the connector that received a frame, e.g. "interactions"
+RECEIVED_AT = "cxone-received-at"  # milliseconds since the epoch, as decimal text
+CONNECTION_ID = "cxone-connection-id"
+Headers = tuple[tuple[str, bytes], ...]
+
+
+class Record(Protocol):
+    """One consumed record. What aiokafka reads of a batch is one, as is `Consumed`."""
+
+    @property
+    def offset(self) -> int: ...
+    @property
+    def timestamp(self) -> int:
+        """Milliseconds since the epoch."""
+
+    @property
+    def key(self) -> bytes | None: ...
+    @property
+    def value(self) -> bytes | None: ...
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes]]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Consumed:
+    """A record put together by hand."""
+
+    offset: int
+    value: bytes | None
+    key: bytes | None = None
+    headers: Headers = ()
+    timestamp: int = 0
+
+
+class Outgoing(msgspec.Struct, frozen=True, gc=False):
+    """A record to publish. `partition` None lets the key decide (murmur2, as Java and aiokafka do).
+
+    A struct, because one is made for every record: a tuple with names takes five times as long.
+    """
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: Headers = ()
+    partition: int | None = None

@@ -1,0 +1,6 @@
+"""What travels on the topics: frozen records, one module for each path."""
+
+from schemas.records.guests import GuestMessage, GuestThrottled, RoutingResult
+from schemas.records.interactions import CampaignHour, InteractionCompleted, Summary
+
+__all__ = ["CampaignHour", "GuestMessage", "GuestThrottled", "InteractionCompleted", "RoutingResult", "Summary"]

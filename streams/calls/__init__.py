@@ -1,1 +1,0 @@
-"""Calls to another system in order per key, with retries that outlive the process: `routing`'s."""

@@ -1,0 +1,1 @@
+"""The pure half of every stage: loads nothing but schemas."""

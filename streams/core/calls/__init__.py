@@ -1,0 +1,1 @@
+"""Calls to another system in order per key, with retries that outlive the process."""

@@ -1,0 +1,124 @@
+"""One call, what came of it, and how it waits for another attempt."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, NamedTuple, TypeVar
+
+import orjson
+
+from schemas.envelope import Headers, Outgoing, Record
+
+# Headers of a record that waits in a retry tier
+ATTEMPT = "cxone-retry-attempt"  # the number of the call that it waits for: 2 after the first has failed
+DUE = "cxone-retry-due"  # milliseconds since the epoch
+HISTORY = "cxone-retry-history"  # JSON: [[milliseconds, reason], ...], one for each attempt that failed
+ORIGIN = "cxone-retry-origin"  # offset of the record that it is a copy of, in the same partition
+_OURS = {ATTEMPT, DUE, HISTORY, ORIGIN}
+
+LONGEST_REASON = 300  # characters
+
+M = TypeVar("M")
+
+Source = tuple[int, int]  # a source position
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The call succeeded."""
+
+    outputs: Sequence[Outgoing] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The call may succeed another time."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The call will never succeed. `reason` is one of a fixed few, `detail` a sentence."""
+
+    reason: str
+    detail: str
+
+
+Outcome = Done | Failed | Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Tiers:
+    """Where failed calls wait: in `topics[n]` for `delays[n]` ms after attempt n + 1, after later ones in the last."""
+
+    topics: tuple[str, ...]
+    delays: tuple[int, ...]
+    attempts: int
+
+    @classmethod
+    def growing(cls, topics: tuple[str, ...], *, base: float, cap: float, retries: int) -> "Tiers":
+        """Return tiers whose delays double from `base` up to `cap` seconds."""
+        delays = tuple(int(1000 * min(base * 2**n, cap)) for n in range(len(topics)))
+        return cls(topics, delays, attempts=1 + retries)
+
+    def after(self, attempt: int) -> int:
+        """Return the tier after a failed attempt."""
+        return min(attempt, len(self.topics)) - 1
+
+    def for_wait(self, wait: int) -> int:
+        """Return the first tier that waits at least so many milliseconds, or the last."""
+        return next((tier for tier, delay in enumerate(self.delays) if delay >= wait), len(self.topics) - 1)
+
+
+class Waiting(NamedTuple):
+    """What a record in a retry tier waits for, and the offset of the record that it is a copy of."""
+
+    attempt: int
+    due: int
+    offset: int
+
+
+@dataclass(slots=True)
+class Job(Generic[M]):
+    """A record, and the call that it asks for. `source` is its source position: what makes it known when it returns."""
+
+    key: str
+    source: Source
+    message: M
+    record: Record
+    topic: str
+    offset: int  # of the record that asked for it first
+    attempt: int = 1
+    due: int = 0
+    history: list[tuple[int, str]] = field(default_factory=list)
+
+    @property
+    def idempotency_key(self) -> str:
+        """The same for each attempt, and after a kill."""
+        return "{}-{}".format(*self.source)
+
+    def waiting(self, topic: str, partition: int, due: int) -> Outgoing:
+        """Return the record that waits in a tier for the attempt `self.attempt`."""
+        return Outgoing(topic, self.record.key, self.record.value, self.headers(due), partition)
+
+    def headers(self, due: int | None = None) -> Headers:
+        """Return the record's own headers and the story of its attempts."""
+        return (
+            *((name, value) for name, value in self.record.headers if name not in _OURS),
+            (ORIGIN, b"%d" % self.offset),
+            (HISTORY, orjson.dumps(self.history)),
+            *(() if due is None else ((ATTEMPT, b"%d" % self.attempt), (DUE, b"%d" % due))),
+        )
+
+
+def story(headers: Iterable[tuple[str, bytes]]) -> tuple[Waiting, list[tuple[int, str]]]:
+    """Read what `Job.waiting` wrote: (what it waits for, history).
+
+    Raises ValueError when the record is none of ours.
+    """
+    found = dict(headers)
+    try:
+        history = [(int(at), str(reason)) for at, reason in orjson.loads(found[HISTORY])]
+        return Waiting(int(found[ATTEMPT]), int(found[DUE]), int(found[ORIGIN])), history
+    except (KeyError, TypeError, ValueError) as wrong:
+        raise ValueError(f"the record carries no story of its attempts ({wrong!r})") from None

@@ -1,0 +1,1 @@
+"""Independent computations of what the demo must have come to."""

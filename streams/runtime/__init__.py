@@ -1,0 +1,1 @@
+"""Runs the cores of stages on the partitions that this worker owns."""

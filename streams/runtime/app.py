@@ -1,0 +1,216 @@
+"""The one place where a stage's Faust app is made, and where Faust's defaults are overruled."""
+
+import asyncio
+import ssl
+import time
+from typing import Any, Protocol, TypeVar
+
+import faust
+import structlog
+from faust.auth import SASLCredentials, SSLCredentials
+from mode import CrashingSupervisor
+from yarl import URL
+
+from connectors.kafka.publisher import KafkaPublisher
+from connectors.settings import KafkaSettings
+from streams.runtime.driver import transport
+from streams.runtime.driver.consumer_thread import CHUNKED
+from streams.runtime.driver.recovery import TableManager
+from streams.runtime.driver.store import discard_stale
+from streams.runtime.errors import DrainError
+from streams.runtime.lease import Lease
+from streams.runtime.settings import WorkerSettings
+from streams.runtime.stage import Stage
+
+log = structlog.get_logger()
+
+SESSION_SHARE = 0.8  # of the session timeout, after which a worker that the group does not answer no longer acts
+WATCH_INTERVAL = 0.5  # seconds between two looks at the lease
+POLLED_WITHIN = 60.0  # seconds
+FETCH_BYTES = 2 << 20
+NEVER = 14 * 86_400.0  # seconds: milliseconds have to fit into 32 bits
+RECORD_BYTES = 2_000_000
+
+
+class Resource(Protocol):
+    """What an app closes when it has stopped."""
+
+    async def close(self) -> None: ...
+
+
+R = TypeVar("R", bound=Resource)
+
+
+class App(faust.App):
+    """The Faust app of one chunked stage."""
+
+    stage: Stage[Any]
+    source: str
+    sources: tuple[str, ...]  # it, and those that are read beside it
+    drain_timeout: float
+    fetch_wait_ms: int
+    resources: list[Resource]
+    lease: Lease
+    crash_reason: BaseException | None
+    recovered_generation: int | None = None
+
+    @property
+    def recovered(self) -> bool:
+        """Whether the state of the partitions that this worker has now is restored."""
+        return self.recovered_generation is not None and self.recovered_generation == self.consumer_generation_id
+
+    def using(self, resource: R) -> R:
+        """Close `resource` when the app has stopped."""
+        self.resources.append(resource)
+        return resource
+
+    async def on_stop(self) -> None:
+        try:
+            await super().on_stop()
+        except DrainError as failure:  # what was queued is dropped: the group may hear of the stop
+            log.error("could not drain", stage=self.stage.name, reason=str(failure))  # noqa: TRY400 - it says it all
+            self.crash_reason = failure
+        for resource in self.resources:
+            await resource.close()
+
+    def partitions(self) -> set[int]:
+        """Return the source partitions that this worker owns now."""
+        return {tp.partition for tp in self.consumer.assignment() if tp.topic == self.source}
+
+    def why_not_alive(self) -> str | None:
+        """Return why an orchestrator should restart this worker, or None."""
+        silent = time.monotonic() - self.consumer.polled_at
+        if silent > POLLED_WITHIN and not (self.stage.delivering or self.stage.full):
+            return f"{self.stage.name}: the consumer has not polled for {silent:.0f} s"
+        return None
+
+    def why_not_ready(self) -> str | None:
+        """Return what is missing until this worker does its share, or None."""
+        stage = self.stage.name
+        if not self.started or self.rebalancing or self.consumer_generation_id < 0:
+            return f"{stage}: no partitions assigned yet"
+        if not self.recovered or not self.stage.loaded:
+            return f"{stage}: restoring state from the changelog"
+        if not self.partitions():
+            return f"{stage}: no partition of {self.source} is assigned (more workers than partitions?)"
+        problem = self.stage.blocked or self.stage.trouble
+        return f"{stage}: {problem}" if problem else None
+
+    async def on_assigned(self, generation: int, partitions: set[int]) -> None:
+        """Begin again with partitions that were just assigned; their state is not here yet."""
+        self.recovered_generation = None
+        try:
+            for table in self.tables.values():
+                discard_stale(table.data, partitions, time.time())
+        except OSError as failure:  # aiokafka would go on without us
+            await self.crash(failure)
+        self.stage.begin(generation)
+
+    def rejoin(self) -> None:
+        """Ask the broker for partitions anew."""
+        self.consumer.rejoin()
+
+    async def pause(self, seconds: float) -> None:
+        """Sleep between two tries to deliver.
+
+        Raises WithdrawnError or SuspendedError when there is to be no other: it is the partitions' next owner's.
+        """
+        await self.stage.pause(seconds)
+        self.lease.check()
+
+    async def watch(self) -> None:
+        """Look after what may end unnoticed: the lease, while something is delivered, and the part in the group."""
+        while True:
+            if self.stage.delivering and not self.lease.held:
+                self.give_up()
+            failure = self.consumer.coordination_failure()
+            if failure is not None and not self.should_stop:
+                await self.crash(failure)
+            await asyncio.sleep(WATCH_INTERVAL)
+
+    def give_up(self) -> None:
+        """Start over without what is being delivered: the partitions may be another worker's."""
+        self.stage.start_over("the group does not answer; what is not with Kafka yet is dropped")
+        self._drop_queued()
+
+    def _drop_queued(self) -> None:
+        for resource in self.resources:
+            if isinstance(resource, KafkaPublisher):
+                resource.give_up()
+
+    async def drain(self) -> None:
+        """Flush what the stage holds, before partitions go or the worker stops.
+
+        Raises:
+            DrainError: not done in time. The process must end; what was queued is dropped.
+        """
+        try:
+            await self.stage.drain(self.consumer_generation_id, self.drain_timeout)
+        except DrainError:
+            self._drop_queued()
+            raise
+
+    def on_rebalance_end(self) -> None:
+        super().on_rebalance_end()
+        self.recovered_generation = self.tables.recovery.ending
+        if self.recovered:
+            self.stage.resume()
+
+
+def build_app(stage: str, source: str, kafka: KafkaSettings, worker: WorkerSettings, *beside: str) -> App:
+    """Make the app `cxone-<stage>` that reads `source` in chunks. The caller sets `app.stage` and its agent.
+
+    Topics `beside` it are read, too: they have as many partitions, and a worker has the same ones of each.
+    """
+    worker.data_dir.mkdir(parents=True, exist_ok=True)
+    app = App(
+        f"cxone-{stage}",
+        broker=[URL(f"{transport.SCHEME}://{server.strip()}") for server in kafka.bootstrap_servers.split(",")],
+        broker_credentials=_credentials(kafka),
+        store="rocksdb://" if worker.store == "rocksdb" else "memory://",
+        datadir=worker.data_dir / f"cxone-{stage}",
+        autodiscover=False,
+        # Topics are made from their declarations before the app starts.
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        # /table/ and /router/ would be open to anybody; health and metrics are ours.
+        web_enabled=False,
+        agent_supervisor=CrashingSupervisor,
+        TableManager=TableManager,
+        table_standby_replicas=0,
+        consumer_auto_offset_reset="earliest",
+        consumer_max_fetch_size=FETCH_BYTES,
+        broker_max_poll_records=4 * transport.CHUNK_RECORDS,
+        broker_session_timeout=worker.session_timeout,
+        broker_heartbeat_interval=worker.session_timeout / 5,
+        broker_max_poll_interval=NEVER,  # a stage may wait so long for its sink that nothing is fetched
+        broker_commit_interval=1.0,
+        broker_commit_every=None,
+        stream_buffer_maxsize=16,  # chunks, not records
+        stream_recovery_delay=0.0,
+        producer_request_timeout=30.0,
+        producer_max_request_size=RECORD_BYTES,
+        producer_acks=-1,
+    )
+    app.source, app.sources = source, (source, *beside)
+    CHUNKED.update(app.sources)
+    app.lease = Lease(SESSION_SHARE * worker.session_timeout)
+    app.resources = []
+    app.drain_timeout = worker.drain_timeout
+    app.fetch_wait_ms = int(1000 * worker.fetch_wait)
+    return app
+
+
+def _credentials(kafka: KafkaSettings) -> Any:
+    """Return Faust credentials. The TLS context belongs inside: beside them, Faust sends the password in clear."""
+    tls = None
+    if kafka.security_protocol.endswith("SSL"):
+        tls = ssl.create_default_context(cafile=kafka.ssl_ca_location)
+    if kafka.sasl_password is not None and kafka.security_protocol.startswith("SASL_"):
+        return SASLCredentials(
+            username=kafka.sasl_username,
+            password=kafka.sasl_password.get_secret_value(),
+            ssl_context=tls,
+            mechanism=kafka.sasl_mechanism,
+        )
+    return SSLCredentials(context=tls) if tls is not None else None

@@ -1,0 +1,98 @@
+"""Puts a stage together: its app, its state, the agent that folds and the task that flushes."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
+
+from connectors.kafka.publisher import KafkaPublisher
+from connectors.settings import KafkaSettings
+from streams.core.contract import Core, Flush
+from streams.core.raw_frames.frames import Event, Frames, Reading
+from streams.runtime.app import WATCH_INTERVAL, App, build_app
+from streams.runtime.settings import WorkerSettings
+from streams.runtime.stage import SEAL_INTERVAL, Stage
+from streams.runtime.state import TableState
+
+E = TypeVar("E", bound=Event)
+
+
+def stored(app: App, table: str, kafka: KafkaSettings, *, rows: bool = False) -> TableState:
+    """Return the state that the app keeps in `table`, with a publisher of its own.
+
+    With `rows`, outputs go over what was published before under their keys: one that comes late is worse than none, so
+    they are given up when the lease is lost. Readers that remember positions would take the hole for a replay.
+    """
+    config = kafka.librdkafka()
+    if rows:
+        config["message.timeout.ms"] = int(1000 * (app.lease.limit + 2 * WATCH_INTERVAL))
+    publisher = app.using(KafkaPublisher(config))
+    return TableState(app.Table(table, key_type=bytes, value_type=bytes), publisher, app.lease)
+
+
+def attach_stateful(  # noqa: PLR0913 - a composition point
+    app: App,
+    name: str,
+    state: TableState,
+    core: Callable[[int, Mapping[bytes, bytes]], Core[Flush]],
+    *,
+    interval: float,
+    refusals: float,
+    eager: bool = False,
+) -> Any:
+    """Give the app a stage that writes what its cores flush to `state`; the arguments are the stage's."""
+    stage: Stage[Flush] = Stage(
+        name,
+        load=lambda: state.load(app.partitions(), app.consumer_generation_id),
+        core=core,
+        deliver=state.deliver,
+        interval=interval,
+        eager=eager,
+        refusals=refusals,
+        rejoin=app.rejoin,
+    )
+    return attach(app, stage)
+
+
+def attach(app: App, stage: Stage[Any], *beside: Callable[[], Awaitable[None]]) -> Any:
+    """Give the app its stage: the agent that folds, the task that flushes, and what runs `beside` them."""
+    app.stage = stage
+    topic = app.topic(*app.sources, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
+
+    @app.agent(topic, name=stage.name)
+    async def agent(stream: Any) -> None:
+        try:
+            await stage.run(stream)
+        except Exception as failure:
+            await app.crash(failure)
+            raise
+
+    def keep(run: Callable[[], Awaitable[None]]) -> None:
+        @app.task
+        async def keep_running() -> None:
+            try:
+                await run()
+            except Exception as failure:
+                await app.crash(failure)
+                raise
+
+    for run in (stage.keep_flushing, app.watch, *beside):
+        keep(run)
+    return agent
+
+
+def build_raw(reading: Reading[E], kafka: KafkaSettings, worker: WorkerSettings) -> App:
+    """Make the app of the stage that reads the raw topic which `reading` describes.
+
+    At-least-once in; each event id goes out with its source position, so that whoever remembers positions counts it
+    once.
+    """
+    app = build_app(reading.stage, reading.source, kafka, worker)
+    horizon = int(worker.dedupe_horizon * 1000)
+
+    def core(partition: int, stored: Mapping[bytes, bytes]) -> Frames[E]:
+        return Frames(partition, stored, horizon=horizon, reading=reading)
+
+    state = stored(app, "seen", kafka)
+    attach_stateful(
+        app, reading.stage, state, core, interval=SEAL_INTERVAL, eager=True, refusals=worker.dead_letter_share
+    )
+    return app

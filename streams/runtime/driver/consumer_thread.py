@@ -1,0 +1,139 @@
+"""aiokafka's side of the transport, in a thread and an event loop of its own: fetching, and membership of the group.
+
+Private names of Faust 0.15 and aiokafka 0.14 are used: both are pinned, and tests/kafka shows each behaviour.
+"""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from aiokafka.consumer import consumer as aiokafka_consumer
+from aiokafka.consumer import fetcher, group_coordinator
+from aiokafka.errors import NoError, RebalanceInProgressError
+from aiokafka.protocol.group import HeartbeatRequest, SyncGroupRequest
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+from mode.threads import MethodQueue
+
+from streams.runtime.driver.record_batches import MemoryRecords
+
+CALLS_AT_A_TIME = 8
+CHUNKED: set[str] = set()  # the source topics of this process's stages
+
+
+class PartitionRecords(fetcher.PartitionRecords):
+    """Hands out a chunked topic's records as they were read: aiokafka's copy of each takes ten times as long."""
+
+    def _consumer_record(self, tp: TP, record: Any) -> Any:
+        return record if tp.topic in CHUNKED else super()._consumer_record(tp, record)
+
+
+class GroupCoordinator(group_coordinator.GroupCoordinator):
+    """Confirms the lease with each answer of the group that knows this member; leaves instead of joining at a stop."""
+
+    async def _send_req(self, request: Any) -> Any:
+        asked_at = time.monotonic()
+        response = await super()._send_req(request)
+        if isinstance(request, HeartbeatRequest | SyncGroupRequest) and response.error_code in _KNOWN:
+            self._subscription.app.lease.confirm(asked_at)
+        return response
+
+    async def _do_rejoin_group(self, subscription: Any) -> Any:
+        if self._subscription.app.should_stop:
+            await self._closing
+            return False
+        return await super()._do_rejoin_group(subscription)
+
+
+_KNOWN = {NoError.errno, RebalanceInProgressError.errno}
+
+# aiokafka has no other place to say so
+fetcher.PartitionRecords = PartitionRecords
+fetcher.MemoryRecords = MemoryRecords
+aiokafka_consumer.GroupCoordinator = GroupCoordinator
+
+
+class Fetched(list[Any]):
+    """Records of one partition, and the consumer's position before and after fetching them.
+
+    `start` is None when a seek came between: nothing is known then about what lies before the first record.
+    """
+
+    start: int | None
+    end: int
+
+
+class ConsumerThread(driver.AIOKafkaConsumerThread):
+    """Owns the aiokafka consumer; notes positions around each fetch."""
+
+    seeks = 0
+    _method_queue: MethodQueue | None
+
+    @property
+    def method_queue(self) -> MethodQueue:
+        """Let more than Faust's two calls wait at a time.
+
+        During a rebalance a fetch waits for the new assignment, and so may a seek: with both places taken, the commit
+        that the rebalance waits for never came to its turn.
+        """
+        if self._method_queue is None:
+            self._method_queue = MethodQueue(num_workers=CALLS_AT_A_TIME, loop=self.thread_loop, beacon=self.beacon)
+        return self._method_queue
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._isolation_level = "read_committed"  # noqa: SLF001 - Faust asks for it only with exactly_once
+        consumer._fetch_max_wait_ms = self.app.fetch_wait_ms  # noqa: SLF001 - Faust's 1.5 s cannot be set
+        consumer._subscription.app = self.app  # noqa: SLF001 - what the coordinator has in common with us
+        return consumer
+
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        self.seeks += 1
+        committed: Mapping[TP, int] = await super().seek_to_committed()
+        return committed
+
+    async def _seek_wait(self, consumer: Any, partitions: Mapping[TP, int]) -> None:
+        self.seeks += 1
+        await super()._seek_wait(consumer, partitions)
+
+    def seek(self, partition: TP, offset: int) -> None:
+        self.seeks += 1
+        super().seek(partition, offset)
+
+    async def put_back(self, records: Mapping[TP, tuple[int, int]]) -> None:
+        """Go back from the end of a fetch to its first record, {partition: (first, end)}, unless it was left since."""
+        for tp, position in self._positions(self._ensure_consumer()).items():
+            first, end = records.get(tp, (0, -1))
+            if position == end:
+                self.seek(tp, first)
+
+    def _positions(self, consumer: Any) -> dict[TP, int]:
+        subscription = consumer._subscription.subscription  # noqa: SLF001
+        assignment = subscription and subscription.assignment
+        if not assignment:
+            return {}
+        states = {tp: assignment.state_value(tp) for tp in assignment.tps}
+        return {tp: state.position for tp, state in states.items() if state is not None and state.has_valid_position}
+
+    async def _fetch_records(
+        self,
+        consumer: Any,
+        active_partitions: set[TP],
+        timeout: float | None = None,  # noqa: ASYNC109 - Faust's signature
+        max_records: int | None = None,
+    ) -> dict[TP, Fetched]:
+        if consumer._subscription.reassignment_in_progress:  # noqa: SLF001
+            return {}  # aiokafka would wait for the assignment
+        seeks, before = self.seeks, self._positions(consumer)
+        records = await super()._fetch_records(consumer, active_partitions, timeout=timeout, max_records=max_records)
+        # Of every partition, also where nothing came: what was dropped on the way is missed by its position, and
+        # aiokafka moves out of what retention deleted between two fetches.
+        after, found = self._positions(consumer), {}
+        for tp in after.keys() | records.keys():
+            batch = Fetched(records.get(tp, ()))
+            batch.start = before.get(tp) if seeks == self.seeks else None
+            batch.end = after.get(tp, 0)
+            if batch:
+                batch.end = max(batch.end, batch[-1].offset + 1)
+            found[tp] = batch
+        return found

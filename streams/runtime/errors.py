@@ -1,0 +1,29 @@
+"""What can go wrong in a stage.
+
+* StreamsError
+  x DrainError              what was folded could not be written before the partitions went
+  x WithdrawnError          the partitions are going: what is being delivered is the next owner's
+  x SuspendedError          the partitions may be another worker's: the group has not heard of this process for long
+  x TooManyRefusedError     most of the last records were refused: the fault is not in the records
+  x ChildError              a process of the demo ended, or does not get ready (streams.demo.processes)
+"""
+
+
+class StreamsError(Exception):
+    """Any error of a stage or of what runs it."""
+
+
+class DrainError(StreamsError):
+    """What was folded could not be written before the partitions went."""
+
+
+class WithdrawnError(StreamsError):
+    """The partitions are going: what is being delivered is the next owner's."""
+
+
+class SuspendedError(StreamsError):
+    """The group has not heard of this process for so long that its partitions may be another worker's."""
+
+
+class TooManyRefusedError(StreamsError):
+    """Most of the last records were refused."""

@@ -1,0 +1,260 @@
+"""What every stage shares: chunk -> fold -> flush -> acknowledge. At-least-once in, effectively-once out.
+
+A stage is a pure `Core` for each partition; this is the shell around it. Chunks are folded as they arrive. A flush
+takes what the cores have to write, hands it to `deliver`, and acknowledges the folded chunks when all of it is with
+the broker; folding goes on meanwhile. When partitions go, the drain flushes what is held. If that cannot be done in
+time, the process ends: whoever owns the partitions next starts from what is stored. A sink that is away is not waited
+for: its rows are dropped unacknowledged, and come again to their next owner.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterable, Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import structlog
+
+from streams.core.contract import Chunk, Core, Flush
+from streams.runtime.errors import DrainError, SuspendedError, WithdrawnError
+from streams.runtime.refusal_limit import RefusalLimit
+
+log = structlog.get_logger()
+
+SEAL_INTERVAL = 1.0  # seconds, of eager stages: how much is published again, and dropped again by readers, after a kill
+HELD_RECORDS = 200_000  # folded and not acknowledged: beyond this a stage waits for its flush
+
+
+F = TypeVar("F", bound=Flush)
+
+
+@dataclass(slots=True)
+class _Held:
+    """A chunk that is folded and not acknowledged."""
+
+    event: Any
+    topic: str
+    partition: int
+    last: int  # offset
+    records: int
+
+
+async def _nothing() -> None: ...
+
+
+class Stage(Generic[F]):
+    """Runs the cores of one stage on this worker's partitions.
+
+    Args:
+        name: of the stage, as in the topology.
+        load: what is stored, {partition: {key: value}}; called when partitions were assigned and recovered.
+        core: makes a partition's core from what is stored.
+        deliver: writes flushes; returns when they are safe, raises if they never will be.
+        interval: seconds between two flushes; 0 flushes as soon as the one before is done.
+        eager: publish outputs at once, and seal at the interval.
+        hold: records that may be folded and not acknowledged; more are waited with.
+        folded: called after each chunk.
+        settle: waits, when partitions go, for what is under way in the cores' name.
+        refusals: share of refused records above which the stage stops.
+        rejoin: asks for partitions anew, after `deliver` raised `SuspendedError` or a chunk is missing.
+        now: seconds since the epoch.
+    """
+
+    def __init__(  # noqa: PLR0913 - a composition point
+        self,
+        name: str,
+        *,
+        load: Callable[[], Mapping[int, Mapping[bytes, bytes]]],
+        core: Callable[[int, Mapping[bytes, bytes]], Core[F]],
+        deliver: Callable[[Mapping[int, F]], Awaitable[None]],
+        interval: float,
+        eager: bool = False,
+        hold: int = HELD_RECORDS,
+        folded: Callable[[], None] = lambda: None,
+        settle: Callable[[], Awaitable[None]] = _nothing,
+        refusals: float = 1.0,
+        rejoin: Callable[[], None] = lambda: None,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.name = name
+        self.blocked: str | None = None  # why nothing can be delivered, for readiness
+        self.trouble: str | None = None  # what readiness says while delivery goes on
+        self.delivering = False  # or waiting for those who take it
+        self.full = False  # as much is held as may be: nothing more is taken
+        self.loaded = False  # state of the assigned partitions
+        self._load, self._make, self._deliver, self._rejoin = load, core, deliver, rejoin
+        self._interval, self._eager, self._now = interval, eager, now
+        self._hold, self._folded, self._settle = hold, folded, settle
+        self._refusals = RefusalLimit(refusals)
+        self.cores: dict[int, Core[F]] = {}  # of the partitions that are loaded
+        self._held: list[_Held] = []
+        self._held_records = 0
+        self._next: dict[tuple[str, int], int] = {}  # topic, partition -> number of the chunk that comes next
+        self._starting_over = False  # partitions were asked for anew
+        self._failed = False  # what was folded is written in part, or not at all: nothing may follow it
+        self._drained: object = None  # the generation whose partitions are gone
+        self._draining = asyncio.Event()
+        self._turn = asyncio.Lock()
+        self._wanted = asyncio.Event()
+        self._sealed_at = 0.0
+
+    async def run(self, stream: Any) -> None:
+        """Be the body of the stage's agent."""
+        events: AsyncIterable[Any] = stream.noack().events()
+        async for event in events:
+            if self._failed or self._starting_over or event.message.generation_id == self._drained is not None:
+                continue  # comes again to the next owner, also what came between the drain and the rebalance
+            chunk: Chunk = event.value
+            source = chunk.topic, chunk.partition
+            if chunk.number not in (0, self._next.get(source, 0)):
+                self.start_over(f"a chunk of {chunk.topic} {chunk.partition} was lost before {chunk.number}")
+                continue
+            self._next[source] = chunk.number + 1
+            taken, last = len(chunk.records), chunk.records[-1].offset if chunk.records else -1
+            try:
+                self._refusals.note(taken, self._core(chunk.partition).fold(chunk))
+            except BaseException:
+                self._fail()
+                raise
+            event.value = event.message.value = None  # acknowledging needs no records: let go of them
+            self._held.append(_Held(event, *source, last, taken))
+            self._held_records += taken
+            self._wanted.set()
+            self._folded()
+            while self._held_records > self._hold:
+                self.full = True
+                await self.flush()
+                if self._held_records > self._hold:
+                    await _wait(self._wanted, 1.0)
+            self.full = False
+
+    async def keep_flushing(self) -> None:
+        """Flush at the interval, for ever; also when input is quiet, because windows close by time too."""
+        loop = asyncio.get_running_loop()
+        while True:
+            left = self._sealed_at + self._interval - loop.time()
+            if self._eager or self._interval == 0:
+                await _wait(self._wanted, left if self._interval else 1.0)
+            elif left > 0:
+                await asyncio.sleep(left)
+            left = self._sealed_at + self._interval - loop.time()
+            await self.flush(seal=left <= 0)
+
+    async def flush(self, *, seal: bool = True) -> None:
+        """Write what the cores have, and (sealing) acknowledge the chunks folded until now."""
+        async with self._turn:
+            self._wanted.clear()
+            held: list[_Held] = []
+            if seal:
+                held, self._held = self._held, []
+                self._sealed_at = asyncio.get_running_loop().time()
+            now = self._now()
+            cores = self.cores
+            flushes = {partition: core.flush(now, seal=seal) for partition, core in cores.items()}
+            if any(flushes.values()):
+                self.delivering = True
+                try:
+                    await self._deliver(flushes)
+                except WithdrawnError:
+                    return
+                except SuspendedError as suspended:
+                    self.start_over(str(suspended))
+                    return
+                except BaseException as failure:
+                    if self._starting_over and isinstance(failure, Exception):
+                        return  # it was given up on purpose
+                    self._fail()
+                    raise
+                finally:
+                    self.delivering = False
+            if self.cores is cores:
+                self._acknowledge(held, flushes)
+
+    def _acknowledge(self, held: list[_Held], flushes: Mapping[int, F]) -> None:
+        left = []
+        for each in held:
+            flush = flushes.get(each.partition)
+            if flush is not None and flush.reached is not None and flush.reached.get(each.topic, -1) < each.last:
+                left.append(each)
+            else:
+                each.event.ack()
+                self._held_records -= each.records
+        self._held = left + self._held
+
+    def wake(self) -> None:
+        """Flush soon: a core has something to write that did not come from folding."""
+        self._wanted.set()
+
+    async def pause(self, seconds: float) -> None:
+        """Sleep between two tries to deliver. Raises WithdrawnError when there is no use in trying again."""
+        await _wait(self._draining, seconds)
+        if self._draining.is_set():
+            raise WithdrawnError
+
+    async def drain(self, generation: object, deadline: float) -> None:
+        """Flush for the last time before the partitions of `generation` go.
+
+        Raises:
+            DrainError: not done within `deadline` seconds. The process must end: what is queued must not be
+                published after the next owner has begun.
+        """
+        self._draining.set()
+        try:
+            async with asyncio.timeout(deadline):
+                await self._settle()
+                if self.blocked is None:
+                    await self.flush()
+                async with self._turn:
+                    pass  # what is under way has ended
+        except TimeoutError:
+            raise DrainError(f"{self.name}: what was folded could not be written in {deadline} s") from None
+        finally:
+            self._draining.clear()
+            self._drained = generation
+            self.forget()
+
+    def _fail(self) -> None:
+        """Fold and write nothing more: the process is about to end, and what it folded comes again."""
+        self._failed = True
+        self.forget()
+
+    def start_over(self, reason: str) -> None:
+        """Ask for the partitions anew: what was not acknowledged comes again."""
+        if self._starting_over:
+            return
+        log.warning("starting over from what is stored", stage=self.name, reason=reason)
+        self.forget()
+        self._starting_over = True
+        self._rejoin()
+
+    def begin(self, generation: object) -> None:
+        """Drop what is in memory, for partitions that were just assigned in `generation`."""
+        if self._drained == generation:
+            self._drained = None  # a group that was lost counts its generations anew
+        self.forget()
+
+    def forget(self) -> None:
+        """Drop what is in memory: what is stored counts, when partitions come."""
+        self.blocked, self._starting_over, self._next = None, False, {}
+        self.cores, self.loaded, self._held, self._held_records = {}, False, [], 0
+
+    def resume(self) -> None:
+        """Take up the state of partitions that were assigned and recovered."""
+        if not self.loaded:
+            self.cores = {partition: self._make(partition, stored) for partition, stored in self._load().items()}
+            self.loaded = True
+
+    def _core(self, partition: int) -> Core[F]:
+        self.resume()
+        core = self.cores.get(partition)
+        if core is None:
+            core = self.cores[partition] = self._make(partition, {})
+        return core
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(max(seconds, 0)):
+            await event.wait()
+    except TimeoutError:
+        pass

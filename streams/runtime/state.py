@@ -1,0 +1,123 @@
+"""Effectively-once state: what a stage keeps, in a Faust table, safe against `kill -9` at any moment.
+
+The guarantee is built from three rules that every stage follows by using this module and `streams.runtime.stage`:
+
+* each record carries the position of the raw frame it came from, and each stored value the positions folded into it,
+  so that a replayed record is known and skipped;
+* what a flush writes goes out in the order *state, outputs, seal*, each acknowledged by the broker before the next, and
+  one partition's changelog is one ordered log, so that what a kill leaves behind is always a prefix;
+* source offsets are committed only after that.
+
+Changelog records go through the `Publisher` (idempotent, awaited: Faust's own table writes are neither, and cost 175 µs
+each) and reach the table when the broker has them. Recovery is Faust's.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+from schemas.envelope import Outgoing
+from streams.core.contract import Change, Flush
+from streams.runtime.driver import store
+from streams.runtime.lease import Lease
+
+
+class Publisher(Protocol):
+    """What the state needs of `connectors.kafka.publisher.Publisher`."""
+
+    async def publish(self, records: Sequence[Outgoing]) -> Mapping[tuple[str, int], int]: ...
+
+
+class TableState:
+    """The stored values of a stage, by source partition.
+
+    Each taking over of partitions begins an epoch, and a value is stored under `partition|epoch|key`: of several, the
+    newest epoch's counts. What a suspended worker had queued when it lost its partitions can therefore still reach the
+    changelog without going over what its successor has written. An epoch is the newest stored one and the group's
+    generation together: two owners that found the same stored, the first having written nothing yet, have two epochs.
+    """
+
+    def __init__(self, table: Any, publisher: Publisher, lease: Lease) -> None:
+        self._table = table
+        self._publisher = publisher
+        self._lease = lease
+        self._epochs: dict[int, int] = {}  # partition -> what this worker writes under
+        self._stored: dict[tuple[int, bytes], int] = {}  # (partition, key) -> epoch of its value
+        self._outlived: dict[int, list[bytes]] = {}  # partition -> table keys of earlier epochs that do not count
+
+    def load(self, partitions: Collection[int], generation: int) -> dict[int, dict[bytes, bytes]]:
+        """Begin an epoch; return what recovery restored of `partitions`, {partition: {key: value}}; forget the others.
+
+        They belong to another worker now, who changes them: kept here they would be stale when they come back. RocksDB
+        keeps them: it remembers how far each is restored, and what is deleted here would not be read again.
+        """
+        local = self._table.data
+        found: dict[int, dict[bytes, bytes]] = {partition: {} for partition in partitions}
+        self._epochs, self._stored = dict.fromkeys(partitions, generation), {}
+        self._outlived = {partition: [] for partition in partitions}
+        for table_key, value in sorted(local.items(), key=lambda item: _epoch(item[0])):
+            partition, epoch, key = _parts(table_key)
+            if partition not in found:
+                if not store.is_rocksdb(local):
+                    local.pop(table_key)
+                continue
+            if key in found[partition]:
+                self._outlived[partition].append(_table_key(partition, self._stored[partition, key], key))
+            found[partition][key], self._stored[partition, key] = value, epoch
+            self._epochs[partition] = max(self._epochs[partition], epoch + generation)
+        return found
+
+    async def deliver(self, flushes: Mapping[int, Flush]) -> None:
+        """Write flushes of several partitions; return when the broker has everything.
+
+        Raises:
+            PublishError: the broker refused a record. Nothing may be acknowledged.
+            SuspendedError: the partitions may be another worker's. Nothing may be acknowledged.
+        """
+        await self._store((partition, change) for partition, flush in flushes.items() for change in flush.state)
+        await self._publish([output for flush in flushes.values() for output in flush.outputs])
+        await self._store((partition, change) for partition, flush in flushes.items() for change in flush.seal)
+
+    async def _store(self, changes: Iterable[tuple[int, Change]]) -> None:
+        placed = [each for partition, change in changes for each in self._place(partition, change)]
+        topic = self._table.changelog_topic_name
+        offsets = await self._publish([Outgoing(topic, key, value, (), p) for p, key, value in placed])
+        for partition, key, value in placed:
+            store.keep(self._table.data, partition, key, value)
+        for (_, partition), offset in offsets.items():
+            store.set_persisted(self._table.data, topic, partition, offset)
+
+    async def _publish(self, records: Sequence[Outgoing]) -> Mapping[tuple[str, int], int]:
+        self._lease.check()
+        try:
+            offsets = await self._publisher.publish(records)
+        except Exception:
+            self._lease.check()  # records were given up: the lease is why
+            raise
+        self._lease.check()
+        return offsets
+
+    def _place(self, partition: int, change: Change) -> Iterator[tuple[int, bytes, bytes | None]]:
+        """Yield (partition, table key, value) of a change: its value under this epoch, then what that replaces."""
+        epoch = self._epochs.get(partition, 1)
+        if change.value is not None:
+            yield partition, _table_key(partition, epoch, change.key), change.value
+        before = self._stored.pop((partition, change.key), None)
+        if before is not None and (change.value is None or before != epoch):
+            yield partition, _table_key(partition, before, change.key), None
+        if change.value is not None:
+            self._stored[partition, change.key] = epoch
+        for outlived in self._outlived.pop(partition, ()):
+            yield partition, outlived, None
+
+
+def _table_key(partition: int, epoch: int, key: bytes) -> bytes:
+    return b"%d|%d|%b" % (partition, epoch, key)
+
+
+def _parts(table_key: bytes) -> tuple[int, int, bytes]:
+    partition, epoch, key = table_key.split(b"|", 2)
+    return int(partition), int(epoch), key
+
+
+def _epoch(table_key: bytes) -> int:
+    return _parts(table_key)[1]

@@ -1,0 +1,1 @@
+"""One folder a stage: its pure modules, and `app.py`, which puts it together."""

@@ -1,0 +1,23 @@
+"""cxone.raw.interactions -> normalise -> cxone.interactions.completed, dead letters.
+
+At-least-once in; each event id goes out with its source position, so that whoever remembers positions counts it once.
+Ordered per interaction in, per campaign and raw partition out.
+"""
+
+from connectors.cxone import dialect
+from connectors.kafka import schema_registry as registry
+from connectors.settings import DialectSettings, KafkaSettings, RegistrySettings, load
+from schemas.avro import Codec
+from schemas.records import InteractionCompleted
+from streams.runtime.app import App
+from streams.runtime.assembly import build_raw
+from streams.runtime.settings import WorkerSettings
+from streams.stages.normalise.reading import interactions
+
+
+def build() -> App:
+    """Make the stage from the environment. Raises ConfigurationError."""
+    kafka, worker = load(KafkaSettings), load(WorkerSettings)
+    fields = dialect.load(load(DialectSettings).dialect).interactions.fields.interaction()
+    encode = Codec(registry.schema_ids(load(RegistrySettings))).encoder(InteractionCompleted)
+    return build_raw(interactions(fields, clock_skew=int(worker.clock_skew * 1000), encode=encode), kafka, worker)

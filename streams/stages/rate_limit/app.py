@@ -1,0 +1,41 @@
+"""cxone.guest.messages -> rate limit -> cxone.guest.admitted, cxone.guest.throttled, dead letters.
+
+Effectively once as to what is decided: each message is admitted or throttled, whatever is killed, and goes out at least
+once, with its position in cxone.guest.messages. Ordered per guest in, per conversation and source partition out.
+"""
+
+from collections.abc import Mapping
+
+from connectors.kafka import schema_registry as registry
+from connectors.settings import KafkaSettings, RegistrySettings, load
+from schemas.avro import Codec
+from schemas.records import GuestMessage, GuestThrottled
+from schemas.topics import GUEST_MESSAGES
+from streams.runtime.app import App, build_app
+from streams.runtime.assembly import attach_stateful, stored
+from streams.runtime.settings import WorkerSettings
+from streams.runtime.stage import SEAL_INTERVAL
+from streams.stages.rate_limit.guests import STAGE, Guests
+from streams.stages.rate_limit.window import Policy
+
+
+def build() -> App:
+    """Make the stage from the environment. Raises ConfigurationError."""
+    kafka, worker = load(KafkaSettings), load(WorkerSettings)
+    codec = Codec(registry.schema_ids(load(RegistrySettings)))
+    decode, encode = codec.decoder(GuestMessage), codec.encoder(GuestThrottled)
+    policy = Policy(
+        limit=worker.guest_limit,
+        window=int(worker.guest_window * 1000),
+        lateness=int(worker.guest_lateness * 1000),
+        clock_skew=int(worker.guest_clock_skew * 1000),
+        count_refused=worker.guest_count_refused,
+    )
+    app = build_app(STAGE, GUEST_MESSAGES.name, kafka, worker)
+
+    def core(partition: int, stored: Mapping[bytes, bytes]) -> Guests:
+        return Guests(partition, stored, policy=policy, decode=decode, encode=encode)
+
+    state = stored(app, "recent", kafka)
+    attach_stateful(app, STAGE, state, core, interval=SEAL_INTERVAL, eager=True, refusals=worker.dead_letter_share)
+    return app

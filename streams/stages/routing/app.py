@@ -1,0 +1,150 @@
+"""cxone.guest.admitted (and the retry tiers) -> routing -> CXone's queues; cxone.routing.results, dead letters.
+
+Each message is put into its queue once, with an idempotency key from its source position: only a call that was under
+way, or answered and not yet written down, when the process was killed goes out again, under the same key. Ordered per
+conversation.
+"""
+
+import time
+from collections.abc import Mapping
+
+import httpx
+import structlog
+from httpx_aiohttp import AiohttpTransport
+from prometheus_client import Counter, Gauge, Histogram
+
+from connectors.cxone import dialect
+from connectors.cxone.oauth import Credentials, TokenSource
+from connectors.cxone.rest import RestClient
+from connectors.errors import Unavailable
+from connectors.kafka import schema_registry as registry
+from connectors.settings import CxoneSettings, KafkaSettings, RegistrySettings, load
+from schemas.avro import Codec
+from schemas.records import GuestMessage, RoutingResult
+from schemas.topics import GUEST_ADMITTED, ROUTING_RETRIES
+from streams.core.calls.job import Done, Failed, Job, Outcome, Tiers
+from streams.core.calls.ordered import Calls
+from streams.runtime.app import App, build_app
+from streams.runtime.assembly import attach, stored
+from streams.runtime.call_runner import Runner
+from streams.runtime.settings import WorkerSettings
+from streams.runtime.stage import Stage
+from streams.stages.routing.conversation import STAGE, outcome, request
+from streams.stages.routing.settings import RoutingSettings
+
+HOLD = 50_000  # messages that are read and not settled
+
+log = structlog.get_logger(stage=STAGE)
+
+ANSWERS = Counter("cxone_routing_answers", "What attempts ended with, by status; 0 is no answer.", ["status"])
+SLA = Histogram(
+    "cxone_routing_seconds",
+    "From the moment the socket delivered a frame to CXone's routing answer.",
+    ["queue"],
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 120),
+)
+ROUTED = Counter("cxone_routing_routed", "Messages routed, by whether it took no longer than the target.", ["on_time"])
+WITHIN = Gauge("cxone_routing_within_target", "Share of the routed messages that took no longer than the target.")
+WAITING = Gauge("cxone_routing_waiting", "Messages that wait for another attempt, or behind one that does.")
+LOST = Gauge("cxone_routing_lost", "Messages that state waited for and that were in no tier, since the last rebalance.")
+
+
+def build() -> App:
+    """Make the stage from the environment. Raises ConfigurationError."""
+    kafka, worker, cxone, routing = (
+        load(KafkaSettings),
+        load(WorkerSettings),
+        load(CxoneSettings),
+        load(RoutingSettings),
+    )
+    codec = Codec(registry.schema_ids(load(RegistrySettings)))
+    decode, encode = codec.decoder(GuestMessage), codec.encoder(RoutingResult)
+    messaging = dialect.load(cxone.dialect).messaging
+    url = httpx.URL(messaging.routing_url(cxone))  # parsed once
+    credentials = Credentials(
+        token_url=messaging.token_url(cxone),
+        client_id=cxone.client_id,
+        client_secret=cxone.client_secret,
+        scope=messaging.oauth.scope,
+        renew_before=messaging.oauth.renew_before,
+    )
+    tiers = Tiers.growing(
+        tuple(spec.name for spec in ROUTING_RETRIES),
+        base=routing.retry_base,
+        cap=routing.retry_cap,
+        retries=routing.retries,
+    )
+    app = build_app(STAGE, GUEST_ADMITTED.name, kafka, worker, *tiers.topics)
+    state = stored(app, "calls", kafka)
+
+    def on_trouble(trouble: str | None) -> None:
+        stage.trouble = trouble
+
+    limits = httpx.Limits(max_connections=routing.concurrency, max_keepalive_connections=routing.concurrency)
+    transport = AiohttpTransport(limits=limits)
+    api = app.using(
+        RestClient(
+            transport,
+            TokenSource(credentials, httpx.AsyncClient(transport=transport, timeout=routing.timeout)),
+            timeout=routing.timeout,
+            pause=app.pause,
+            on_trouble=on_trouble,
+        )
+    )
+
+    def read(value: bytes) -> tuple[str, GuestMessage]:
+        message = decode(value)
+        return message.conversation_id, message
+
+    def core(partition: int, stored: Mapping[bytes, bytes]) -> Calls[GuestMessage]:
+        return Calls(
+            partition,
+            stored,
+            stage=STAGE,
+            topic=GUEST_ADMITTED.name,
+            tiers=tiers,
+            read=read,
+            once=routing.first_only,
+            remember=int(routing.remember * 1000),
+        )
+
+    async def call(job: Job[GuestMessage]) -> Outcome:
+        message = job.message
+        try:
+            answer = await api.post(url, request(message), key=job.idempotency_key)
+        except Unavailable as none:
+            ANSWERS.labels(0).inc()
+            return Failed(str(none))
+        ANSWERS.labels(answer.status).inc()
+        now = time.time_ns() // 1_000_000
+        came = outcome(answer.status, answer.body, job, now=now, target=routing.sla_target, encode=encode)
+        if isinstance(came, Done):
+            seconds = max(now - message.received_at, 0) / 1000
+            SLA.labels(message.queue_id).observe(seconds)
+            ROUTED.labels("true" if seconds <= routing.sla_target else "false").inc()
+            log.debug("routed", position=job.idempotency_key, queue=message.queue_id, attempt=job.attempt, took=seconds)
+        return came
+
+    stage = Stage(
+        STAGE,
+        load=lambda: state.load(app.partitions(), app.consumer_generation_id),
+        core=core,
+        deliver=lambda flushes: runner.deliver(flushes),  # noqa: PLW0108 - it is made below
+        interval=0,
+        hold=HOLD,
+        folded=lambda: runner.wake(),  # noqa: PLW0108
+        settle=lambda: runner.settle(),  # noqa: PLW0108
+        refusals=worker.dead_letter_share,
+        rejoin=app.rejoin,
+    )
+    runner = Runner(stage, call, write=state.deliver, limit=routing.concurrency, lease=app.lease)
+    attach(app, stage, runner.run)
+    WAITING.set_function(lambda: sum(core.parked for core in runner.cores()))
+    LOST.set_function(lambda: sum(core.lost for core in runner.cores()))
+    WITHIN.set_function(_share)
+    return app
+
+
+def _share() -> float:
+    on_time, late = (ROUTED.labels(which)._value.get() for which in ("true", "false"))  # noqa: SLF001 - it has no reader
+    return on_time / (on_time + late) if on_time + late else 1.0

@@ -1,0 +1,57 @@
+"""The fake keeps what Kafka's publisher promises; and what needs no Kafka, because there is none."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+import pytest
+
+from connectors.errors import PublishError
+from connectors.kafka.publisher import KafkaPublisher
+from schemas.envelope import Outgoing
+from tests.support.fakes import RecordingPublisher
+from tests.support.publisher_contract import PublisherContract
+
+
+@dataclass
+class RecordingTopic:
+    name: str = "topic"
+    publisher: RecordingPublisher = field(default_factory=RecordingPublisher)
+
+    def read(self) -> list[Outgoing]:
+        return self.publisher.records
+
+    def refused(self) -> Outgoing:
+        self.publisher.refuse = "Message size too large"
+        return Outgoing(self.name, b"k", b"v")
+
+
+class TestRecordingPublisher(PublisherContract):
+    @pytest.fixture
+    def topic(self) -> RecordingTopic:
+        return RecordingTopic()
+
+    async def test_a_refused_batch_is_not_recorded(self, topic: RecordingTopic) -> None:
+        record = topic.refused()
+
+        with pytest.raises(PublishError, match="Message size too large"):
+            await topic.publisher.publish([record])
+
+        assert topic.read() == []
+
+    async def test_closing_is_fine_at_any_time(self, topic: RecordingTopic) -> None:
+        await topic.publisher.close()
+
+
+@pytest.mark.parametrize("room", [10, 1], ids=["queued", "no room in the queue"])
+async def test_what_is_not_delivered_can_be_given_up(room: int) -> None:
+    nowhere = {"bootstrap.servers": "127.0.0.1:1", "log_level": 0, "queue.buffering.max.messages": room}
+    publisher = KafkaPublisher(nowhere)
+    records = [Outgoing("topic", b"k", b"%d" % i) for i in range(3)]
+    publishing = [asyncio.create_task(publisher.publish(records)) for _ in range(2)]
+    await asyncio.sleep(0.05)
+
+    publisher.give_up()
+
+    ends = await asyncio.wait_for(asyncio.gather(*publishing, return_exceptions=True), 10)
+    assert [type(end) for end in ends] == [PublishError] * 2
+    await publisher.close()

@@ -1,0 +1,171 @@
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+from confluent_kafka.schema_registry import SchemaRegistryClient
+from pydantic import SecretStr
+
+from connectors.errors import ConfigurationError, ConnectorError
+from connectors.kafka.schema_registry import RegistrySchemaIds, schema_ids
+from connectors.settings import RegistrySettings
+from schemas.avro import Codec, DecodeError
+from schemas.records import InteractionCompleted
+from schemas.releases import FileSchemaIds, subject_of
+
+RECORD = InteractionCompleted("e-1", "sales", 312.0, 14.5, 1_760_000_000_000)
+
+
+class StandIn:
+    """A schema registry on a loopback port: the two requests that we make."""
+
+    def __init__(self) -> None:
+        self.subjects: dict[str, list[int]] = {}
+        self.schemas: dict[int, dict[str, str]] = {}
+        self.refuses: tuple[int, int, str] | None = None
+        self.authorizations: set[str | None] = set()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
+        self._thread.start()
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def register(self, subject: str, schema: dict[str, str]) -> int:
+        schema_id = next((known for known, same in self.schemas.items() if same == schema), 100 + len(self.schemas))
+        self.schemas[schema_id] = schema
+        self.subjects.setdefault(subject, []).append(schema_id)
+        return schema_id
+
+    def answer(self, method: str, path: list[str], body: dict[str, str]) -> tuple[int, dict[str, Any]]:
+        if self.refuses is not None:
+            status, code, message = self.refuses
+            return status, {"error_code": code, "message": message}
+        match method, path:
+            case "POST", ["subjects", subject, "versions"]:
+                schema = {"schema": body["schema"], "schemaType": body.get("schemaType", "AVRO")}
+                return 200, {"id": self.register(subject, schema)}
+            case "GET", ["schemas", "ids", schema_id] if int(schema_id) in self.schemas:
+                return 200, self.schemas[int(schema_id)]
+        return 404, {"error_code": 40403, "message": "Schema not found"}
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        registry = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def _answer(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or "{}")
+                registry.authorizations.add(self.headers.get("Authorization"))
+                status, said = registry.answer(self.command, self.path.split("?")[0].strip("/").split("/"), body)
+                self.send_response(status)
+                self.send_header("Content-Type", "application/vnd.schemaregistry.v1+json")
+                self.end_headers()
+                self.wfile.write(json.dumps(said).encode())
+
+            do_GET = do_POST = _answer  # noqa: N815 - the base class asks for these names
+
+            def log_message(self, *_: object) -> None:
+                """Keep the tests quiet."""
+
+        return Handler
+
+
+@pytest.fixture
+def registry() -> Iterator[StandIn]:
+    registry = StandIn()
+    yield registry
+    registry.close()
+
+
+def _settings(registry: StandIn, **more: object) -> RegistrySettings:
+    return RegistrySettings.model_validate({"url": registry.url, **more})
+
+
+def _impatient(registry: StandIn) -> RegistrySchemaIds:
+    """Ask once: the client's own retries wait for seconds."""
+    return RegistrySchemaIds(SchemaRegistryClient({"url": registry.url, "max.retries": 0}))
+
+
+def test_the_schema_is_registered_under_the_topic_and_its_id_written(registry: StandIn) -> None:
+    codec = Codec(schema_ids(_settings(registry)))
+
+    data = codec.encoder(InteractionCompleted)(RECORD)
+
+    assert list(registry.subjects) == ["cxone.interactions.completed-value"]
+    assert data[:5] == b"\0" + (100).to_bytes(4, "big")
+    assert codec.decoder(InteractionCompleted)(data) == RECORD
+
+
+def test_times_keep_their_logical_type_in_the_registry(registry: StandIn) -> None:
+    Codec(schema_ids(_settings(registry))).encoder(InteractionCompleted)
+
+    assert "timestamp-millis" in registry.schemas[100]["schema"]
+
+
+def test_another_writers_schema_is_asked_for_once(registry: StandIn) -> None:
+    schema = FileSchemaIds().schema_for(1)
+    schema["doc"] = "of another writer"
+    other = registry.register(subject_of(InteractionCompleted), {"schema": json.dumps(schema), "schemaType": "AVRO"})
+    codec = Codec(schema_ids(_settings(registry)))
+    data = b"\0" + other.to_bytes(4, "big") + codec.encoder(InteractionCompleted)(RECORD)[5:]
+    decode = codec.decoder(InteractionCompleted)
+
+    assert decode(data) == RECORD
+    registry.refuses = (500, 50001, "would fail if it were asked")
+    assert decode(data) == RECORD
+
+
+@pytest.mark.parametrize("schema_type", ["JSON", "PROTOBUF"])
+def test_an_unknown_or_foreign_schema_makes_a_bad_record(registry: StandIn, schema_type: str) -> None:
+    decode = Codec(schema_ids(_settings(registry))).decoder(InteractionCompleted)
+    foreign = registry.register("other", {"schema": "{}", "schemaType": schema_type})
+
+    for schema_id in (foreign, 4711):
+        with pytest.raises(DecodeError, match=f"schema id {schema_id} is unknown"):
+            decode(b"\0" + schema_id.to_bytes(4, "big") + b"body")
+
+
+def test_a_refusal_says_what_the_registry_said(registry: StandIn) -> None:
+    registry.refuses = (409, 409, "Schema being registered is incompatible")
+
+    with pytest.raises(ConfigurationError, match=r"interactions\.completed-value.*incompatible"):
+        Codec(schema_ids(_settings(registry))).encoder(InteractionCompleted)
+
+
+def test_a_registry_that_is_away_is_no_bad_record(registry: StandIn) -> None:
+    decode = Codec(_impatient(registry)).decoder(InteractionCompleted)
+    registry.close()
+
+    with pytest.raises(ConnectorError, match="does not answer"):
+        decode(b"\0\0\0\0\x09body")
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_a_registry_in_trouble_is_no_wrong_setting(registry: StandIn, status: int) -> None:
+    decode = Codec(_impatient(registry)).decoder(InteractionCompleted)
+    registry.refuses = (status, status * 100, "not now")
+
+    with pytest.raises(ConnectorError, match="cannot answer now") as trouble:
+        decode(b"\0\0\0\0\x09body")
+
+    assert not isinstance(trouble.value, ConfigurationError)
+
+
+def test_credentials_go_to_the_registry_and_into_no_error(registry: StandIn) -> None:
+    registry.refuses = (401, 40101, "Unauthorized")
+    ids = schema_ids(_settings(registry, username="app", password=SecretStr("app-secret")))
+
+    with pytest.raises(ConfigurationError) as refused:
+        Codec(ids).encoder(InteractionCompleted)
+
+    assert registry.authorizations == {"Basic YXBwOmFwcC1zZWNyZXQ="}
+    assert "app-secret" not in str(refused.value)
+
+
+def test_without_a_url_the_checked_in_ids_count() -> None:
+    assert isinstance(schema_ids(RegistrySettings(url=None)), FileSchemaIds)

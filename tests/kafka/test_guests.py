@@ -1,0 +1,51 @@
+"""Faults on the guests' path, short: nothing is lost, overtaken or called twice. `make faults` runs longer storms."""
+
+import time
+from random import Random
+
+import pytest
+
+from deploy.local.kafka.broker import Broker
+from tests.kafka.conftest import NewWorker
+from tests.kafka.services.guest_system import GuestSystem
+from tests.kafka.storms.guests import HALVES, STAGES
+
+QUICK = {"ROUTING_RETRY_BASE": "0.1", "CRM_WAIT": "1"}
+
+
+@pytest.mark.parametrize("store", ["memory", "rocksdb"])
+def test_killed_workers_lose_and_overtake_nothing(
+    own_kafka: Broker, new_worker: NewWorker, seed: int, store: str
+) -> None:
+    if store == "rocksdb":
+        pytest.importorskip("rocksdb")
+    random, system = Random(seed), GuestSystem(own_kafka, new_worker, HALVES, STREAMS_STORE=store, **QUICK)
+    system.callee.fault(routing_500=0.3, routing_429=0.1, routing_retry_after=0.05)
+    traffic = system.begin(seed, seconds=6)
+    time.sleep(random.uniform(1, 2))
+    for worker in system.workers:
+        time.sleep(random.uniform(0, 1))
+        worker.kill()
+        worker.start()
+
+    system.conclude(traffic, kills=1)
+
+
+def test_a_crm_that_is_down_slows_no_routing(own_kafka: Broker, new_worker: NewWorker, seed: int) -> None:
+    system = GuestSystem(own_kafka, new_worker, HALVES, **QUICK)
+
+    # The median: half a second in which the machine stands still delays a tenth of 1,000 answers.
+    system.survive_crm_outage(seed, warm_up=6, before=4, outage=6, percentile=50, rate=60)
+
+
+def test_guests_stages_restarted_in_order_call_and_publish_nothing_twice(
+    own_kafka: Broker, new_worker: NewWorker, seed: int
+) -> None:
+    system = GuestSystem(own_kafka, new_worker, STAGES, **QUICK)
+    traffic = system.begin(seed, seconds=12)
+    for worker in system.workers:
+        time.sleep(0.5)
+        assert worker.terminate() == 0, worker.said("not stopped in order")
+        worker.start().ready()
+
+    assert system.conclude(traffic, kills=0).figures["published again"] == 0

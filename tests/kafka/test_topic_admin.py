@@ -1,0 +1,126 @@
+"""Topics on a real Kafka."""
+
+import json
+import uuid
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from confluent_kafka.admin import AdminClient
+from typer.testing import CliRunner
+
+from connectors.errors import ConfigurationError
+from connectors.kafka.topic_admin import Drift, TopicAdmin, ensure_topics
+from connectors.settings import KafkaSettings
+from deploy.local.kafka.broker import Broker
+from schemas.topics import CAMPAIGN_HOURLY, NORMALISE_SEEN, RAW_INTERACTIONS, TOPICS, TopicSpec
+from streams.cli.topics import app
+
+
+@pytest.fixture
+def client(kafka: str) -> Any:
+    return AdminClient({"bootstrap.servers": kafka, "log_level": 0})
+
+
+@pytest.fixture
+def specs(client: Any) -> Iterator[list[TopicSpec]]:
+    """Three of our topics under names of the test's own."""
+    mine = uuid.uuid4().hex
+    specs = [
+        replace(spec, name=f"{mine}.{spec.name}", partitions=3)
+        for spec in (RAW_INTERACTIONS, NORMALISE_SEEN, CAMPAIGN_HOURLY)
+    ]
+    yield specs
+    there = set(client.list_topics(timeout=30).topics) & {spec.name for spec in specs}
+    for deleted in client.delete_topics(list(there)).values() if there else ():
+        deleted.result(30)
+
+
+@pytest.fixture
+def admin(kafka: str) -> TopicAdmin:
+    return TopicAdmin({"bootstrap.servers": kafka, "log_level": 0})
+
+
+def test_created_topics_are_as_declared(admin: TopicAdmin, specs: list[TopicSpec]) -> None:
+    created = admin.create(specs)
+
+    assert created == [spec.name for spec in specs]
+    assert admin.drift(specs) == []
+
+
+def test_creating_again_creates_nothing(admin: TopicAdmin, specs: list[TopicSpec]) -> None:
+    admin.create(specs)
+
+    assert admin.create(specs, partitions=7) == []
+    assert {admin.partitions()[spec.name] for spec in specs} == {3}
+
+
+def test_drift_is_told_thing_by_thing(admin: TopicAdmin, specs: list[TopicSpec]) -> None:
+    raw, seen, hourly = specs
+    admin.create([raw, seen])
+
+    drift = admin.drift([replace(raw, retention_ms=1, partitions=4), replace(seen, config={"segment.ms": "2"}), hourly])
+
+    assert drift == [
+        Drift(raw.name, "partitions", "4", "3"),
+        Drift(raw.name, "retention.ms", "1", "604800000"),
+        Drift(seen.name, "segment.ms", "2", "600000"),
+        Drift(hourly.name, "topic", "there", "missing"),
+    ]
+
+
+def test_a_program_makes_what_it_misses(kafka: str, admin: TopicAdmin, specs: list[TopicSpec]) -> None:
+    ensure_topics(_settings(kafka, create_topics=True), specs)
+
+    assert admin.drift(specs) == []
+
+
+def test_a_program_that_may_not_create_says_what_is_missing(
+    kafka: str, admin: TopicAdmin, specs: list[TopicSpec]
+) -> None:
+    admin.create(specs[:1])
+
+    with pytest.raises(ConfigurationError, match="cxone-streams topics create") as refused:
+        ensure_topics(_settings(kafka, create_topics=False), specs)
+
+    assert f"{specs[1].name}, {specs[2].name}" in str(refused.value)
+    assert specs[0].name not in str(refused.value)
+
+
+def test_a_program_does_not_start_on_partitions_that_do_not_match(
+    kafka: str, admin: TopicAdmin, specs: list[TopicSpec]
+) -> None:
+    raw = specs[0]
+    admin.create([replace(raw, partitions=5, copartition=None)])
+    admin.create([replace(spec, copartition=None) for spec in specs])
+
+    with pytest.raises(ConfigurationError, match=f"same number of partitions: {raw.name} has 5, .* has 3"):
+        ensure_topics(_settings(kafka, create_topics=True), specs)
+
+
+def test_what_the_broker_refuses_is_said_in_its_words(admin: TopicAdmin, specs: list[TopicSpec]) -> None:
+    with pytest.raises(ConfigurationError, match=f"does not create {specs[0].name}.*nonsense"):
+        admin.create([replace(specs[0], config={"nonsense": "1"})])
+
+
+def test_the_command_creates_checks_and_finds_drift(own_kafka: Broker) -> None:
+    run = CliRunner(env={"KAFKA_BOOTSTRAP_SERVERS": own_kafka.bootstrap}).invoke
+
+    missing = run(app, ["check", "--json"])
+    created = run(app, ["create", "--partitions", "2", "--json"])
+    good = run(app, ["check", "--partitions", "2"])
+    drift = run(app, ["check"])
+
+    assert missing.exit_code == 1
+    assert {one["actual"] for one in json.loads(missing.stdout)["drift"]} == {"missing"}
+    assert created.exit_code == 0
+    assert json.loads(created.stdout) == {"created": [spec.name for spec in TOPICS]}
+    assert good.exit_code == 0, good.output
+    assert good.stdout.count("as declared") == len(TOPICS)
+    assert drift.exit_code == 1
+    assert drift.stdout.count("partitions: 2") == len(TOPICS)
+
+
+def _settings(kafka: str, *, create_topics: bool) -> KafkaSettings:
+    return KafkaSettings(bootstrap_servers=kafka, create_topics=create_topics)

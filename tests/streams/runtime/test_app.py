@@ -1,0 +1,289 @@
+"""A stage's Faust app, without a broker: how it is made, what it says of itself, and its agent on a channel."""
+
+import asyncio
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import faust
+import pytest
+from faust.types import TP
+from pydantic import SecretStr
+
+from connectors.errors import PublishError
+from connectors.kafka.publisher import KafkaPublisher
+from connectors.settings import KafkaSettings
+from schemas.envelope import Consumed
+from streams.core.contract import Chunk, Flush
+from streams.runtime.app import POLLED_WITHIN, App, build_app
+from streams.runtime.assembly import attach
+from streams.runtime.driver.consumer_thread import CHUNKED
+from streams.runtime.errors import DrainError, SuspendedError
+from streams.runtime.lease import Lease
+from streams.runtime.settings import WorkerSettings
+from streams.runtime.stage import Stage
+from tests.support.echo_stage import Echo
+
+PASSWORD = "w0rd"
+
+
+class Consumer:
+    """The consumer of an app, as far as it is asked."""
+
+    def __init__(self) -> None:
+        self.polled_at = monotonic()
+        self.failure: BaseException | None = None
+        self.tps = {TP("source", 0), TP("source", 3), TP("cxone-echo-windows-changelog", 9)}
+        self._unacked_messages: set[Any] = set()  # Faust's stream puts what it hands out here
+
+    def assignment(self) -> set[TP]:
+        return self.tps
+
+    def coordination_failure(self) -> BaseException | None:
+        return self.failure
+
+
+def make(tmp_path: Path, **kafka: Any) -> App:
+    return build_app("echo", "source", KafkaSettings(**kafka), WorkerSettings(data_dir=tmp_path))
+
+
+@pytest.fixture(name="app")
+def _app(tmp_path: Path) -> App:
+    """An app that runs, with partitions 0 and 3 recovered in generation 5."""
+    app = make(tmp_path)
+
+    async def deliver(flushes: Mapping[int, Flush]) -> None: ...
+
+    attach(app, Stage("echo", load=dict, core=Echo, deliver=deliver, interval=1.0))
+    app.consumer = Consumer()
+    app._started.set()
+    app.consumer_generation_id = app.recovered_generation = 5
+    app.stage.resume()
+    return app
+
+
+def test_an_app_is_named_after_its_stage_and_serves_nothing_of_fausts(tmp_path: Path) -> None:
+    app = make(tmp_path)
+
+    assert app.conf.id == "cxone-echo"
+    assert not app.conf.web_enabled
+    assert not app.conf.topic_allow_declare
+    assert app.conf.topic_disable_leader
+    assert "source" in CHUNKED
+
+
+def test_an_app_asks_all_brokers_through_the_chunk_transport(tmp_path: Path) -> None:
+    app = make(tmp_path, bootstrap_servers="one:9092, two:9093")
+
+    assert [str(url) for url in app.conf.broker] == ["chunked://one:9092", "chunked://two:9093"]
+
+
+def test_a_password_goes_through_tls_where_tls_is_asked_for_and_shows_nowhere(tmp_path: Path) -> None:
+    secret = {"sasl_username": "u", "sasl_password": SecretStr(PASSWORD)}
+    tls = make(tmp_path, security_protocol="SASL_SSL", **secret).conf.broker_credentials
+    plain = make(tmp_path, security_protocol="SASL_PLAINTEXT", **secret).conf.broker_credentials
+
+    assert (tls.protocol.value, tls.mechanism.value, tls.username, tls.password) == (
+        "SASL_SSL",
+        "SCRAM-SHA-512",
+        "u",
+        PASSWORD,
+    )
+    assert tls.ssl_context is not None
+    assert plain.protocol.value == "SASL_PLAINTEXT"
+    assert PASSWORD not in repr(tls) + repr(plain)
+
+
+def test_tls_without_a_password_and_neither(tmp_path: Path) -> None:
+    assert make(tmp_path, security_protocol="SSL").conf.broker_credentials.protocol.value == "SSL"
+    assert make(tmp_path).conf.broker_credentials is None
+
+
+def test_only_partitions_of_the_source_count(app: App) -> None:
+    assert app.partitions() == {0, 3}
+
+
+def test_an_app_with_its_partitions_recovered_is_alive_and_ready(app: App) -> None:
+    assert app.why_not_alive() is None
+    assert app.why_not_ready() is None
+
+
+def test_an_app_is_not_ready_before_it_has_joined(tmp_path: Path, app: App) -> None:
+    app.consumer_generation_id = -1
+
+    assert app.why_not_ready() == "echo: no partitions assigned yet"
+
+
+def test_an_app_is_not_ready_during_a_rebalance(app: App) -> None:
+    app.rebalancing = True
+
+    assert app.why_not_ready() == "echo: no partitions assigned yet"
+
+
+def test_an_app_is_not_ready_while_the_state_of_this_generation_is_restored(app: App) -> None:
+    app.consumer_generation_id = 6
+
+    assert not app.recovered
+    assert app.why_not_ready() == "echo: restoring state from the changelog"
+
+
+def test_an_app_without_partitions_says_so(app: App) -> None:
+    app.consumer.tps = set()
+
+    assert "no partition of source is assigned" in (app.why_not_ready() or "")
+
+
+def test_an_app_whose_delivery_is_blocked_says_by_what(app: App) -> None:
+    app.stage.blocked = "no such bucket"
+
+    assert app.why_not_ready() == "echo: no such bucket"
+
+
+def test_an_app_that_does_not_poll_is_not_alive_unless_it_waits_for_its_stage(app: App) -> None:
+    app.consumer.polled_at -= POLLED_WITHIN + 1
+    assert re.search(r"has not polled for \d+ s", app.why_not_alive() or "")
+
+    app.stage.delivering = True
+    assert app.why_not_alive() is None
+    app.stage.delivering, app.stage.full = False, True
+    assert app.why_not_alive() is None
+
+
+async def test_partitions_that_were_just_assigned_are_not_recovered(app: App) -> None:
+    await app.on_assigned(2, {0})
+
+    assert not app.recovered
+    assert not app.stage.loaded
+
+
+async def test_resources_are_closed_with_the_app(tmp_path: Path) -> None:
+    closed = []
+
+    class Door:
+        async def close(self) -> None:
+            closed.append(self)
+
+    app = make(tmp_path)
+    door = app.using(Door())
+
+    await app.on_stop()
+
+    assert closed == [door]
+
+
+async def test_what_is_queued_is_dropped_when_a_drain_takes_too_long(tmp_path: Path) -> None:
+    kafka = KafkaPublisher({"bootstrap.servers": "127.0.0.1:1"})  # nobody answers
+
+    async def deliver(flushes: Mapping[int, Flush]) -> None:
+        await kafka.publish([output for flush in flushes.values() for output in flush.outputs])
+
+    app = make(tmp_path)
+    app.using(kafka)
+    app.drain_timeout = 0.01
+    attach(app, Stage("echo", load=dict, core=Echo, deliver=deliver, interval=1.0))
+    app.consumer = Consumer()
+    app.stage._core(0).fold(Chunk("source", 0, [Consumed(0, b"a")]))
+    flushing = asyncio.create_task(app.stage.flush())
+    await asyncio.sleep(0)
+
+    with pytest.raises(DrainError):
+        await app.drain()
+    with pytest.raises(PublishError, match="Purged"):
+        await flushing
+
+    await kafka.close()
+
+
+async def test_an_app_that_could_not_drain_stops_all_the_same_and_has_crashed(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def too_late(app: faust.App) -> None:
+        raise DrainError("too late")
+
+    class Door:
+        closed = False
+
+        async def close(self) -> None:
+            self.closed = True
+
+    monkeypatch.setattr(faust.App, "on_stop", too_late)
+    door = app.using(Door())
+
+    await app.on_stop()
+
+    assert door.closed
+    assert str(app.crash_reason) == "too late"
+
+
+async def test_there_is_no_other_try_without_the_lease(app: App) -> None:
+    now = 0.0
+    app.lease = Lease(12.0, clock=lambda: now)
+    await app.pause(0)
+
+    now = 13.0
+
+    with pytest.raises(SuspendedError):
+        await app.pause(0)
+
+
+async def test_an_app_that_was_put_out_of_its_group_crashes(app: App) -> None:
+    app.consumer.failure = RuntimeError("group authorization failed")
+    watching = asyncio.create_task(app.watch())
+    await asyncio.sleep(0)
+
+    assert str(app.crash_reason) == "group authorization failed"
+    watching.cancel()
+
+
+async def test_partitions_whose_store_cannot_be_read_crash_the_app(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreadable(*_: object) -> None:
+        raise OSError("Input/output error")
+
+    app.Table("windows", key_type=bytes, value_type=bytes)
+    monkeypatch.setattr("streams.runtime.app.discard_stale", unreadable)
+
+    await app.on_assigned(6, {0})
+
+    assert str(app.crash_reason) == "Input/output error"
+
+
+async def test_the_agent_folds_chunks_from_a_channel_and_acknowledges_them_with_the_flush(tmp_path: Path) -> None:
+    app = make(tmp_path)
+    delivered: list[bytes | None] = []
+
+    async def deliver(flushes: Mapping[int, Flush]) -> None:
+        delivered.extend(output.value for flush in flushes.values() for output in flush.outputs)
+
+    agent = attach(app, Stage("echo", load=dict, core=Echo, deliver=deliver, interval=1.0))
+    app.consumer = Consumer()
+    async with agent.test_context() as running:
+        events = [
+            await running.put(Chunk("source", 0, [Consumed(0, b"a"), Consumed(1, b"b")])),
+            await running.put(Chunk("source", 3, [Consumed(7, b"c")])),
+        ]
+        assert [event.message.acked for event in events] == [False, False]
+
+        await app.stage.flush()
+
+    assert delivered == [b"a", b"b", b"c"]
+    assert [event.message.acked for event in events] == [True, True]
+
+
+async def test_a_stage_that_fails_crashes_its_app(tmp_path: Path) -> None:
+    class Broken(Echo):
+        def fold(self, chunk: Chunk) -> int:
+            raise RuntimeError("no more")
+
+    async def deliver(flushes: Mapping[int, Flush]) -> None: ...
+
+    app = make(tmp_path)
+    agent = attach(app, Stage("echo", load=dict, core=Broken, deliver=deliver, interval=1.0))
+    app.consumer = Consumer()
+
+    with pytest.raises(RuntimeError, match="no more"):
+        async with agent.test_context() as running:
+            await running.put(Chunk("source", 0, [Consumed(0, b"a")]))
+
+    assert str(app.crash_reason) == "no more"

@@ -1,0 +1,55 @@
+"""A lease is held for so long from the group's last answer, counted from when it was asked."""
+
+import pytest
+
+from streams.runtime.errors import SuspendedError
+from streams.runtime.lease import Lease
+
+
+@pytest.fixture
+def now() -> list[float]:
+    return [100.0]
+
+
+@pytest.fixture
+def lease(now: list[float]) -> Lease:
+    return Lease(12.0, clock=lambda: now[0])
+
+
+def test_it_is_held_for_its_limit_after_each_answer(lease: Lease, now: list[float]) -> None:
+    now[0] = 112.0
+    lease.check()
+    lease.confirm(111.0)
+    now[0] = 123.0
+    lease.check()
+
+    now[0] = 123.1
+    assert not lease.held
+    with pytest.raises(SuspendedError, match=r"not answered this worker for more than 12\.0 s"):
+        lease.check()
+
+
+def test_an_answer_counts_from_when_it_was_asked_for(lease: Lease, now: list[float]) -> None:
+    now[0] = 130.0  # stopped meanwhile
+
+    lease.confirm(101.0)
+
+    assert not lease.held
+
+
+def test_an_older_answer_takes_nothing_back(lease: Lease, now: list[float]) -> None:
+    now[0] = 120.0
+    lease.confirm(119.0)
+    lease.confirm(110.0)
+
+    now[0] = 130.0
+    assert lease.held
+
+
+def test_a_worker_that_the_group_knows_again_holds_it_again(lease: Lease, now: list[float]) -> None:
+    now[0] = 200.0
+    assert not lease.held
+
+    lease.confirm(200.0)
+
+    assert lease.held

@@ -1,0 +1,326 @@
+"""The shell of every stage, on a stream of made-up events, with time that passes by itself."""
+
+import asyncio
+from collections.abc import Mapping
+
+import pytest
+
+from streams.core.contract import Flush
+from streams.runtime.errors import DrainError, SuspendedError, TooManyRefusedError
+from streams.runtime.stage import HELD_RECORDS
+from tests.support.echo_stage import GENERATION, Rig, cores, record
+from tests.support.virtual_time import run
+
+
+async def test_a_chunk_is_acknowledged_when_what_came_of_it_is_delivered_and_not_before() -> None:
+    rig = Rig()
+    (event,) = await rig.fold((record(b"a"), record(b"b")))
+    rig.open.clear()
+
+    flushing = asyncio.create_task(rig.stage.flush())
+    await asyncio.sleep(0)
+    assert rig.stage.delivering
+    assert not event.acknowledged
+    rig.open.set()
+    await flushing
+
+    assert event.acknowledged
+    assert not rig.stage.delivering
+    assert rig.values() == [b"a", b"b"]
+
+
+async def test_a_chunk_that_changes_nothing_is_acknowledged_without_delivery() -> None:
+    rig = Rig()
+    (event,) = await rig.fold(())
+
+    await rig.stage.flush()
+
+    assert event.acknowledged
+    assert rig.delivered == []
+
+
+async def test_what_is_folded_during_a_delivery_waits_for_the_next() -> None:
+    rig = Rig()
+    await rig.fold((record(b"a"),))
+    rig.open.clear()
+    flushing = asyncio.create_task(rig.stage.flush())
+    await asyncio.sleep(0)
+
+    (later,) = await rig.fold((record(b"b"),))
+    rig.open.set()
+    await flushing
+    assert not later.acknowledged
+    await rig.stage.flush()
+
+    assert later.acknowledged
+    assert rig.values() == [b"a", b"b"]
+
+
+async def test_flushes_do_not_overtake_each_other() -> None:
+    rig = Rig()
+    await rig.fold((record(b"a"),))
+    rig.open.clear()
+    first = asyncio.create_task(rig.stage.flush())
+    await asyncio.sleep(0)
+    await rig.fold((record(b"b"),))
+    second = asyncio.create_task(rig.stage.flush())
+    await asyncio.sleep(0)
+
+    rig.open.set()
+    await asyncio.gather(first, second)
+
+    assert rig.values() == [b"a", b"b"]
+
+
+async def test_nothing_is_acknowledged_when_delivery_fails() -> None:
+    rig = Rig(failure=RuntimeError("refused"))
+    (event,) = await rig.fold((record(),))
+
+    with pytest.raises(RuntimeError, match="refused"):
+        await rig.stage.flush()
+
+    assert not event.acknowledged
+    assert not rig.stage.delivering
+
+
+async def test_an_eager_flush_delivers_outputs_and_acknowledges_nothing() -> None:
+    rig = Rig(eager=True)
+    (event,) = await rig.fold((record(),))
+
+    await rig.stage.flush(seal=False)
+
+    assert rig.values() == [b"x"]
+    assert not event.acknowledged
+    await rig.stage.flush()
+    assert event.acknowledged
+
+
+async def test_partitions_have_cores_of_their_own_made_from_what_is_stored() -> None:
+    rig = Rig(stored={0: {b"k": b"0"}, 2: {b"k": b"2"}})
+    rig.stage.resume()
+
+    assert {partition: core.stored for partition, core in cores(rig).items()} == {0: {b"k": b"0"}, 2: {b"k": b"2"}}
+
+
+async def test_state_is_loaded_once_until_it_is_forgotten() -> None:
+    rig = Rig(stored={0: {}})
+    rig.stage.resume()
+    await rig.fold((record(),))
+    assert (rig.loads, rig.stage.loaded) == (1, True)
+
+    rig.stage.forget()
+    assert not rig.stage.loaded
+    rig.stage.resume()
+
+    assert rig.loads == 2
+
+
+async def test_what_was_folded_is_gone_after_forgetting_and_is_not_acknowledged() -> None:
+    rig = Rig()
+    (event,) = await rig.fold((record(),))
+
+    rig.stage.forget()
+    await rig.stage.flush()
+
+    assert rig.delivered == []
+    assert not event.acknowledged
+
+
+async def test_a_stage_lets_go_of_records_that_only_wait_to_be_acknowledged() -> None:
+    rig = Rig()
+
+    (event,) = await rig.fold((record(),))
+
+    assert (event.value, event.message.value) == (None, None)
+
+
+async def test_too_much_that_is_not_acknowledged_waits_for_its_delivery() -> None:
+    rig = Rig()
+    rig.open.clear()
+    many = (record(),) * (HELD_RECORDS // 2)
+    events = [rig.stream.put(*many) for _ in range(4)]
+    running = asyncio.create_task(rig.stage.run(rig.stream))
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+    assert [event.value is None for event in events] == [True, True, True, False], "the fourth chunk is not taken yet"
+    rig.open.set()
+    rig.stream.close()
+    await running
+
+    assert [event.acknowledged for event in events] == [True, True, True, False]
+    await rig.stage.flush()
+    assert events[3].acknowledged
+
+
+async def test_most_records_refused_stops_the_stage() -> None:
+    rig = Rig(refusals=0.5)
+
+    with pytest.raises(TooManyRefusedError):
+        await rig.fold((record(None),) * 1000)
+
+
+async def test_as_many_refusals_as_allowed_do_not_stop_it() -> None:
+    rig = Rig(refusals=0.5)
+
+    await rig.fold((record(None),) * 500 + (record(),) * 500)
+
+
+async def test_a_worker_that_was_suspended_starts_over_and_asks_for_partitions_anew() -> None:
+    rig = Rig(stored={0: {}}, failure=SuspendedError("away"))
+    (event,) = await rig.fold((record(),))
+
+    await rig.stage.flush()
+
+    assert rig.rejoined == 1
+    assert not event.acknowledged
+    assert not rig.stage.loaded
+
+
+async def test_what_is_given_up_while_starting_over_ends_nothing() -> None:
+    rig = Rig(stored={0: {}})
+    (event,) = await rig.fold((record(b"a"),))
+    rig.open.clear()
+    flushing = asyncio.create_task(rig.stage.flush())
+    await asyncio.sleep(0)
+
+    rig.stage.start_over("cut off")
+    rig.failure = RuntimeError("given up")
+    rig.open.set()
+    await flushing
+
+    assert rig.rejoined == 1
+    assert not event.acknowledged
+    rig.failure = None
+    rig.stage.begin(GENERATION + 1)
+    await rig.fold((record(b"a"),))
+    await rig.stage.flush()
+    assert rig.values() == [b"a"]
+
+
+async def test_a_chunk_that_was_lost_on_the_way_is_noticed_and_everything_comes_again() -> None:
+    rig = Rig(stored={0: {}})
+    events = [rig.stream.put(record(value), number=number) for number, value in ((0, b"a"), (2, b"c"), (3, b"d"))]
+    rig.stream.close()
+
+    await rig.stage.run(rig.stream)
+    await rig.stage.flush()
+
+    assert rig.rejoined == 1
+    assert rig.delivered == []
+    assert [event.acknowledged for event in events] == [False] * 3
+    assert not rig.stage.loaded
+
+    rig.stage.forget()  # as when the partitions are assigned
+    again = [rig.stream.put(record(value), number=number) for number, value in enumerate((b"a", b"b", b"c"))]
+    rig.stream.close()
+    await rig.stage.run(rig.stream)
+    await rig.stage.flush()
+
+    assert rig.values() == [b"a", b"b", b"c"]
+    assert [event.acknowledged for event in again] == [True] * 3
+
+
+async def test_the_first_chunk_of_an_assignment_is_missed_as_well() -> None:
+    rig = Rig(stored={0: {}})
+    rig.stream.put(record(), number=1)
+    rig.stream.close()
+
+    await rig.stage.run(rig.stream)
+
+    assert rig.rejoined == 1
+
+
+async def test_chunks_are_numbered_for_each_partition_and_anew_after_a_seek() -> None:
+    rig = Rig(stored={0: {}, 1: {}})
+    for partition, number in ((0, 0), (0, 1), (1, 0), (0, 2), (1, 1), (0, 0), (0, 1)):
+        rig.stream.put(record(), partition=partition, number=number)
+    rig.stream.close()
+
+    await rig.stage.run(rig.stream)
+
+    assert rig.rejoined == 0
+    assert {partition: core.folded for partition, core in cores(rig).items()} == {0: 5, 1: 2}
+
+
+async def test_draining_delivers_and_acknowledges_what_is_held() -> None:
+    rig = Rig()
+    (event,) = await rig.fold((record(b"a"),))
+
+    await rig.stage.drain(GENERATION, deadline=5.0)
+
+    assert rig.values() == [b"a"]
+    assert event.acknowledged
+    assert not rig.stage.loaded
+
+
+async def test_chunks_of_a_drained_generation_are_left_to_the_next_owner() -> None:
+    rig = Rig()
+    await rig.stage.drain(GENERATION, deadline=5.0)
+
+    old, new = rig.stream.put(record(b"old")), rig.stream.put(record(b"new"), generation=GENERATION + 1)
+    rig.stream.close()
+    await rig.stage.run(rig.stream)
+    await rig.stage.flush()
+
+    assert rig.values() == [b"new"]
+    assert (old.acknowledged, new.acknowledged) == (False, True)
+
+
+async def test_a_group_that_was_lost_and_counts_anew_is_taken_up() -> None:
+    rig = Rig()
+    await rig.stage.drain(GENERATION, deadline=5.0)
+
+    rig.stage.begin(GENERATION)
+    (event,) = await rig.fold((record(b"again"),))
+    await rig.stage.flush()
+
+    assert rig.values() == [b"again"]
+    assert event.acknowledged
+
+
+def test_a_drain_that_takes_too_long_is_an_error_and_acknowledges_nothing() -> None:
+    async def main() -> None:
+        rig = Rig()
+        rig.open.clear()
+        (event,) = await rig.fold((record(),))
+
+        with pytest.raises(DrainError, match=r"echo: .* 5\.0 s"):
+            await rig.stage.drain(GENERATION, deadline=5.0)
+
+        assert asyncio.get_running_loop().time() == pytest.approx(5.0)
+        assert not event.acknowledged
+        assert not rig.stage.loaded
+
+    run(main())
+
+
+def test_a_drain_withdraws_what_waits_for_a_sink_that_is_away() -> None:
+    async def main() -> None:
+        rig = Rig()
+
+        async def away(flushes: Mapping[int, Flush]) -> None:
+            while True:
+                await rig.stage.pause(3600.0)
+
+        rig.stage._deliver = away
+        (event,) = await rig.fold((record(),))
+        rig.stage.blocked = "InfluxDB is away"
+        flushing = asyncio.create_task(rig.stage.flush())
+        await asyncio.sleep(10)
+
+        await rig.stage.drain(GENERATION, deadline=5.0)
+
+        await flushing
+        assert asyncio.get_running_loop().time() == pytest.approx(10.0)
+        assert not event.acknowledged
+
+    run(main())
+
+
+def test_a_pause_is_a_sleep_when_nothing_drains() -> None:
+    async def main() -> None:
+        await Rig().stage.pause(30.0)
+        assert asyncio.get_running_loop().time() == pytest.approx(30.0)
+
+    run(main())

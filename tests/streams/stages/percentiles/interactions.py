@@ -1,0 +1,81 @@
+"""Interactions of one partition for the tests of hours, and what a flush publishes, read back."""
+
+from dataclasses import dataclass, field
+
+from schemas.avro import Codec
+from schemas.envelope import SOURCE_POSITION, Consumed, Outgoing
+from schemas.records import CampaignHour, InteractionCompleted
+from schemas.releases import FileSchemaIds
+from schemas.topics import CAMPAIGN_HOURLY, DEAD_LETTERS
+from streams.core.contract import Change, Chunk, Flush
+from streams.stages.percentiles.hours import Hours, Policy
+from streams.stages.percentiles.window import HOUR
+
+CODEC = Codec(FileSchemaIds())
+decode, encode = CODEC.decoder(InteractionCompleted), CODEC.encoder(CampaignHour)
+encode_interaction, decode_row = CODEC.encoder(InteractionCompleted), CODEC.decoder(CampaignHour)
+
+MINUTE = 60_000
+TEN = 1_795_255_200_000 // HOUR * HOUR  # ms: an hour that starts
+POLICY = Policy(allowed_lateness=5 * MINUTE, retention=2 * HOUR, idle_after=30_000, exact_values=100)
+
+
+@dataclass
+class Partition:
+    """A partition of interactions, its changelog, and the worker that has it."""
+
+    policy: Policy = POLICY
+    changelog: dict[bytes, bytes] = field(default_factory=dict)
+    log: list[Consumed] = field(default_factory=list)
+    now: float = TEN / 1000
+    offsets: dict[int, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.restart()
+
+    def restart(self) -> None:
+        """Start from the changelog, as after a kill."""
+        self.hours = Hours(7, dict(self.changelog), policy=self.policy, decode=decode, encode=encode)
+
+    def record(
+        self, minute: float, *, campaign: str = "sales", raw: int = 0, handle: float = 60.0, wait: float = 5.0
+    ) -> Consumed:
+        """Append the next interaction of a raw partition, completed `minute` after TEN."""
+        offset = self.offsets.get(raw, 0)
+        self.offsets[raw] = offset + 1
+        at = TEN + round(minute * MINUTE)
+        value = encode_interaction(InteractionCompleted(None, campaign, handle, wait, at))
+        record = Consumed(len(self.log), value, headers=((SOURCE_POSITION, b"%d:%d" % (raw, offset)),))
+        self.log.append(record)
+        return record
+
+    def fold(self, *records: Consumed) -> int:
+        return self.hours.fold(Chunk("completed", 7, records))
+
+    def flush(self, passed: float = 1.0) -> Flush:
+        """Take a flush `passed` seconds after the one before. Nothing of it is stored yet."""
+        self.now += passed
+        return self.hours.flush(self.now, seal=True)
+
+    def store(self, changes: list[Change]) -> None:
+        for change in changes:
+            if change.value is None:
+                self.changelog.pop(change.key, None)
+            else:
+                self.changelog[change.key] = change.value
+
+    def write(self, passed: float = 1.0) -> list[CampaignHour]:
+        """Flush, store all of it, and return the rows."""
+        flush = self.flush(passed)
+        self.store(flush.state + flush.seal)
+        return rows(flush)
+
+
+def rows(flush: Flush) -> list[CampaignHour]:
+    """Return the rows that a flush publishes."""
+    return [decode_row(output.value or b"") for output in flush.outputs if output.topic == CAMPAIGN_HOURLY.name]
+
+
+def dead(flush: Flush) -> list[Outgoing]:
+    """Return the dead letters that a flush publishes."""
+    return [output for output in flush.outputs if output.topic == DEAD_LETTERS.name]

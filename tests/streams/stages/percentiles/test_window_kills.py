@@ -1,0 +1,102 @@
+"""Moments at which a kill once cost something, each drawn small. `test_window_law` looks for all the others."""
+
+from dataclasses import replace
+
+import pytest
+
+from tests.streams.stages.percentiles.interactions import MINUTE, POLICY, TEN, Partition, dead
+
+
+@pytest.fixture
+def partition() -> Partition:
+    return Partition()
+
+
+def test_rows_whose_publishing_is_in_doubt_are_published_again_as_they_were(partition: Partition) -> None:
+    record = partition.record(1)
+    partition.fold(record)
+    killed = partition.flush()
+    partition.store(killed.state)
+
+    partition.restart()
+    partition.fold(record)
+
+    again = partition.flush()
+    assert again.outputs == killed.outputs
+    assert again.state == [], "what is folded in already changes nothing"
+
+
+def test_a_flush_that_a_kill_cut_off_in_the_changelog_is_done_again_for_the_rest(partition: Partition) -> None:
+    records = [partition.record(1, campaign="a"), partition.record(1, campaign="b")]
+    partition.fold(*records)
+    partition.store(partition.flush().state[:1])
+
+    partition.restart()
+    partition.fold(*records)
+
+    assert {(row.campaign_id, row.count, row.revision) for row in partition.write()} == {("a", 1, 1), ("b", 1, 1)}
+
+
+def test_an_hour_that_ended_without_news_is_published_as_final_after_a_kill(partition: Partition) -> None:
+    # It changed by ending alone: no source position says that its row may not have been published.
+    partition.fold(partition.record(1), partition.record(2, raw=1), partition.record(70))
+    partition.write()
+    partition.store(partition.flush(passed=31).state)
+
+    partition.restart()
+
+    assert [(row.count, row.final) for row in partition.write() if row.hour_start == TEN] == [(2, True)]
+
+
+def test_an_hour_that_holds_what_comes_again_is_kept_until_it_came(partition: Partition) -> None:
+    # The late interaction 3 was folded in and stored, not acknowledged. It comes again after 2 has moved the watermark
+    # past its hour: refused then, it would be counted and a dead letter.
+    records = [partition.record(1, campaign="a"), partition.record(240, campaign="a"), partition.record(3)]
+    partition.fold(*records)
+    killed = partition.flush()
+    partition.store([change for change in killed.state if change.key.endswith(b"|sales")])
+
+    partition.restart()
+    partition.fold(*records[:2])
+    partition.write()
+
+    assert partition.fold(records[2]) == 0
+    assert dead(partition.flush()) == []
+
+
+def test_what_was_refused_as_too_late_is_refused_again_after_a_kill() -> None:
+    # The watermark moved because raw 1 fell silent, and no hour changed by that. Forgotten in a kill, it would let in
+    # what has gone to the dead letters already.
+    partition = Partition(policy=replace(POLICY, retention=150 * MINUTE))
+    partition.fold(partition.record(185, raw=1), partition.record(230))
+    partition.write()
+    partition.fold(partition.record(231))
+    partition.write(passed=20)
+    partition.write(passed=11)
+    late = partition.record(59)
+    assert partition.fold(late) == 1
+    assert len(dead(partition.flush())) == 1
+
+    partition.restart()
+
+    assert partition.fold(late) == 1
+
+
+def test_the_watermark_is_restored(partition: Partition) -> None:
+    partition.fold(partition.record(1), partition.record(70))
+    partition.write()
+
+    partition.restart()
+
+    assert partition.hours.watermark == TEN + 70 * MINUTE
+
+
+def test_the_watermark_waits_after_a_kill_for_whom_it_waited_before(partition: Partition) -> None:
+    partition.fold(partition.record(1), partition.record(2, raw=1))
+    partition.write()
+
+    partition.restart()
+    partition.fold(partition.record(70))
+    partition.write()
+
+    assert partition.hours.watermark == TEN + 2 * MINUTE

@@ -1,0 +1,152 @@
+"""Guest messages in, admitted and throttled ones and dead letters out."""
+
+from dataclasses import replace
+
+import pytest
+from msgspec import structs
+
+from schemas.dead_letters import DEAD_DETAIL, DEAD_REASON, DEAD_SOURCE, DEAD_STAGE
+from schemas.envelope import EVENT_ID, SOURCE_POSITION, Consumed
+from schemas.records import GuestThrottled
+from schemas.topics import DEAD_LETTERS, GUEST_ADMITTED, GUEST_THROTTLED
+from streams.core.times import END_OF_TIME
+from streams.stages.rate_limit.guests import OUT_OF_RANGE, UNDECODABLE
+from tests.streams.stages.rate_limit.guest_messages import (
+    NOW,
+    POLICY,
+    SECOND,
+    WINDOW,
+    counted,
+    decode_throttled,
+    encode,
+    fold,
+    guests,
+    message,
+    outputs,
+    record,
+    topics,
+)
+
+
+def test_an_admitted_message_goes_on_as_it_came_under_its_conversation() -> None:
+    stage, before = guests(), counted("admitted")
+    came = record(9, message())
+
+    assert fold(stage, came) == 0
+
+    (output,) = outputs(stage)
+    assert (output.topic, output.key, output.partition) == (GUEST_ADMITTED.name, b"c-1", None)
+    assert output.value == came.value
+    assert output.headers == ((SOURCE_POSITION, b"4:9"), (EVENT_ID, b"e-1")), "its position in this topic"
+    assert counted("admitted") == before + 1
+
+
+def test_a_refused_message_is_throttled_with_the_moment_at_which_the_next_is_allowed() -> None:
+    stage, before = guests(), counted("throttled")
+    sent = message(NOW + 20 * SECOND)
+
+    assert fold(stage, *[record(i, message()) for i in range(15)], record(15, sent)) == 0
+
+    output = outputs(stage)[-1]
+    assert (output.topic, output.key) == (GUEST_THROTTLED.name, b"c-1")
+    assert output.headers == ((SOURCE_POSITION, b"4:15"), (EVENT_ID, b"e-1"))
+    assert output.value is not None
+    assert decode_throttled(output.value) == GuestThrottled(
+        event_id="e-1",
+        conversation_id="c-1",
+        fingerprint="f-1",
+        queue_id="billing",
+        sent_at=sent.sent_at,
+        received_at=sent.received_at,
+        allowed_at=NOW + WINDOW + 1,
+    )
+    assert counted("throttled") == before + 1
+
+
+def test_a_guest_is_a_browser_over_all_its_conversations_and_without_one_a_conversation() -> None:
+    stage = guests(policy=replace(POLICY, limit=1))
+    browser, nobody = message(), message(fingerprint=None)
+
+    fold(
+        stage,
+        record(0, browser),
+        record(1, structs.replace(browser, conversation_id="c-2")),
+        record(2, nobody),
+        record(3, structs.replace(nobody, conversation_id="c-2")),
+        record(4, nobody),
+    )
+
+    assert topics(stage) == ["admitted", "throttled", "admitted", "admitted", "throttled"]
+
+
+def test_times_are_the_guests_within_what_its_clock_is_believed() -> None:
+    stage = guests(policy=replace(POLICY, limit=1))
+
+    fold(stage, record(0, message(sent=NOW - 40 * SECOND)), record(1, message(NOW + 21 * SECOND)))
+
+    assert topics(stage) == ["admitted", "admitted"]
+
+
+BROKEN = [b"", b"\0", b"{}", encode(message())[:-3], encode(message()) + b"!", b"\0\0\0\0\2" + encode(message())[5:]]
+
+
+@pytest.mark.parametrize("content", BROKEN)
+def test_what_is_no_message_is_a_dead_letter_with_its_bytes_and_the_reason(content: bytes) -> None:
+    stage, before = guests(), counted("refused")
+    came = record(9, content)
+
+    assert fold(stage, came) == 1
+
+    (letter,) = outputs(stage)
+    headers = dict(letter.headers)
+    assert (letter.topic, letter.key, letter.value) == (DEAD_LETTERS.name, came.key, content)
+    assert headers[SOURCE_POSITION] == b"2:9"
+    assert headers[DEAD_REASON] == UNDECODABLE.encode()
+    assert headers[DEAD_STAGE] == b"rate-limit"
+    assert headers[DEAD_SOURCE] == b"cxone.guest.messages:4:9"
+    assert 0 < len(headers[DEAD_DETAIL]) < 200
+    assert counted("refused") == before + 1
+
+
+def test_a_tombstone_is_refused() -> None:
+    assert fold(guests(), Consumed(1, None)) == 1
+
+
+@pytest.mark.parametrize("times", [(-1, NOW), (NOW, -1), (END_OF_TIME, NOW), (NOW, END_OF_TIME)])
+def test_a_time_out_of_this_world_is_refused_and_moves_no_clock(times: tuple[int, int]) -> None:
+    stage = guests(policy=replace(POLICY, limit=1))
+    sent_at, received_at = times
+
+    refused = fold(stage, record(0, message(received_at, sent=sent_at)), record(1, message()), record(2, message()))
+
+    assert refused == 1
+    letter, *others = outputs(stage)
+    assert dict(letter.headers)[DEAD_REASON] == OUT_OF_RANGE.encode()
+    assert [output.topic for output in others] == [GUEST_ADMITTED.name, GUEST_THROTTLED.name]
+
+
+@pytest.mark.parametrize("times", [(0, NOW), (END_OF_TIME - 1, NOW), (0, 0)])
+def test_any_other_time_is_taken(times: tuple[int, int]) -> None:
+    sent_at, received_at = times
+
+    assert fold(guests(), record(0, message(received_at, sent=sent_at))) == 0
+
+
+def test_a_message_that_comes_again_at_a_new_offset_is_skipped() -> None:
+    stage = guests()
+    fold(stage, record(0, message()), record(1, b"{"), record(2, message()))
+    outputs(stage)
+
+    again = [record(3, message(), b"2:0"), record(4, b"{", b"2:1"), record(5, message(), b"2:2")]
+    assert fold(stage, *again, record(6, message(), b"2:6"), record(7, message(), b"3:1")) == 0
+
+    assert [dict(output.headers)[SOURCE_POSITION] for output in outputs(stage)] == [b"4:6", b"4:7"]
+
+
+def test_a_message_without_a_source_position_stands_for_itself() -> None:
+    stage = guests()
+    bare = [Consumed(offset, encode(message())) for offset in (0, 1, 1)]
+
+    fold(stage, *bare)
+
+    assert topics(stage) == ["admitted", "admitted"]
