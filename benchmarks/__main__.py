@@ -22,7 +22,8 @@ from benchmarks.topics import Topics
 from benchmarks.traffic import Traffic
 from connectors.kafka.embedded import EmbeddedBroker
 from deploy.local.kafka.broker import Broker, Failed, Missing
-from schemas.topics import RAW_INTERACTIONS, TOPICS
+from schemas.topics import RAW_INTERACTIONS
+from streams import topology
 
 EMBEDDED, KAFKA = "embedded", "Kafka"
 
@@ -114,7 +115,7 @@ def cold_starts_embedded(everybody: Sequence[Contender], number: int) -> list[St
             closing(EmbeddedBroker()) as broker,
             closing(Topics(broker.bootstrap_servers)) as topics,
         ):
-            topics.touch(TOPICS)
+            topics.touch(topology.topics())
             found.append(measure.start(contender, topics, EMBEDDED))
     return found
 

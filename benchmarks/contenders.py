@@ -18,13 +18,14 @@ from schemas.envelope import SOURCE_POSITION, Outgoing
 from schemas.records import CampaignHour, InteractionCompleted
 from schemas.releases import FileSchemaIds
 from schemas.topics import TopicSpec
+from streams import topology
 
 PERCENTILES, SLICE, SINK = "percentiles", "slice", "slice + InfluxDB"
 OURS, STOCK = "cxone-streams", "stock Faust"
 
 
 def _stock(name: str, record: str) -> TopicSpec:
-    return TopicSpec(name=name, key="", record=record, writers=(), readers=())
+    return TopicSpec(name=name, key="", record=record)
 
 
 STOCK_RAW = _stock("stock.raw", "frames")
@@ -84,7 +85,7 @@ def _our_slice(events: int, job: str, *stages: str) -> Contender:
             Leg("cxone-percentiles", topics.INTERACTIONS_COMPLETED.name, events),
             *([Leg("cxone-influx", topics.CAMPAIGN_HOURLY.name)] if job == SINK else []),
         ),
-        writes=tuple(spec for spec in topics.TOPICS if spec is not topics.RAW_INTERACTIONS),
+        writes=tuple(spec for spec in topology.topics() if spec.name != topics.RAW_INTERACTIONS.name),
         results=topics.CAMPAIGN_HOURLY,
         row=_our_row,
         sample=Outgoing(topics.RAW_INTERACTIONS.name, b"event-1", next(frames(1)).body),
@@ -101,7 +102,9 @@ def _our_percentiles() -> Contender:
         command=(*_WORKER, "percentiles"),
         input=topics.INTERACTIONS_COMPLETED,
         legs=(Leg("cxone-percentiles", topics.INTERACTIONS_COMPLETED.name),),
-        writes=(topics.PERCENTILES_WINDOWS, topics.CAMPAIGN_HOURLY, topics.DEAD_LETTERS),
+        writes=tuple(
+            spec for spec in topology.of_stage("percentiles") if spec.name != topics.INTERACTIONS_COMPLETED.name
+        ),
         results=topics.CAMPAIGN_HOURLY,
         row=_our_row,
         sample=Outgoing(topics.INTERACTIONS_COMPLETED.name, b"campaign-001", value, position),

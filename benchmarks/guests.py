@@ -23,7 +23,7 @@ from schemas.avro import Codec
 from schemas.envelope import SOURCE_POSITION, Outgoing
 from schemas.records import GuestMessage, RoutingResult
 from schemas.releases import FileSchemaIds
-from schemas.topics import TOPICS
+from streams import topology
 
 RATE = 200.0  # messages per second
 GUESTS = 2_000  # six messages a minute each: nobody is throttled
@@ -120,7 +120,7 @@ def latency(topics: Topics, seconds: float, layout: str) -> Latency:
 
     Raises WrongResults when a message is routed twice, or the load was not reached.
     """
-    topics.fresh(TOPICS, GROUPS)
+    topics.fresh(topology.topics(), GROUPS)
     writing = str(2 * seconds + OPENING + WARM_UP + 60)
     crowd = ("guests", "--count", str(GUESTS), "--rate", str(RATE), "--bots", "0", "--seconds", writing)
     with simulator() as cxone, ExitStack() as running:
@@ -163,7 +163,7 @@ def latency(topics: Topics, seconds: float, layout: str) -> Latency:
 
 def sustained(topics: Topics, calls: int) -> Sustained:
     """Let one routing worker work off a backlog of so many messages. Raises WrongResults if one is called twice."""
-    topics.fresh(TOPICS, GROUPS)
+    topics.fresh(topology.topics(), GROUPS)
     topics.publish(backlog(calls))
     with simulator(routing_seconds=ANSWER_SECONDS) as cxone:
         settings = cxone.settings(topics) | {"ROUTING_CONCURRENCY": str(CONCURRENCY)}

@@ -5,6 +5,7 @@ what would be right. Secrets are `SecretStr`; neither they nor URLs are repeated
 """
 
 import re
+from collections.abc import Iterable
 from contextlib import suppress
 from ipaddress import ip_address
 from pathlib import Path
@@ -210,15 +211,6 @@ class LogSettings(BaseSettings):
     )
 
 
-MODELS: tuple[type[BaseSettings], ...] = (
-    KafkaSettings,
-    RegistrySettings,
-    CxoneSettings,
-    InfluxSettings,
-    CrmSettings,
-    LogSettings,
-)
-
 Settings = TypeVar("Settings", bound=BaseSettings)
 
 
@@ -234,10 +226,10 @@ def load(model: type[Settings], *, env_file: Path = Path(".env")) -> Settings:
     raise ConfigurationError("\n".join(lines))  # outside `except`: pydantic's own error would show what was given
 
 
-def secrets() -> list[SecretStr]:
-    """Return the secrets of all settings that are complete: a program whose own are not does not start."""
+def secrets(models: Iterable[type[BaseSettings]]) -> list[SecretStr]:
+    """Return the secrets of all `models` that are complete: a program whose own are not does not start."""
     found: list[SecretStr] = []
-    for model in MODELS:
+    for model in models:
         with suppress(ConfigurationError):
             found += (value for _, value in load(model) if isinstance(value, SecretStr))
     return found

@@ -58,7 +58,7 @@ def subject_of(record: type) -> str:
     for spec in TOPICS:
         if spec.record == record.__name__:
             return f"{spec.name}-value"
-    raise LookupError(f"no topic in schemas/topics.py carries {record.__name__}")
+    raise LookupError(f"no topic in schemas/topics carries {record.__name__}: name it in a TopicSpec, `record=`")
 
 
 class FileSchemaIds:

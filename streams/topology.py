@@ -1,20 +1,126 @@
-"""The stages of this system, in flow order.
+"""The stages and connectors of this system, and what follows from their declarations.
 
-For those who know Faust: `faust -A streams.topology:percentiles worker` runs one as well.
+For those who know Faust: `faust -A streams.topology:percentiles worker` runs a stage as well.
 """
 
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from schemas.topics import DEAD_LETTERS, RAW_INTERACTIONS, RAW_MESSAGES, TOPICS, TopicSpec
+from streams import stages
+from streams.core.declaration import Declaration
+
 if TYPE_CHECKING:
+    from pydantic_settings import BaseSettings
+
     from streams.runtime.app import App
 
-STAGES = ("normalise", "percentiles", "influx", "messages", "rate-limit", "routing", "crm")
+# What each `cxone-streams connect` writes. The dead letters are everybody's and are not named.
+CONNECTORS: Mapping[str, tuple[TopicSpec, ...]] = {
+    "interactions": (RAW_INTERACTIONS,),
+    "messaging": (RAW_MESSAGES,),
+}
+
+
+def _declarations() -> Mapping[str, Declaration]:
+    """Return what the folders of `streams/stages` declare, in flow order: that of the topics they read."""
+    order = {spec.name: at for at, spec in enumerate(TOPICS)}
+    found = []
+    for folder in sorted(Path(next(iter(stages.__path__))).iterdir()):
+        if (folder / "declaration.py").is_file():
+            declaration: Declaration = import_module(f"{stages.__name__}.{folder.name}.declaration").DECLARATION
+            if declaration.reads.name not in order:
+                raise LookupError(
+                    f"{declaration.name} reads {declaration.reads.name}, which schemas/topics does not list"
+                )
+            found.append((order[declaration.reads.name], -len(declaration.writes), declaration))
+    return {declaration.name: declaration for *_, declaration in sorted(found, key=lambda each: each[:2])}
+
+
+DECLARATIONS: Mapping[str, Declaration] = _declarations()
+STAGES: tuple[str, ...] = tuple(DECLARATIONS)
+
+
+@cache
+def topics() -> tuple[TopicSpec, ...]:
+    """Return every topic, in flow order: those of records, each with the changelogs of its readers behind it.
+
+    Topics whose partitions a worker shares out together (a stage's sources and its changelogs) have one `copartition`.
+    """
+    group: dict[str, str] = {}
+    for declaration in DECLARATIONS.values():
+        together = [spec.name for spec in (*declaration.sources, *declaration.changelogs)]
+        joined = {group[name] for name in together if name in group}
+        label = min(joined, default=declaration.name)
+        group = {name: label if of in joined else of for name, of in group.items()} | dict.fromkeys(together, label)
+    found = []
+    for spec in TOPICS:
+        behind = [log for each in DECLARATIONS.values() if each.reads is spec for log in each.changelogs]
+        found += [replace(each, copartition=group.get(each.name)) for each in (spec, *behind)]
+    return tuple(found)
+
+
+def writers(topic: str) -> tuple[str, ...]:
+    """Return who writes to a topic, as on the command line: stages by their name, connectors as `connect <name>`."""
+    connectors = [f"connect {name}" for name, specs in CONNECTORS.items() if topic in _names((*specs, DEAD_LETTERS))]
+    stages_ = [
+        each.name for each in DECLARATIONS.values() if topic in _names((*each.writes, *each.changelogs, DEAD_LETTERS))
+    ]
+    return (*connectors, *stages_)
+
+
+def readers(topic: str) -> tuple[str, ...]:
+    """Return the stages that read a topic."""
+    return tuple(each.name for each in DECLARATIONS.values() if topic in _names((*each.sources, *each.changelogs)))
+
+
+def of_stage(stage: str) -> tuple[TopicSpec, ...]:
+    """Return the topics that a stage needs: what it reads, writes and keeps, and the dead letters."""
+    return tuple(spec for spec in topics() if stage in {*readers(spec.name), *writers(spec.name)})
+
+
+def _names(specs: tuple[TopicSpec, ...]) -> set[str]:
+    return {spec.name for spec in specs}
+
+
+@cache
+def settings_models() -> tuple[type["BaseSettings"], ...]:
+    """Return every model of settings: of each `settings.py` in connectors and streams, in order of the files."""
+    from pydantic_settings import BaseSettings  # noqa: PLC0415 - help and completion need none of it
+
+    import connectors  # noqa: PLC0415
+
+    found: dict[str, type[BaseSettings]] = {}
+    for package in (Path(next(iter(connectors.__path__))), Path(__file__).parent):
+        for path in sorted(package.rglob("settings.py"), key=lambda path: (len(path.parts), path)):
+            name = ".".join(path.relative_to(package.parent).with_suffix("").parts)
+            for each in vars(import_module(name)).values():
+                if isinstance(each, type) and issubclass(each, BaseSettings) and each.__module__ == name:
+                    found[f"{name}.{each.__name__}"] = each
+    bases = {base for model in found.values() for base in model.__mro__[1:]}
+    return tuple(model for model in found.values() if model not in bases)
 
 
 def build(stage: str) -> "App":
-    """Make a stage's app from the environment: `streams.stages.<stage>.app.build`."""
+    """Make a stage's app from the environment: `streams.stages.<stage>.app.build`.
+
+    Raises ConfigurationError, or UndeclaredError when the stage keeps or reads something else than it declares.
+    """
+    from streams.runtime.errors import UndeclaredError  # noqa: PLC0415 - help and completion need none of it
+
+    declaration = DECLARATIONS[stage]
     app: App = import_module(f"streams.stages.{stage.replace('-', '_')}.app").build()
+    kept, named = set(app.tables), {table.name for table in declaration.tables}
+    if kept != named:
+        raise UndeclaredError(
+            f"{stage} keeps the tables {sorted(kept)} and declares {sorted(named)}: see declaration.py"
+        )
+    if not set(app.sources) <= _names(declaration.sources):
+        raise UndeclaredError(f"{stage} reads {app.sources}, its declaration.py names {_names(declaration.sources)}")
     return app
 
 

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from schemas.topics import TOPICS
+from schemas.releases import releases
+from schemas.topics import DEAD_LETTERS, TOPICS
+from streams import topology
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -79,7 +81,56 @@ def test_nothing_depends_on_the_machine_it_was_written_on() -> None:
     assert found == []
 
 
-def test_the_readme_shows_every_topic() -> None:
-    rows = [line.split("|")[1] for line in (ROOT / "README.md").read_text().splitlines() if line.startswith("| `")]
+def _table(heading: str) -> dict[str, list[str]]:
+    """Return the rows of a table of the README by each name in their first cell."""
+    text = (ROOT / "README.md").read_text().partition(heading)[2].partition("\n\n")[0]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.replace("\\|", "/").splitlines()]
+    return {name: row for row in rows for name in re.findall("`([^`]+)`", row[0])}
 
-    assert {topic for row in rows for topic in re.findall("`([^`]+)`", row)} == {spec.name for spec in TOPICS}
+
+def test_the_readme_says_who_writes_and_reads_each_topic() -> None:
+    rows = _table("| topic | key | record | written by | read by |\n|---|---|---|---|---|\n")
+
+    assert set(rows) == {spec.name for spec in TOPICS}
+    for spec in TOPICS:
+        if spec is not DEAD_LETTERS:  # everybody's
+            writes, reads = (set(re.findall("`([^`]+)`", cell)) for cell in rows[spec.name][3:5])
+            assert writes == set(topology.writers(spec.name)), f"README: who writes {spec.name}?"
+            assert reads == set(topology.readers(spec.name)), f"README: who reads {spec.name}?"
+
+
+def test_the_readme_shows_every_changelog() -> None:
+    changelogs = {log.name for each in topology.DECLARATIONS.values() for log in each.changelogs}
+
+    assert set(_table("| changelog | holds |\n|---|---|\n")) == changelogs
+
+
+@pytest.mark.parametrize("stage", topology.STAGES)
+def test_every_stage_has_its_page(stage: str) -> None:
+    page = ROOT / "docs" / "stages" / f"{stage}.md"
+
+    assert page.is_file(), f"{stage} is documented nowhere: write docs/stages/{stage}.md"
+    assert f"docs/stages/{stage}.md" in (ROOT / "README.md").read_text(), f"README: link docs/stages/{stage}.md"
+
+
+@pytest.mark.parametrize("connector", topology.CONNECTORS)
+def test_every_connector_has_its_page(connector: str) -> None:
+    page = ROOT / "docs" / "connectors" / f"{connector}.md"
+
+    assert page.is_file(), f"connect {connector} is documented nowhere: write docs/connectors/{connector}.md"
+
+
+def test_every_record_on_a_topic_has_a_released_schema() -> None:
+    named = {spec.name: spec.record for spec in TOPICS if spec.record.isidentifier()}
+    first = {record: topic for topic, record in reversed(named.items())}
+
+    missing = [f"{topic}-value" for topic in first.values() if f"{topic}-value" not in releases()]
+    assert not missing, f"schemas/ids.json lists no release for {missing}: add the schema to schemas/avsc, and its id"
+
+
+def test_connectors_are_those_of_the_command() -> None:
+    from streams.cli.connect import app  # noqa: PLC0415 - the command loads nothing else
+
+    assert {
+        command.name or command.callback.__name__ for command in app.registered_commands if command.callback
+    } == set(topology.CONNECTORS)

@@ -6,10 +6,5 @@ DEAD_LETTERS = TopicSpec(
     name="cxone.dead-letters",
     key="key of the refused record",
     record="bytes of the refused record; the reason in headers",
-    writers=(
-        *("connect interactions", "normalise", "percentiles", "influx"),
-        *("connect messaging", "messages", "rate-limit", "routing", "crm"),
-    ),
-    readers=(),
     retention_ms=14 * DAY_MS,
 )

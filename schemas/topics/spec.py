@@ -19,14 +19,13 @@ class TopicSpec:
     """One topic as it must be on the broker.
 
     `retention_ms` counts for `Cleanup.DELETE` only. `partitions` is what `topics create` makes; a running system takes
-    the broker's number, which must be the same for topics that share `copartition`.
+    the broker's number, which must be the same for topics that share `copartition`. Who writes and reads a topic, and
+    what shares its partitions, follows from the stages' declarations: see `streams.topology`.
     """
 
     name: str
     key: str
     record: str
-    writers: tuple[str, ...]
-    readers: tuple[str, ...]
     partitions: int = 12
     cleanup: Cleanup = Cleanup.DELETE
     retention_ms: int = 7 * DAY_MS

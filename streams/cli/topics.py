@@ -1,4 +1,4 @@
-"""`cxone-streams topics create|check`: the topics of schemas/topics.py on the broker."""
+"""`cxone-streams topics create|check`: the topics of this system on the broker."""
 
 import json as jsonlib
 from dataclasses import asdict
@@ -24,16 +24,16 @@ def create(*, partitions: Partitions = None, json: Json = False) -> None:
 
     A topic that must match one that is there takes its number of partitions.
     """
-    from schemas.topics import TOPICS
+    from streams import topology
     from streams.cli.ending import ended
 
     with ended():
         admin, settings = _admin()
-        created = admin.create(TOPICS, partitions=partitions, replication_factor=settings.replication_factor)
+        created = admin.create(topology.topics(), partitions=partitions, replication_factor=settings.replication_factor)
     if json:
         typer.echo(jsonlib.dumps({"created": created}))
         return
-    for spec in TOPICS:
+    for spec in topology.topics():
         typer.echo(f"{'created' if spec.name in created else 'exists ':7}  {spec.name}")
 
 
@@ -44,13 +44,13 @@ def check(*, partitions: Partitions = None, json: Json = False) -> None:
     Exit status 1 when something differs, or Kafka does not answer; 2 when a setting is wrong.
     """
     from connectors.kafka.topic_admin import copartition_mismatches
-    from schemas.topics import TOPICS
+    from streams import topology
     from streams.cli.ending import ended
 
     with ended():
         admin, _ = _admin()
-        drift = admin.drift(TOPICS, partitions=partitions)
-        mismatches = copartition_mismatches(TOPICS, admin.partitions())
+        drift = admin.drift(topology.topics(), partitions=partitions)
+        mismatches = copartition_mismatches(topology.topics(), admin.partitions())
     if json:
         typer.echo(jsonlib.dumps({"drift": [asdict(one) for one in drift], "copartition": mismatches}))
     else:
@@ -58,7 +58,7 @@ def check(*, partitions: Partitions = None, json: Json = False) -> None:
         from rich.table import Table
 
         table = Table("topic", "state", "should be")
-        for spec in TOPICS:
+        for spec in topology.topics():
             of_topic = [one for one in drift if one.topic == spec.name]
             for one in of_topic:
                 table.add_row(spec.name, f"{one.what}: {one.actual}", one.expected, style="red")

@@ -27,7 +27,6 @@ def worker(
 
     from connectors.kafka import topic_admin
     from connectors.settings import KafkaSettings, load
-    from schemas.topics import TOPICS
     from streams import topology
     from streams.cli.ending import ended
     from streams.programs.lifecycle import log_to_stderr
@@ -37,7 +36,8 @@ def worker(
     with ended():
         log_to_stderr()
         kafka, settings = load(KafkaSettings), load(WorkerSettings)
-        topic_admin.ensure_topics(kafka, [spec for spec in TOPICS if set(wanted) & {*spec.readers, *spec.writers}])
+        needed = {spec.name: spec for stage in wanted for spec in topology.of_stage(stage)}
+        topic_admin.ensure_topics(kafka, tuple(needed.values()))
 
         async def main() -> int:
             return await run([topology.build(stage) for stage in wanted], settings)

@@ -11,8 +11,9 @@ from typing import Any
 import orjson
 
 from streams.runtime.errors import StreamsError
+from streams.topology import settings_models
 
-SETTINGS = ("KAFKA_", "SCHEMA_REGISTRY_", "CXONE_", "INFLUX_", "CRM_", "LOG_", "ROUTING_", "STREAMS_")
+SETTINGS = tuple(sorted({str(model.model_config["env_prefix"]) for model in settings_models()}))
 TAIL_LINES = 25
 POLL_SECONDS = 0.05
 

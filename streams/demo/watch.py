@@ -8,30 +8,10 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPar
 from schemas.avro import Codec
 from schemas.records import CampaignHour, RoutingResult
 from schemas.releases import FileSchemaIds
-from schemas.topics import (
-    CAMPAIGN_HOURLY,
-    DEAD_LETTERS,
-    GUEST_ADMITTED,
-    GUEST_MESSAGES,
-    GUEST_THROTTLED,
-    INTERACTIONS_COMPLETED,
-    RAW_INTERACTIONS,
-    RAW_MESSAGES,
-    ROUTING_RESULTS,
-    ROUTING_RETRIES,
-    TOPICS,
-)
+from schemas.topics import CAMPAIGN_HOURLY, DEAD_LETTERS, GUEST_ADMITTED, GUEST_THROTTLED, ROUTING_RESULTS
 from streams.demo.board import Board
+from streams.topology import DECLARATIONS, STAGES, topics
 
-SOURCES = {
-    "normalise": (RAW_INTERACTIONS,),
-    "percentiles": (INTERACTIONS_COMPLETED,),
-    "influx": (CAMPAIGN_HOURLY,),
-    "messages": (RAW_MESSAGES,),
-    "rate-limit": (GUEST_MESSAGES,),
-    "routing": (GUEST_ADMITTED, *ROUTING_RETRIES),
-    "crm": (GUEST_ADMITTED,),
-}
 TIMEOUT = 10.0
 
 
@@ -46,7 +26,7 @@ class Watch:
             "log_level": 3,
         }
         self._consumer = Consumer({**self._config, "group.id": "demo"})
-        self._groups = {stage: Consumer({**self._config, "group.id": f"cxone-{stage}"}) for stage in SOURCES}
+        self._groups = {stage: Consumer({**self._config, "group.id": f"cxone-{stage}"}) for stage in STAGES}
         self._partitions = self._make_topics()
         codec = Codec(FileSchemaIds())
         self._hour, self._result = codec.decoder(CampaignHour), codec.decoder(RoutingResult)
@@ -78,7 +58,7 @@ class Watch:
 
     def lag(self) -> Mapping[str, int]:
         """Return how many records of its topics each stage has not finished with: what waits for a retry, too."""
-        return {stage: self._lag(stage) for stage in SOURCES}
+        return {stage: self._lag(stage) for stage in STAGES}
 
     def close(self) -> None:
         for consumer in (self._consumer, *self._groups.values()):
@@ -86,12 +66,14 @@ class Watch:
 
     def _make_topics(self) -> dict[str, list[int]]:
         """Ask for every topic: on the embedded broker that creates it."""
-        metadata: Any = {spec.name: self._consumer.list_topics(spec.name, TIMEOUT) for spec in TOPICS}
+        metadata: Any = {spec.name: self._consumer.list_topics(spec.name, TIMEOUT) for spec in topics()}
         return {name: sorted(listed.topics[name].partitions) for name, listed in metadata.items()}
 
     def _lag(self, stage: str) -> int:
         consumer, lag = self._groups[stage], 0
-        wanted = [TopicPartition(spec.name, p) for spec in SOURCES[stage] for p in self._partitions[spec.name]]
+        wanted = [
+            TopicPartition(spec.name, p) for spec in DECLARATIONS[stage].sources for p in self._partitions[spec.name]
+        ]
         for committed in consumer.committed(wanted, TIMEOUT):
             first, end = consumer.get_watermark_offsets(TopicPartition(committed.topic, committed.partition), TIMEOUT)
             lag += end - max(committed.offset, first)  # nothing committed yet is a negative number

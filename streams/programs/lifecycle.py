@@ -11,6 +11,7 @@ from enum import IntEnum
 from connectors import logs
 from connectors.errors import AuthorizationError, ConfigurationError, ConnectorError
 from connectors.settings import LogSettings, load, secrets
+from streams.topology import settings_models
 
 # Faust names the loggers of our subclasses after our modules, and tells of every step at INFO.
 _TALKATIVE = (
@@ -48,7 +49,7 @@ def ending() -> Iterator[None]:
 
 def log_to_stderr() -> None:
     """Begin to log, as `LOG_LEVEL` says and with every secret of the settings hidden. Raises ConfigurationError."""
-    logs.configure(level=load(LogSettings).level, secrets=secrets(), talkative=_TALKATIVE)
+    logs.configure(level=load(LogSettings).level, secrets=secrets(settings_models()), talkative=_TALKATIVE)
 
 
 def on_signal(stop: Callable[[], None]) -> None:

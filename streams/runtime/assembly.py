@@ -1,11 +1,12 @@
 """Puts a stage together: its app, its state, the agent that folds and the task that flushes."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from connectors.kafka.publisher import KafkaPublisher
 from connectors.settings import KafkaSettings
 from streams.core.contract import Core, Flush
+from streams.core.declaration import Declaration
 from streams.core.raw_frames.frames import Event, Frames, Reading
 from streams.runtime.app import WATCH_INTERVAL, App, build_app
 from streams.runtime.settings import WorkerSettings
@@ -13,6 +14,14 @@ from streams.runtime.stage import SEAL_INTERVAL, Stage
 from streams.runtime.state import TableState
 
 E = TypeVar("E", bound=Event)
+
+
+def declared(
+    declaration: Declaration, kafka: KafkaSettings, worker: WorkerSettings, *, beside: Sequence[str] | None = None
+) -> App:
+    """Make the app of a declared stage. `beside` are the topics that it really reads of those that it declares."""
+    names = tuple(spec.name for spec in declaration.beside) if beside is None else beside
+    return build_app(declaration.name, declaration.reads.name, kafka, worker, *names)
 
 
 def stored(app: App, table: str, kafka: KafkaSettings, *, rows: bool = False) -> TableState:
@@ -79,19 +88,20 @@ def attach(app: App, stage: Stage[Any], *beside: Callable[[], Awaitable[None]]) 
     return agent
 
 
-def build_raw(reading: Reading[E], kafka: KafkaSettings, worker: WorkerSettings) -> App:
+def build_raw(declaration: Declaration, reading: Reading[E], kafka: KafkaSettings, worker: WorkerSettings) -> App:
     """Make the app of the stage that reads the raw topic which `reading` describes.
 
     At-least-once in; each event id goes out with its source position, so that whoever remembers positions counts it
     once.
     """
-    app = build_app(reading.stage, reading.source, kafka, worker)
+    app = declared(declaration, kafka, worker)
     horizon = int(worker.dedupe_horizon * 1000)
 
     def core(partition: int, stored: Mapping[bytes, bytes]) -> Frames[E]:
         return Frames(partition, stored, horizon=horizon, reading=reading)
 
-    state = stored(app, "seen", kafka)
+    (table,) = declaration.tables
+    state = stored(app, table.name, kafka)
     attach_stateful(
         app, reading.stage, state, core, interval=SEAL_INTERVAL, eager=True, refusals=worker.dead_letter_share
     )

@@ -5,6 +5,7 @@
   x WithdrawnError          the partitions are going: what is being delivered is the next owner's
   x SuspendedError          the partitions may be another worker's: the group has not heard of this process for long
   x TooManyRefusedError     most of the last records were refused: the fault is not in the records
+  x UndeclaredError         a stage reads or keeps something that its declaration does not name
   x ChildError              a process of the demo ended, or does not get ready (streams.demo.processes)
 """
 
@@ -27,3 +28,7 @@ class SuspendedError(StreamsError):
 
 class TooManyRefusedError(StreamsError):
     """Most of the last records were refused."""
+
+
+class UndeclaredError(StreamsError):
+    """A stage reads or keeps something that its declaration does not name: the topic may not be there."""

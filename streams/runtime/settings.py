@@ -36,36 +36,7 @@ class WorkerSettings(BaseSettings):
         le=5,
         description="a fetch waits so long where nothing comes; Kafka answers at once when something does",
     )
-    publish_interval: float = Field(
-        1.0, ge=0, description="a changed window is published once in so long; 0 publishes at once"
-    )
-    allowed_lateness: float = Field(300.0, ge=0, description="an hour is final so long after its end, in event time")
-    window_retention: float = Field(
-        172_800.0, ge=3600, description="an hour takes late events for so long; later ones become dead letters"
-    )
-    idle_after: float = Field(
-        60.0, gt=0, description="a partition without records for so long no longer holds the watermark back"
-    )
-    exact_values: int = Field(
-        2048,
-        ge=1,
-        le=10_000,
-        description="distinct durations an hour counts exactly; beyond it percentiles are within 1 %",
-    )
     dedupe_horizon: float = Field(900.0, gt=0, description="a redelivered event id is dropped for so long")
-    clock_skew: float = Field(600.0, ge=0, description="an event time may be so far ahead of its arrival")
-    guest_limit: int = Field(15, ge=1, le=1000, description="messages that a guest may send in a window")
-    guest_window: float = Field(60.0, ge=1, le=86_400, description="length of the window of the guests' limit")
-    guest_lateness: float = Field(
-        60.0, ge=0, le=3600, description="a guest's message counts at the time it was sent, at most so long before now"
-    )
-    guest_clock_skew: float = Field(
-        10.0, ge=0, le=3600, description="a guest's clock is believed up to so far ahead of a message's arrival"
-    )
-    guest_count_refused: bool = Field(
-        default=False,
-        description="true counts refused messages too: a guest that floods must pause before one is admitted",
-    )
     dead_letter_share: float = Field(
         0.5,
         gt=0,

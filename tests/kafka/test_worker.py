@@ -9,8 +9,8 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 
 from connectors.kafka.topic_admin import TopicAdmin
 from deploy.local.kafka.broker import Broker
-from schemas.topics import PERCENTILES_WINDOWS, TOPICS
 from streams.stages.percentiles.window import Window
+from streams.topology import DECLARATIONS, topics
 from tests.conftest import NewTopicName
 from tests.kafka.conftest import NewWorker
 from tests.kafka.judges.hours import await_committed, mistakes, replays
@@ -26,8 +26,11 @@ def free_port() -> int:
         return port
 
 
+(WINDOWS,) = DECLARATIONS["percentiles"].changelogs
+
+
 def create_topics(broker: Broker, partitions: int) -> None:
-    TopicAdmin({"bootstrap.servers": broker.bootstrap, "log_level": 0}).create(TOPICS, partitions=partitions)
+    TopicAdmin({"bootstrap.servers": broker.bootstrap, "log_level": 0}).create(topics(), partitions=partitions)
 
 
 def test_workers_restarted_in_order_publish_nothing_twice(own_kafka: Broker, new_worker: NewWorker) -> None:
@@ -62,7 +65,7 @@ def test_a_worker_stops_in_the_middle_of_recovery(own_kafka: Broker, new_worker:
         }
     )
     for number in range(300_000):
-        producer.produce(PERCENTILES_WINDOWS.name, window.stored(1, {}), b"0|1|0|campaign-%d" % number)
+        producer.produce(WINDOWS.name, window.stored(1, {}), b"0|1|0|campaign-%d" % number)
     assert producer.flush(60) == 0
     address = f"127.0.0.1:{free_port()}"
     worker = new_worker(own_kafka.bootstrap, "percentiles", STREAMS_HTTP_PORT=address.partition(":")[2]).start()
@@ -96,7 +99,7 @@ def test_missing_topics_are_named(own_kafka: Broker, new_worker: NewWorker) -> N
     worker = new_worker(own_kafka.bootstrap, "percentiles", KAFKA_CREATE_TOPICS="false").start()
 
     assert worker.exit_code(within=30) == 2
-    assert PERCENTILES_WINDOWS.name in worker.log.read_text()
+    assert WINDOWS.name in worker.log.read_text()
     assert "cxone-streams topics create" in worker.log.read_text()
 
 
@@ -106,7 +109,7 @@ def test_state_that_cannot_be_read_ends_the_worker(
 ) -> None:
     create_topics(own_kafka, partitions=1)
     producer = Producer({"bootstrap.servers": own_kafka.bootstrap, "log_level": 0})
-    producer.produce(PERCENTILES_WINDOWS.name, stored[1], stored[0])
+    producer.produce(WINDOWS.name, stored[1], stored[0])
     assert producer.flush(30) == 0
 
     worker = new_worker(own_kafka.bootstrap, "percentiles").start()

@@ -20,15 +20,15 @@ from connectors.sinks.crm import Crm, HttpCrm
 from connectors.sinks.until_answered import until_answered
 from schemas.avro import Codec
 from schemas.records import GuestMessage
-from schemas.topics import GUEST_ADMITTED
-from streams.runtime.app import App, build_app
-from streams.runtime.assembly import attach
+from streams.runtime.app import App
+from streams.runtime.assembly import attach, declared
 from streams.runtime.refusal_limit import RefusalLimit
 from streams.runtime.settings import WorkerSettings
 from streams.runtime.stage import Stage
 from streams.runtime.state import TableState
 from streams.stages.crm.batches import STAGE, Batch, Batches, Due, Policy
 from streams.stages.crm.calls import BatchCalls
+from streams.stages.crm.declaration import DECLARATION
 
 HOLD = 20_000  # messages that are read and not settled: the topic has the others
 PATIENCE = 0.6  # of the drain's time, for calls under way
@@ -40,7 +40,7 @@ def build() -> App:
     """Make the stage from the environment. Raises ConfigurationError."""
     kafka, worker, settings = load(KafkaSettings), load(WorkerSettings), load(CrmSettings)
     decode = Codec(registry.schema_ids(load(RegistrySettings))).decoder(GuestMessage)
-    app = build_app(STAGE, GUEST_ADMITTED.name, kafka, worker)
+    app = declared(DECLARATION, kafka, worker)
     publisher = app.using(KafkaPublisher(kafka.librdkafka()))
     assemble(app, publisher, app.using(HttpCrm(settings)), decode=decode, settings=settings, worker=worker)
     return app

@@ -16,12 +16,12 @@ from connectors.sinks.influx import InfluxWriter, Refusal
 from connectors.sinks.until_answered import until_answered
 from schemas.avro import Codec
 from schemas.records import CampaignHour
-from schemas.topics import CAMPAIGN_HOURLY
-from streams.runtime.app import App, build_app
-from streams.runtime.assembly import attach
+from streams.runtime.app import App
+from streams.runtime.assembly import attach, declared
 from streams.runtime.refusal_limit import RefusalLimit
 from streams.runtime.settings import WorkerSettings
 from streams.runtime.stage import Stage
+from streams.stages.influx.declaration import DECLARATION
 from streams.stages.influx.rows import STAGE, Points, Rows
 
 FLUSH_INTERVAL = 1.0  # seconds a row waits for others to go with
@@ -37,7 +37,7 @@ def build() -> App:
     """Make the stage from the environment. Raises ConfigurationError."""
     kafka, worker, influx = load(KafkaSettings), load(WorkerSettings), load(InfluxSettings)
     decode = Codec(registry.schema_ids(load(RegistrySettings))).decoder(CampaignHour)
-    app = build_app(STAGE, CAMPAIGN_HOURLY.name, kafka, worker)
+    app = declared(DECLARATION, kafka, worker)
     publisher = app.using(KafkaPublisher(kafka.librdkafka()))
     writer = app.using(InfluxWriter(influx))
     assemble(app, publisher, writer, decode=decode, lines=influx.batch_lines, worker=worker)

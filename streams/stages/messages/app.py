@@ -12,6 +12,7 @@ from schemas.records import GuestMessage
 from streams.runtime.app import App
 from streams.runtime.assembly import build_raw
 from streams.runtime.settings import WorkerSettings
+from streams.stages.messages.declaration import DECLARATION
 from streams.stages.messages.reading import messages
 
 
@@ -20,4 +21,4 @@ def build() -> App:
     kafka, worker = load(KafkaSettings), load(WorkerSettings)
     fields = dialect.load(load(DialectSettings).dialect).messaging.fields.message()
     encode = Codec(registry.schema_ids(load(RegistrySettings))).encoder(GuestMessage)
-    return build_raw(messages(fields, encode=encode), kafka, worker)
+    return build_raw(DECLARATION, messages(fields, encode=encode), kafka, worker)

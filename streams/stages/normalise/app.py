@@ -12,7 +12,9 @@ from schemas.records import InteractionCompleted
 from streams.runtime.app import App
 from streams.runtime.assembly import build_raw
 from streams.runtime.settings import WorkerSettings
+from streams.stages.normalise.declaration import DECLARATION
 from streams.stages.normalise.reading import interactions
+from streams.stages.normalise.settings import NormaliseSettings
 
 
 def build() -> App:
@@ -20,4 +22,5 @@ def build() -> App:
     kafka, worker = load(KafkaSettings), load(WorkerSettings)
     fields = dialect.load(load(DialectSettings).dialect).interactions.fields.interaction()
     encode = Codec(registry.schema_ids(load(RegistrySettings))).encoder(InteractionCompleted)
-    return build_raw(interactions(fields, clock_skew=int(worker.clock_skew * 1000), encode=encode), kafka, worker)
+    clock_skew = int(load(NormaliseSettings).clock_skew * 1000)
+    return build_raw(DECLARATION, interactions(fields, clock_skew=clock_skew, encode=encode), kafka, worker)

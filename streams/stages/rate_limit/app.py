@@ -10,28 +10,29 @@ from connectors.kafka import schema_registry as registry
 from connectors.settings import KafkaSettings, RegistrySettings, load
 from schemas.avro import Codec
 from schemas.records import GuestMessage, GuestThrottled
-from schemas.topics import GUEST_MESSAGES
-from streams.runtime.app import App, build_app
-from streams.runtime.assembly import attach_stateful, stored
+from streams.runtime.app import App
+from streams.runtime.assembly import attach_stateful, declared, stored
 from streams.runtime.settings import WorkerSettings
 from streams.runtime.stage import SEAL_INTERVAL
+from streams.stages.rate_limit.declaration import DECLARATION
 from streams.stages.rate_limit.guests import STAGE, Guests
+from streams.stages.rate_limit.settings import RateLimitSettings
 from streams.stages.rate_limit.window import Policy
 
 
 def build() -> App:
     """Make the stage from the environment. Raises ConfigurationError."""
-    kafka, worker = load(KafkaSettings), load(WorkerSettings)
+    kafka, worker, own = load(KafkaSettings), load(WorkerSettings), load(RateLimitSettings)
     codec = Codec(registry.schema_ids(load(RegistrySettings)))
     decode, encode = codec.decoder(GuestMessage), codec.encoder(GuestThrottled)
     policy = Policy(
-        limit=worker.guest_limit,
-        window=int(worker.guest_window * 1000),
-        lateness=int(worker.guest_lateness * 1000),
-        clock_skew=int(worker.guest_clock_skew * 1000),
-        count_refused=worker.guest_count_refused,
+        limit=own.guest_limit,
+        window=int(own.guest_window * 1000),
+        lateness=int(own.guest_lateness * 1000),
+        clock_skew=int(own.guest_clock_skew * 1000),
+        count_refused=own.guest_count_refused,
     )
-    app = build_app(STAGE, GUEST_MESSAGES.name, kafka, worker)
+    app = declared(DECLARATION, kafka, worker)
 
     def core(partition: int, stored: Mapping[bytes, bytes]) -> Guests:
         return Guests(partition, stored, policy=policy, decode=decode, encode=encode)

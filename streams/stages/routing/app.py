@@ -24,12 +24,13 @@ from schemas.records import GuestMessage, RoutingResult
 from schemas.topics import GUEST_ADMITTED, ROUTING_RETRIES
 from streams.core.calls.job import Done, Failed, Job, Outcome, Tiers
 from streams.core.calls.ordered import Calls
-from streams.runtime.app import App, build_app
-from streams.runtime.assembly import attach, stored
+from streams.runtime.app import App
+from streams.runtime.assembly import attach, declared, stored
 from streams.runtime.call_runner import Runner
 from streams.runtime.settings import WorkerSettings
 from streams.runtime.stage import Stage
 from streams.stages.routing.conversation import STAGE, outcome, request
+from streams.stages.routing.declaration import DECLARATION
 from streams.stages.routing.settings import RoutingSettings
 
 HOLD = 50_000  # messages that are read and not settled
@@ -74,7 +75,7 @@ def build() -> App:
         cap=routing.retry_cap,
         retries=routing.retries,
     )
-    app = build_app(STAGE, GUEST_ADMITTED.name, kafka, worker, *tiers.topics)
+    app = declared(DECLARATION, kafka, worker, beside=tiers.topics)
     state = stored(app, "calls", kafka)
 
     def on_trouble(trouble: str | None) -> None:

@@ -5,9 +5,7 @@ from schemas.topics import Cleanup, TopicSpec
 
 
 def _spec(name: str, *, copartition: str | None = None, partitions: int = 12) -> TopicSpec:
-    return TopicSpec(
-        name=name, key="k", record="r", writers=(), readers=(), partitions=partitions, copartition=copartition
-    )
+    return TopicSpec(name=name, key="k", record="r", partitions=partitions, copartition=copartition)
 
 
 RAW, SEEN, OTHER = _spec("raw", copartition="stage"), _spec("seen", copartition="stage"), _spec("other")
@@ -18,9 +16,7 @@ def test_a_deleted_topic_declares_its_retention() -> None:
 
 
 def test_a_compacted_topic_keeps_everything_and_its_own_configuration() -> None:
-    spec = TopicSpec(
-        name="log", key="k", record="r", writers=(), readers=(), cleanup=Cleanup.COMPACT, config={"segment.bytes": "1"}
-    )
+    spec = TopicSpec(name="log", key="k", record="r", cleanup=Cleanup.COMPACT, config={"segment.bytes": "1"})
 
     assert configuration(spec) == {"cleanup.policy": "compact", "segment.bytes": "1"}
 

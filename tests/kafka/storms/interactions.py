@@ -12,13 +12,14 @@ import pytest
 from confluent_kafka.admin import AdminClient
 
 from deploy.local.kafka.broker import Broker
-from schemas.topics import PERCENTILES_WINDOWS
+from streams.stages.percentiles.declaration import DECLARATION as PERCENTILES
 from tests.kafka.conftest import NewWorker
 from tests.kafka.judges.hours import await_committed, mistakes, replays
 from tests.kafka.services.traffic import Traffic
 from tests.kafka.services.workers import Worker, until
 from tests.support.cut_wire import Wire
 
+(WINDOWS,) = PERCENTILES.changelogs
 STAGES = ("normalise", "normalise", "percentiles", "percentiles")
 RATE = 1000.0
 
@@ -163,8 +164,8 @@ def test_changelog_deleted_under_rocksdb(own_kafka: Broker, new_worker: NewWorke
     percentiles = workers[1]
     percentiles.kill()
     admin: Any = AdminClient({"bootstrap.servers": own_kafka.bootstrap})
-    admin.delete_topics([PERCENTILES_WINDOWS.name])[PERCENTILES_WINDOWS.name].result(30)
-    until(lambda: PERCENTILES_WINDOWS.name not in admin.list_topics(timeout=30).topics, 30, "deleted")
+    admin.delete_topics([WINDOWS.name])[WINDOWS.name].result(30)
+    until(lambda: WINDOWS.name not in admin.list_topics(timeout=30).topics, 30, "deleted")
 
     assert percentiles.start().exit_code(within=60) == 1
     assert "removed data from the topics" in percentiles.log.read_text()

@@ -15,12 +15,13 @@ from connectors.errors import Misconfigured, Unavailable
 from connectors.settings import CrmSettings, KafkaSettings
 from connectors.sinks.crm import Row
 from schemas.envelope import Consumed
-from schemas.topics import CRM_BATCHES, DEAD_LETTERS, GUEST_ADMITTED
+from schemas.topics import DEAD_LETTERS, GUEST_ADMITTED
 from streams.runtime.app import App, build_app
 from streams.runtime.lease import Lease
 from streams.runtime.settings import WorkerSettings
 from streams.stages.crm.app import assemble
 from streams.stages.crm.batches import STAGE
+from streams.stages.crm.declaration import DECLARATION
 from tests.streams.stages.crm.messages import chunk, decode, record
 from tests.support.fakes import RecordingCrm, RecordingPublisher
 
@@ -77,7 +78,7 @@ class Rig:
         self.app.lease = Lease(12.0, clock=lambda: self.clock)
         self.agent = assemble(self.app, self.publisher, self.crm, decode=decode, settings=self.settings, worker=worker)
         self.app.consumer = Consumer()
-        self.app.assignor._assignment.actives[CRM_BATCHES.name] = list(PARTITIONS)
+        self.app.assignor._assignment.actives[DECLARATION.changelogs[0].name] = list(PARTITIONS)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Rig"]:
@@ -98,7 +99,7 @@ class Rig:
         """Fill the table with what `publisher` wrote, as recovery does."""
         table = self.app.tables["batches"].data
         for each in publisher.records:
-            if each.topic == CRM_BATCHES.name:
+            if each.topic == DECLARATION.changelogs[0].name:
                 table[each.key] = each.value
         return self
 

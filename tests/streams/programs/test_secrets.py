@@ -8,6 +8,7 @@ import pytest
 from connectors.logs import redactor
 from connectors.settings import secrets
 from streams.demo.processes import SETTINGS
+from streams.topology import settings_models
 
 COMPLETE = """
 KAFKA_SASL_PASSWORD=of-kafka
@@ -33,7 +34,9 @@ def only_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_secrets_of_every_stage_are_hidden() -> None:
     Path(".env").write_text(COMPLETE)
 
-    line = redactor(secrets())(None, "", "of-kafka of-the-registry of-cxone of-influxdb of-the-crm of-nobody")
+    line = redactor(secrets(settings_models()))(
+        None, "", "of-kafka of-the-registry of-cxone of-influxdb of-the-crm of-nobody"
+    )
 
     assert line == "*** *** *** *** *** of-nobody"
 
@@ -41,4 +44,4 @@ def test_the_secrets_of_every_stage_are_hidden() -> None:
 def test_settings_that_no_stage_here_needs_may_be_incomplete() -> None:
     Path(".env").write_text("KAFKA_SASL_PASSWORD=of-kafka\nINFLUX_BUCKET=bucket\n")
 
-    assert [secret.get_secret_value() for secret in secrets()] == ["of-kafka"]
+    assert [secret.get_secret_value() for secret in secrets(settings_models())] == ["of-kafka"]

@@ -1,0 +1,59 @@
+"""What a stage says of itself, once: the rest (its group, its changelogs, who reads and writes a topic) follows."""
+
+from dataclasses import dataclass
+
+from schemas.topics.spec import CHANGELOG_CONFIG, Cleanup, TopicSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """State that a stage keeps. `key` and `holds` describe the records of its changelog to a reader."""
+
+    name: str
+    key: str
+    holds: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declaration:
+    """One stage.
+
+    Args:
+        name: as on the command line, with hyphens; its folder has underscores instead.
+        reads: the topic whose partitions are shared among workers.
+        beside: topics that are read with it; they have as many partitions, and a worker has the same ones of each.
+        writes: the topics of its records. The dead letters are every stage's and are not named.
+        tables: what it keeps.
+        into: the system that it writes to, if that is not Kafka alone.
+    """
+
+    name: str
+    reads: TopicSpec
+    beside: tuple[TopicSpec, ...] = ()
+    writes: tuple[TopicSpec, ...] = ()
+    tables: tuple[Table, ...] = ()
+    into: str | None = None
+
+    @property
+    def group(self) -> str:
+        """The consumer group, and the id of the Faust app."""
+        return f"cxone-{self.name}"
+
+    @property
+    def sources(self) -> tuple[TopicSpec, ...]:
+        return self.reads, *self.beside
+
+    @property
+    def changelogs(self) -> tuple[TopicSpec, ...]:
+        """The topics that Faust restores the tables from."""
+        return tuple(
+            TopicSpec(
+                name=f"{self.group}-{table.name}-changelog",
+                key=table.key,
+                record=table.holds,
+                partitions=self.reads.partitions,
+                cleanup=Cleanup.COMPACT,
+                config=CHANGELOG_CONFIG,
+            )
+            for table in self.tables
+        )
