@@ -5,6 +5,7 @@ import typer
 from streams.cli.connect import app as connect
 from streams.cli.demo import demo
 from streams.cli.guests import guests
+from streams.cli.query import app as query
 from streams.cli.simulate import simulate
 from streams.cli.topics import app as topics
 from streams.cli.worker import worker
@@ -20,6 +21,7 @@ app.command()(worker)
 app.add_typer(connect, name="connect")
 app.command()(simulate)
 app.command()(guests)
+app.add_typer(query, name="query")
 app.add_typer(topics, name="topics")
 
 

@@ -39,12 +39,14 @@ async def main(folder: Path) -> None:
     positions = (await file.positions())[TOPIC, 0]
     report["nothing lost"] = positions == written
     await file.write({"metric_snapshots": rows(written)}, {(TOPIC, 0): written + 1})
+    await file.release()
     mount("-o", "remount,ro", str(folder))
     try:
-        await file.write({"metric_snapshots": rows(written + 1)}, {(TOPIC, 0): written + 2})
+        await file.positions()
     except SinkError as failure:
         report["read-only"] = f"{type(failure).__name__}: {failure}"
     mount("-o", "remount,rw", str(folder))
+    await file.positions()
     await file.write({"metric_snapshots": rows(written + 1)}, {(TOPIC, 0): written + 2})
     await file.close()
     report["integrity"] = ask(path, "PRAGMA integrity_check")[0]

@@ -1,5 +1,7 @@
 """What SQLite's errors mean for whoever writes: try again later, or a person has to act."""
 
+import errno
+
 import apsw
 
 from connectors.errors import Misconfigured, SinkError, Unavailable
@@ -36,6 +38,8 @@ class FileChangedError(SinkError):
 
 def explained(failure: Exception, name: str) -> SinkError:
     """Return what a failure with the file `name` means: `Misconfigured`, or else `Unavailable`."""
+    if isinstance(failure, OSError) and failure.errno == errno.EROFS:
+        return Misconfigured(f"{name} is on a read-only disk ({_words(failure)})")
     for kind, advice in _ADVICE:
         if isinstance(failure, kind):
             return Misconfigured(f"{name} {advice} ({_words(failure)})")

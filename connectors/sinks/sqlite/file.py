@@ -31,6 +31,8 @@ Rows = Mapping[str, Sequence[Values]]  # table -> rows, each with every column o
 Positions = Mapping[tuple[str, int], int]  # (topic, partition) -> the next offset to read
 
 KEPT_WAL = 16 << 20  # bytes that the log keeps when it starts anew
+COPIED_BACK = 4 << 20  # bytes of the log after which it is copied back into the file
+PAGE = 4096  # bytes: SQLite's default
 EXPIRE_SLICE = 2000  # rows in one transaction
 DAY = 86_400.0
 T = TypeVar("T")
@@ -133,6 +135,7 @@ class SqliteFile:
             raise ForeignFileError("SQLite keeps no write-ahead log there: choose a local disk")
         database.pragma("synchronous", "normal")
         database.pragma("journal_size_limit", min(KEPT_WAL, self._wal_limit // 2))
+        database.wal_autocheckpoint(min(COPIED_BACK, self._wal_limit // 4) // PAGE)
         migrate(database)
 
     def _read_positions(self) -> dict[tuple[str, int], int]:
