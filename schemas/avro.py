@@ -85,6 +85,21 @@ class Codec:
 
         return decode_interaction if record is InteractionCompleted else decode
 
+    def reader(self) -> Callable[[bytes], tuple[str, dict[str, Any]]]:
+        """Return `bytes -> (name of the schema, fields)`, for those who look at any topic.
+
+        Raises DecodeError, and what `SchemaIds` raises when its registry is away.
+        """
+        schemas: dict[bytes, Any] = {}
+
+        def read(data: bytes) -> tuple[str, dict[str, Any]]:
+            schema = schemas.get(data[:HEADER_BYTES])
+            if schema is None:
+                schema = schemas[data[:HEADER_BYTES]] = self._writer_schema(data)
+            return schema["name"].rpartition(".")[2], _body(data, schema, None)
+
+        return read
+
     def _newest(self, record: type) -> tuple[Any, bytes]:
         subject = subject_of(record)
         schema = releases()[subject][-1].schema

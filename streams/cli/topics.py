@@ -1,4 +1,4 @@
-"""`cxone-streams topics create|check`: the topics of this system on the broker."""
+"""`cxone-streams topics create|check|read`: the topics of this system on the broker."""
 
 import json as jsonlib
 from dataclasses import asdict
@@ -10,7 +10,10 @@ if TYPE_CHECKING:
     from connectors.kafka.topic_admin import TopicAdmin
     from connectors.settings import KafkaSettings
 
-app = typer.Typer(help="Create the topics on Kafka, or compare them with what is declared.", no_args_is_help=True)
+app = typer.Typer(
+    help="Create the topics on Kafka, compare them with what is declared, and read what is in them.",
+    no_args_is_help=True,
+)
 
 Partitions = Annotated[
     int | None, typer.Option(min=1, help="Partitions of every topic, instead of the declared number.")
@@ -69,6 +72,45 @@ def check(*, partitions: Partitions = None, json: Json = False) -> None:
             typer.echo(mismatch, err=True)
     if drift or mismatches:
         raise typer.Exit(1)
+
+
+@app.command()
+def read(
+    topic: Annotated[str, typer.Argument(help="Name of the topic.")],
+    *,
+    since: Annotated[
+        str, typer.Option("--from", help="beginning, an offset, an age (10m, 2h, 1d) or a time (2026-01-30T12:00:00Z).")
+    ] = "beginning",
+    limit: Annotated[int | None, typer.Option(min=1, help="Stop after so many records.")] = None,
+    json: Json = False,
+) -> None:
+    """Print what is in a topic, from --from to its end as it is now; Avro is decoded.
+
+    A line a record: partition, offset, time, key, value. With --json each line is an object with the headers, too, and
+    bytes that are no text stand in it as base64.
+
+    Joins no consumer group and commits nothing. Exit status 1 when Kafka does not
+    answer, 2 when there is no such topic.
+    """
+    import time
+
+    from connectors.kafka.schema_registry import schema_ids
+    from connectors.kafka.topic_reader import TopicReader, start
+    from connectors.settings import KafkaSettings, RegistrySettings, load
+    from schemas.avro import Codec
+    from streams.cli.ending import ended
+    from streams.cli.records import as_json, as_line
+
+    with ended():
+        begin = start(since, now=time.time())
+        reader = TopicReader(load(KafkaSettings).librdkafka())
+        decode = Codec(schema_ids(load(RegistrySettings))).reader()
+        show = as_json if json else as_line
+        try:
+            for found in reader.read(topic, begin, limit=limit):
+                typer.echo(show(found, decode))
+        finally:
+            reader.close()
 
 
 def _admin() -> "tuple[TopicAdmin, KafkaSettings]":

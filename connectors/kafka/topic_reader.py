@@ -1,0 +1,129 @@
+"""Reads a topic from outside: no consumer group, nothing committed, up to the end that it has when reading begins."""
+
+import re
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, TopicPartition
+
+from connectors.errors import ConfigurationError, ConnectorError
+from schemas.envelope import Headers
+
+TIMEOUT = 15.0  # seconds for each answer of the broker
+_AGO = re.compile(r"(\d+)([smhd])")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where reading begins: at an offset of every partition, at a time (ms since the epoch), or at the beginning."""
+
+    offset: int | None = None
+    time: int | None = None
+
+
+def start(text: str, *, now: float) -> Start:
+    """Read `beginning`, an offset, an age such as `10m` or `2d`, or an ISO 8601 time; `now` in seconds.
+
+    Raises ConfigurationError.
+    """
+    if text == "beginning":
+        return Start()
+    if text.isdecimal():
+        return Start(offset=int(text))
+    if ago := _AGO.fullmatch(text):
+        return Start(time=int((now - int(ago[1]) * _SECONDS[ago[2]]) * 1000))
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise ConfigurationError(
+            f"{text!r} is no start: beginning, an offset, an age such as 10m, 2h or 1d, or a time such as "
+            "2026-01-30T12:00:00Z"
+        ) from None
+    return Start(time=int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000))
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One record of a topic, and where it is. `timestamp` in milliseconds since the epoch."""
+
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+
+
+class TopicReader:
+    """Reads with the rights to describe and read a topic. `config` is librdkafka's. Blocking."""
+
+    def __init__(self, config: Mapping[str, object]) -> None:
+        self._bootstrap = config["bootstrap.servers"]
+        own = {"group.id": "cxone-topics-read", "enable.auto.commit": False, "log_level": 0}
+        self._consumer = Consumer({**config, **own, "isolation.level": "read_committed"})
+
+    def read(self, topic: str, begin: Start, *, limit: int | None = None) -> Iterator[Found]:
+        """Yield records in the order of each partition; at most `limit`.
+
+        Raises ConfigurationError when there is no such topic, ConnectorError when Kafka does not answer.
+        """
+        try:
+            left = self._assign(topic, begin)
+            number = 0
+            quiet_since = time.monotonic()
+            while left and (limit is None or number < limit):
+                for message in self._consumer.consume(500, 0.5):
+                    _check(message)
+                    quiet_since = time.monotonic()
+                    if (limit is None or number < limit) and message.offset() < left.get(message.partition(), 0):
+                        number += 1
+                        yield _found(message)
+                left = self._behind(topic, left)
+                if time.monotonic() - quiet_since > TIMEOUT:
+                    raise ConnectorError(f"Kafka at {self._bootstrap} brings no records of {topic}, though it has some")
+        except KafkaException as failure:
+            raise ConnectorError(f"Kafka at {self._bootstrap}: {failure.args[0].str()}") from failure
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._consumer.close()
+
+    def _assign(self, topic: str, begin: Start) -> dict[int, int]:
+        """Begin to fetch; return the end of each partition that has something to read."""
+        listed = self._consumer.list_topics(topic, TIMEOUT).topics[topic]
+        if listed.error is not None or not listed.partitions:
+            raise ConfigurationError(f"there is no topic {topic}: `cxone-streams topics check` lists those that are")
+        partitions = [TopicPartition(topic, partition) for partition in sorted(listed.partitions)]
+        ends = {each.partition: self._consumer.get_watermark_offsets(each, TIMEOUT) for each in partitions}
+        if begin.time is not None:
+            wanted = [TopicPartition(topic, each.partition, begin.time) for each in partitions]
+            starts = {each.partition: each.offset for each in self._consumer.offsets_for_times(wanted, TIMEOUT)}
+        else:
+            starts = {each.partition: begin.offset or 0 for each in partitions}
+        # offsets_for_times answers -1 where nothing is as young
+        places = {
+            partition: max(starts[partition], low)
+            for partition, (low, high) in ends.items()
+            if starts[partition] >= 0 and max(starts[partition], low) < high
+        }
+        self._consumer.assign([TopicPartition(topic, each, at or OFFSET_BEGINNING) for each, at in places.items()])
+        return {partition: ends[partition][1] for partition in places}
+
+    def _behind(self, topic: str, ends: Mapping[int, int]) -> dict[int, int]:
+        """Return the partitions that were not read to their end. Positions pass over transaction markers."""
+        positions = self._consumer.position([TopicPartition(topic, partition) for partition in ends])
+        return {each.partition: ends[each.partition] for each in positions if each.offset < ends[each.partition]}
+
+
+def _check(message: Message) -> None:
+    if message.error():
+        raise KafkaException(message.error())
+
+
+def _found(message: Message) -> Found:
+    partition, offset, (_, timestamp) = message.partition(), message.offset(), message.timestamp()
+    headers = tuple((name, value or b"") for name, value in message.headers() or ())
+    return Found(partition or 0, offset or 0, timestamp, message.key(), message.value(), headers)

@@ -1,0 +1,95 @@
+"""Records of any topic -> lines for a person or a program. Pure."""
+
+from base64 import b64encode
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+import orjson
+
+from schemas.avro import DecodeError
+from schemas.envelope import Headers
+
+LONGEST_VALUE = 2000  # characters in a line for a person
+
+Decode = Callable[[bytes], tuple[str, dict[str, Any]]]
+
+
+class Found(Protocol):
+    """A record and where it is: `connectors.kafka.topic_reader.Found`."""
+
+    @property
+    def partition(self) -> int: ...
+    @property
+    def offset(self) -> int: ...
+    @property
+    def timestamp(self) -> int: ...
+    @property
+    def key(self) -> bytes | None: ...
+    @property
+    def value(self) -> bytes | None: ...
+    @property
+    def headers(self) -> Headers: ...
+
+
+def as_json(found: Found, decode: Decode) -> str:
+    """Return one line of JSON. `type` names the Avro schema and is null for other bytes."""
+    name, value = _value(found.value, decode)
+    return orjson.dumps(
+        {
+            "partition": found.partition,
+            "offset": found.offset,
+            "time": _time(found.timestamp),
+            "key": None if found.key is None else _plain(found.key),
+            "type": name,
+            "value": value,
+            "headers": {header: _plain(content) for header, content in found.headers},
+        },
+        default=_plain,
+    ).decode()
+
+
+def as_line(found: Found, decode: Decode) -> str:
+    """Return a line for a terminal: whatever could move its cursor is written as an escape."""
+    name, value = _value(found.value, decode)
+    text = value if isinstance(value, str) else orjson.dumps(value, default=_plain).decode()
+    shown = f"{name} {text}" if name else text
+    if len(shown) > LONGEST_VALUE:
+        shown = f"{shown[:LONGEST_VALUE]}… ({len(shown)} characters)"
+    key = "-" if found.key is None else str(_plain(found.key))
+    return _escaped(f"{found.partition}:{found.offset}  {_time(found.timestamp)}  {key}  {shown}")
+
+
+def _value(data: bytes | None, decode: Decode) -> tuple[str | None, Any]:
+    if data is None:
+        return None, None
+    try:
+        return decode(data)
+    except DecodeError:
+        pass
+    try:
+        return None, orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return None, _plain(data)
+
+
+def _plain(content: object) -> str:
+    if isinstance(content, bytes):
+        try:
+            return content.decode()
+        except UnicodeDecodeError:
+            return f"base64:{b64encode(content).decode()}"
+    return str(content)
+
+
+def _time(ms: int) -> str:
+    try:
+        return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    except (ValueError, OverflowError, OSError):
+        return str(ms)
+
+
+def _escaped(text: str) -> str:
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape", "surrogatepass").decode() for char in text
+    )
