@@ -9,9 +9,9 @@ help: ## what can be made
 install: .venv/dev ## .venv with everything for development
 
 demo: .venv/runtime ## the whole system on this machine, live (Ctrl-C stops it)
-	$(BIN)/cxone-streams demo
+	@[ ! -t 0 ] || set -m; $(BIN)/cxone-streams demo # on a terminal, Ctrl-C is for the demo alone: make would report an error
 
-test: .venv/dev ## all tests; those on a real Kafka where Java and Maven are installed
+test: .venv/dev ## all tests, fast ones first; those on a real Kafka where Java and Maven are installed
 	$(BIN)/pytest
 
 lint: .venv/dev ## ruff and the import contracts
@@ -40,10 +40,13 @@ bench: .venv/dev ## throughput beside stock Faust, and cold starts (ARGS="--even
 	$(PYTHON) -m venv .venv
 
 .venv/runtime: requirements.lock pyproject.toml | .venv/bin/python
-	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
-	$(BIN)/pip install -q --disable-pip-version-check --no-deps -e . && touch $@
+	@echo 'Installing what cxone-streams needs into .venv (half a minute) ...'
+	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/pip install -q --disable-pip-version-check --no-deps -e . && touch $@
 
 .venv/dev: requirements-dev.lock .venv/runtime
-	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock && touch $@
+	@echo 'Installing what its development needs, too ...'
+	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock && touch $@
+	@echo 'Done: . .venv/bin/activate && cxone-streams --help'
 
 .PHONY: help install demo test lint types faults kafka kafka-down influxd bench

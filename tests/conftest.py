@@ -21,10 +21,11 @@ settings.load_profile("untimed")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs a real Kafka: `-m 'not broker'` leaves the tests that take seconds."""
+    """Mark what needs a real Kafka, and run it last: `-m 'not broker'` leaves the tests that take seconds."""
     for item in items:
         if {"kafka", "own_kafka", "wired_kafka"} & set(getattr(item, "fixturenames", ())):
             item.add_marker("broker")
+    items.sort(key=lambda item: item.get_closest_marker("broker") is not None)
 
 
 @pytest.fixture(scope="session")

@@ -44,6 +44,6 @@ def demo(  # noqa: PLR0913 - one argument per option
     )
     folder = Path(tempfile.mkdtemp(prefix="cxone-demo-"))
     code = asyncio.run(run(options, Console(), folder))
-    if code == 0:
-        shutil.rmtree(folder)
+    if code == 0 and seconds is not None:
+        shutil.rmtree(folder)  # all of it was as it should be: nobody needs the logs
     raise typer.Exit(code)

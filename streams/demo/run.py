@@ -23,6 +23,7 @@ from streams.demo.report import findings, report
 from streams.demo.screen import guest_line, line, screen
 from streams.demo.system import System, running
 
+HOUR_SECONDS = 3600
 LOOK_SECONDS = 0.5
 LINE_SECONDS = 5.0
 DRAIN_SECONDS = 90.0
@@ -92,6 +93,12 @@ async def run(options: Options, console: Console, folder: Path) -> int:
             httpx.AsyncClient(timeout=60) as http,
         ):
             console.print(f"Ready after {time.monotonic() - began:.1f} s; logs in {folder}", highlight=False)
+            console.print(
+                f"Event time begins a day ago and runs {options.speedup:g} times as fast as the clock until it reaches"
+                f" now: an hour passes in {HOUR_SECONDS / options.speedup:.1f} s. Ctrl-C stops the demo.",
+                highlight=False,
+                soft_wrap=True,
+            )
             drained = False
             with _shown(board, console) as show:
                 async for drained in _follow(system, board, http, options.seconds, stop):
