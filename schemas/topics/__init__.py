@@ -3,6 +3,7 @@
 The changelogs of stages follow from their declarations. `streams.topology.topics()` is all of them together.
 """
 
+from schemas.topics.audit import DASHBOARD_AUDIT, DASHBOARD_AUDIT_HEADS
 from schemas.topics.dead_letters import DEAD_LETTERS
 from schemas.topics.guests import (
     GUEST_ADMITTED,
@@ -35,6 +36,8 @@ TOPICS: tuple[TopicSpec, ...] = (
 __all__ = [
     "CAMPAIGN_HOURLY",
     "CHANGELOG_CONFIG",
+    "DASHBOARD_AUDIT",
+    "DASHBOARD_AUDIT_HEADS",
     "DAY_MS",
     "DEAD_LETTERS",
     "GUEST_ADMITTED",
