@@ -13,6 +13,7 @@ EVENT_ID = "cxone-event-id"
 SOURCE = "cxone-source"  # the connector that received a frame, e.g. "interactions"
 RECEIVED_AT = "cxone-received-at"  # milliseconds since the epoch, as decimal text
 CONNECTION_ID = "cxone-connection-id"
+WEBHOOK_PATH = "cxone-webhook-path"  # that CXone called
 Headers = tuple[tuple[str, bytes], ...]
 
 

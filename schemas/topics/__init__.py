@@ -19,6 +19,7 @@ from schemas.topics.interactions import (
     RAW_INTERACTIONS,
 )
 from schemas.topics.spec import CHANGELOG_CONFIG, DAY_MS, MINUTE_MS, Cleanup, TopicSpec
+from schemas.topics.webhooks import RAW_WEBHOOKS
 
 TOPICS: tuple[TopicSpec, ...] = (
     RAW_INTERACTIONS,
@@ -30,6 +31,7 @@ TOPICS: tuple[TopicSpec, ...] = (
     GUEST_THROTTLED,
     *ROUTING_RETRIES,
     ROUTING_RESULTS,
+    RAW_WEBHOOKS,
     DEAD_LETTERS,
 )
 
@@ -47,6 +49,7 @@ __all__ = [
     "MINUTE_MS",
     "RAW_INTERACTIONS",
     "RAW_MESSAGES",
+    "RAW_WEBHOOKS",
     "ROUTING_RESULTS",
     "ROUTING_RETRIES",
     "TOPICS",

@@ -1,0 +1,13 @@
+"""Webhooks: what CXone sends when it calls."""
+
+from schemas.topics.spec import TopicSpec
+
+RAW_WEBHOOKS = TopicSpec(
+    name="cxone.raw.webhooks",
+    key="interaction id or dashboard id",
+    record="bytes as received",
+    config={
+        "message.timestamp.type": "LogAppendTime",
+        "max.message.bytes": "2097152",  # a body of 1 MiB, which the door takes, and what surrounds it
+    },
+)
