@@ -3,6 +3,8 @@
 * ConnectorError
   x ConfigurationError      a setting or dialect is wrong: says which, what was wrong and what would be right
   x PublishError            Kafka refused a record for good, or it was given up
+    - AbortedError          a transaction was aborted: none of its records will ever be seen
+  x FencedError             another program uses the same transactional id
   x AuthorizationError      CXone refused credentials or scope
   x SinkError               InfluxDB, the CRM or CXone's API refused or is unreachable
     - Unavailable           try again later (`retry_after` seconds, if it was said)
@@ -20,6 +22,14 @@ class ConfigurationError(ConnectorError):
 
 class PublishError(ConnectorError):
     """Kafka refused a record for good, or it was given up; nothing that came with it may be acknowledged."""
+
+
+class AbortedError(PublishError):
+    """A transaction was aborted: no reader of committed records will ever see any of its records."""
+
+
+class FencedError(ConnectorError):
+    """A transactional id is used by another program: this one must end, or both go on for ever."""
 
 
 class AuthorizationError(ConnectorError):

@@ -1,12 +1,15 @@
 """The bytes of a known caller -> the id they go by, or why they cannot be used. No I/O."""
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import orjson
 
 from schemas.frame_fields import LONGEST_ID, Paths, first
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 NOT_JSON = "not JSON"
 NOT_AN_OBJECT = "not a JSON object"

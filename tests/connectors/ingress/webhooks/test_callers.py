@@ -120,7 +120,9 @@ def test_what_the_library_signs_is_let_in(key: bytes, body: str, at: int) -> Non
     assert not lets_in(callers, headers, body.encode() + b"x", at)
 
 
-@given(headers=st.dictionaries(st.sampled_from([*VECTOR, SECRET, NEXUS_ID, NEXUS_SIGNATURE, NEXUS_TIMESTAMP]), st.text()))
+@given(
+    headers=st.dictionaries(st.sampled_from([*VECTOR, SECRET, NEXUS_ID, NEXUS_SIGNATURE, NEXUS_TIMESTAMP]), st.text())
+)
 @settings(max_examples=200)
 def test_whatever_the_headers_are_a_stranger_is_refused_without_an_error(headers: dict[str, str]) -> None:
     for scheme, secret in (("secret", OLD), ("standard", WHSEC), ("hmac", OLD)):

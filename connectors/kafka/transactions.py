@@ -1,0 +1,312 @@
+"""records -> Kafka, all or nothing: whoever waits at the same time shares one transaction.
+
+One librdkafka producer in a thread of its own: its transactional calls block. (confluent-kafka's AIOProducer refuses
+headers and collects records for a second; `produce_batch` drops headers.) While one transaction is committed, what
+arrives waits, and goes into the next one together. A record that comes alone waits for nobody.
+
+What is done about errors follows librdkafka's documentation of the transactional producer:
+
+* a commit that timed out is committed again, never aborted: it may have happened;
+* an error that asks for an abort: abort, tell the group, go on;
+* a fatal error, or another producer under the same transactional id: one new producer. A second time within a minute
+  ends it: two programs under one id would go on for ever, each throwing out the other.
+"""
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Never
+
+import structlog
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from prometheus_client import Counter, Gauge, Histogram
+
+from connectors.errors import AbortedError, ConnectorError, FencedError, PublishError
+from connectors.kafka.groups import Groups, Waiting
+from connectors.kafka.publisher import DEFAULTS
+from connectors.kafka.refusals import AUTHENTICATION, explained
+from schemas.envelope import Outgoing
+
+log = structlog.get_logger(component="transactions")
+
+TIMEOUT = 10.0  # seconds after which Kafka aborts what a killed process left open, and readers go on
+STEP = 1.0  # seconds of one call: between two, the thread sees whether it is to stop
+BLOCKED_AFTER = 3.0  # seconds that a commit may take before readiness tells of it
+FENCED_AGAIN = 60.0  # seconds
+FULL_QUEUE_WAIT = 0.01  # seconds
+
+PROCESSED = Counter("cxone_kafka_messages_processed", "Records whose transaction was committed.")
+COMMITS = Counter("cxone_kafka_transaction_commits", "Transactions committed.")
+ABORTS = Counter("cxone_kafka_transaction_aborts", "Transactions aborted, or lost with their producer.")
+LAG = Gauge("cxone_kafka_producer_lag_estimate", "Seconds that the oldest record has waited for its commit.")
+GROUP = Histogram(
+    "cxone_kafka_transaction_group", "Publishers that shared a transaction.", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256)
+)
+
+
+def transactional_config(config: Mapping[str, object], transactional_id: str) -> dict[str, object]:
+    """Return librdkafka's configuration for transactions under `transactional_id`; `config` has the connection."""
+    return {
+        **DEFAULTS,
+        "transactional.id": transactional_id,
+        "transaction.timeout.ms": int(1000 * TIMEOUT),
+        "message.timeout.ms": int(800 * TIMEOUT),  # must not outlive the transaction, as the publisher's records would
+        "reconnect.backoff.max.ms": 1000,  # ten times less than usual: service soon after Kafka's return
+        **config,
+    }
+
+
+class _Broken(Exception):
+    """The producer is of no use any more."""
+
+    def __init__(self, error: KafkaError) -> None:
+        super().__init__(error.str())
+        self.fenced = error.code() in {KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH}  # noqa: SLF001 - its name
+
+
+class TransactionalPublisher:
+    """A `Publisher` whose `publish` returns when a transaction with all of the records is committed.
+
+    Args:
+        config: of librdkafka, as `transactional_config` returns it.
+        new_producer: makes a producer from a configuration.
+        clock: seconds; its zero means nothing.
+    """
+
+    def __init__(
+        self,
+        config: Mapping[str, object],
+        *,
+        new_producer: Callable[..., Any] = Producer,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.blocked: str | None = "not connected yet"  # why nothing can be committed now, for readiness
+        self.initialisations = 0
+        self._config, self._new_producer, self._clock = dict(config), new_producer, clock
+        self._id = str(config["transactional.id"])
+        self._groups = Groups()
+        self._said: KafkaError | None = None  # what librdkafka told last of its connections
+        self._replaced_at = -FENCED_AGAIN
+        self._producer: Any = None
+        self._began = asyncio.Event()
+        self._thread = threading.Thread(target=self._live, name="transactions", daemon=True)
+
+    async def start(self, within: float = 60.0) -> None:
+        """Begin, and return when the first transaction may.
+
+        Raises:
+            ConfigurationError: Kafka refuses the credentials or a right is missing: it says which.
+            ConnectorError: Kafka does not answer `within` so many seconds.
+        """
+        loop = asyncio.get_running_loop()
+        self._loop, self._ended = loop, loop.create_future()
+        LAG.set_function(self._lag)
+        self._thread.start()
+        begun: asyncio.Future[Any] = asyncio.ensure_future(self._began.wait())
+        await asyncio.wait((begun, self._ended), timeout=within, return_when=asyncio.FIRST_COMPLETED)
+        begun.cancel()
+        if self._ended.done():
+            await self._ended
+        if not self._began.is_set():
+            raise ConnectorError(f"Kafka does not begin transactions of {self._id}: {self._why()}")
+
+    async def publish(
+        self, records: Sequence[Outgoing], before_commit: Callable[[], None] | None = None
+    ) -> Mapping[tuple[str, int], int]:
+        """Return when a transaction with all of `records` is committed: the last offsets of named partitions.
+
+        `before_commit` is called, in another thread, when Kafka has the records and before the commit; what it raises
+        aborts the transaction, and is raised here. A publish that is cancelled before its transaction has begun never
+        happens.
+
+        Raises:
+            AbortedError: none of the records will ever be seen by readers of committed records.
+            PublishError: the outcome is not known.
+        """
+        if not records:
+            return {}
+        waiting = Waiting(records, before_commit, self._clock())
+        self._groups.add(waiting)
+        try:
+            return await waiting.done
+        except asyncio.CancelledError:
+            waiting.withdrawn = True
+            raise
+
+    async def watch(self) -> Never:
+        """Raise what ends the publisher: FencedError, ConfigurationError or ConnectorError."""
+        await asyncio.shield(self._ended)
+        raise ConnectorError("the publisher was closed")
+
+    async def close(self, within: float = 10.0) -> None:
+        """Commit what waits, as far as it can be done `within` so many seconds; then let go of Kafka."""
+        self._groups.close()
+        if self._thread.is_alive():
+            await asyncio.to_thread(self._thread.join, within)
+
+    # The thread
+
+    def _live(self) -> None:
+        failure: Exception | None = None
+        try:
+            self._renew()
+            while group := self._groups.take():
+                self._settle(group, self._carry_out(group))
+        except Exception as error:  # noqa: BLE001 - whatever it is, those who wait are told
+            failure = error
+        self.blocked = str(failure) if failure else "closed"
+        self._settle(self._groups.close(), AbortedError(f"not begun: {self.blocked}"))
+        self._tell(self._end, failure)
+
+    def _carry_out(self, group: list[Waiting]) -> Exception | None:
+        """Commit one transaction; return why it was not."""
+        began = self._clock()
+        GROUP.observe(len(group))
+        try:
+            failure = self._commit(group)
+        except _Broken as broken:
+            ABORTS.inc()
+            self._settle(group, PublishError(f"the outcome is not known: {broken}"))
+            lapsed = self._clock() - began >= TIMEOUT  # then it was Kafka that gave the transaction up
+            self._replace(broken, lapsed=lapsed)
+            return None
+        if failure is None:
+            COMMITS.inc()
+            PROCESSED.inc(sum(len(waiting.records) for waiting in group))
+            self.blocked = None
+        return failure
+
+    def _commit(self, group: list[Waiting]) -> Exception | None:
+        failures: list[str] = []
+        try:
+            self._call(self._producer.begin_transaction)
+            for waiting in group:
+                self._produce(waiting, failures)
+            for waiting in group:
+                if waiting.before_commit is not None:
+                    self._producer.flush(TIMEOUT)
+                    waiting.before_commit()
+            self._until_answered(self._producer.commit_transaction, "commit")
+        except _Broken:
+            raise
+        except Exception as error:  # noqa: BLE001 - of Kafka, or of `before_commit`
+            failure = self._mapped(error, failures)
+            self._settle(group, failure)  # what is never committed is never seen: no need to wait for the abort
+            self._until_answered(self._producer.abort_transaction, "abort")
+            ABORTS.inc()
+            self.blocked = None
+            return failure
+        return None
+
+    def _produce(self, waiting: Waiting, failures: list[str]) -> None:
+        def delivered(error: KafkaError | None, message: Message) -> None:
+            if error is not None:
+                failures.append(error.str())
+            else:
+                waiting.offsets[message.topic(), message.partition()] = message.offset()
+
+        for record in waiting.records:
+            partition = -1 if record.partition is None else record.partition
+            while True:
+                try:
+                    self._producer.produce(
+                        record.topic, record.value, record.key, partition, delivered, None, 0, list(record.headers)
+                    )
+                except BufferError:
+                    self._producer.poll(FULL_QUEUE_WAIT)
+                else:
+                    break
+
+    def _until_answered(self, call: Callable[[float], None], what: str) -> None:
+        """Call again for as long as Kafka does not answer; raise `_Broken`, or the error that asks for an abort."""
+        began = self._clock()
+        while True:
+            try:
+                return self._call(call, STEP)
+            except KafkaException as failed:
+                error = failed.args[0]
+                if error.txn_requires_abort() or not error.retriable():
+                    raise
+                self._producer.poll(0)
+                waited = self._clock() - began
+                if waited >= BLOCKED_AFTER:
+                    self.blocked = f"Kafka does not answer a {what} ({self._why()})"
+                if self._groups.closed and waited >= TIMEOUT:
+                    raise _Broken(error) from None
+
+    def _call(self, call: Callable[..., None], *arguments: float) -> None:
+        try:
+            call(*arguments)
+        except KafkaException as failed:
+            if failed.args[0].fatal():
+                raise _Broken(failed.args[0]) from None
+            raise
+
+    def _replace(self, broken: _Broken, *, lapsed: bool) -> None:
+        now = self._clock()
+        if not lapsed:
+            if now - self._replaced_at < FENCED_AGAIN:
+                cause = "another program uses it" if broken.fenced else str(broken)
+                raise FencedError(f"transactional id {self._id}: its producer failed twice in a minute: {cause}")
+            self._replaced_at = now
+        log.warning("beginning anew with Kafka", transactional_id=self._id, reason=str(broken))
+        self.blocked = f"beginning anew with Kafka: {broken}"
+        self._renew()
+
+    def _renew(self) -> None:
+        if self._producer is not None:
+            self._producer.purge()
+        self._producer = self._new_producer(
+            {**self._config, "error_cb": self._note}, logger=logging.getLogger("librdkafka")
+        )
+        while not self._groups.closed:
+            try:
+                self._producer.init_transactions(STEP)
+            except KafkaException as failed:
+                self._producer.poll(0)
+                if self._said is not None and self._said.code() == AUTHENTICATION and not self._began.is_set():
+                    raise explained(self._said, self._config) from None
+                if not failed.args[0].retriable():
+                    raise explained(failed.args[0], self._config) from None
+            else:
+                self.initialisations += 1
+                self.blocked = None
+                self._tell(self._began.set)
+                return
+
+    def _mapped(self, error: Exception, failures: Sequence[str]) -> Exception:
+        if not isinstance(error, KafkaException):
+            return error
+        said = failures[0] if failures else error.args[0].str()
+        return AbortedError(f"the transaction was aborted: {said}")
+
+    def _note(self, error: KafkaError) -> None:
+        self._said = error
+
+    def _why(self) -> str:
+        return self._said.str() if self._said is not None else "no answer"
+
+    def _lag(self) -> float:
+        since = self._groups.oldest
+        return 0.0 if since is None else self._clock() - since
+
+    def _settle(self, group: Sequence[Waiting], failure: Exception | None) -> None:
+        def settle() -> None:
+            for waiting in group:
+                waiting.settle(failure)
+
+        if group:
+            self._tell(settle)
+
+    def _tell(self, what: Callable[..., None], *arguments: object) -> None:
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(what, *arguments)
+
+    def _end(self, failure: Exception | None) -> None:
+        if failure is None:
+            self._ended.set_result(None)
+        else:
+            self._ended.set_exception(failure)
+            self._ended.exception()  # whoever watches hears of it; nobody has to
