@@ -92,6 +92,26 @@ class MessageFields:
         return None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionFields:
+    """The bodies of Data Actions."""
+
+    interaction_id: Paths
+    channel: Paths
+    customer_email: Paths
+    agent_id: Paths
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeFields:
+    """The bodies of webhooks that tell of a changed dashboard."""
+
+    dashboard_id: Paths
+    event_type: Paths
+    actor: Paths
+    etag: Paths
+
+
 def first(frame: Mapping[str, object], paths: Paths) -> object:
     """Return the first value that is there and not null, or None."""
     for path in paths:

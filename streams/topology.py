@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from schemas.topics import DEAD_LETTERS, RAW_INTERACTIONS, RAW_MESSAGES, TOPICS, TopicSpec
+from schemas.topics import DEAD_LETTERS, RAW_INTERACTIONS, RAW_MESSAGES, RAW_WEBHOOKS, TOPICS, TopicSpec
 from streams import stages
 from streams.core.declaration import Declaration
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 CONNECTORS: Mapping[str, tuple[TopicSpec, ...]] = {
     "interactions": (RAW_INTERACTIONS,),
     "messaging": (RAW_MESSAGES,),
+    "webhooks": (RAW_WEBHOOKS,),
 }
 
 

@@ -17,7 +17,7 @@ from pydantic_core import ErrorDetails
 
 from connectors.errors import ConfigurationError
 from connectors.settings import CxoneSettings, check_http_url, check_ws_url
-from schemas.frame_fields import InteractionFields, MessageFields, Paths
+from schemas.frame_fields import ActionFields, ChangeFields, InteractionFields, MessageFields, Paths
 
 TOKEN = "{token}"  # noqa: S105 - the place of one
 
@@ -197,11 +197,45 @@ class Messaging(_Strict):
         return _fill(template, settings, "CXONE_MESSAGING_API_URL")
 
 
+class ActionPaths(_Strict):
+    """`schemas.frame_fields.ActionFields` as it is written in a file: paths with dots."""
+
+    interaction_id: DottedPaths
+    channel: DottedPaths
+    customer_email: DottedPaths
+    agent_id: DottedPaths
+
+    def action(self) -> ActionFields:
+        """Return the paths for those who read bodies."""
+        return ActionFields(**dict(self))
+
+
+class ChangePaths(_Strict):
+    """`schemas.frame_fields.ChangeFields` as it is written in a file: paths with dots."""
+
+    dashboard_id: DottedPaths
+    event_type: DottedPaths
+    actor: DottedPaths
+    etag: DottedPaths
+
+    def change(self) -> ChangeFields:
+        """Return the paths for those who read bodies."""
+        return ChangeFields(**dict(self))
+
+
+class Actions(_Strict):
+    """What CXone's webhooks bring: Data Actions, and changes of dashboards."""
+
+    interaction: ActionPaths
+    dashboard: ChangePaths
+
+
 class Dialect(_Strict):
     """One file."""
 
     interactions: Interactions
     messaging: Messaging
+    actions: Actions
 
 
 def load(name_or_path: str) -> Dialect:

@@ -33,6 +33,20 @@ DEFAULTS: dict[str, object] = {
     "log_level": 3,
 }
 
+TRANSACTION_TIMEOUT = 10.0  # seconds after which Kafka aborts what a killed process left open, and readers go on
+
+
+def transactional_config(config: Mapping[str, object], transactional_id: str) -> dict[str, object]:
+    """Return librdkafka's configuration for transactions under `transactional_id`; `config` has the connection."""
+    return {
+        **DEFAULTS,
+        "transactional.id": transactional_id,
+        "transaction.timeout.ms": int(1000 * TRANSACTION_TIMEOUT),
+        "message.timeout.ms": int(800 * TRANSACTION_TIMEOUT),  # must not outlive the transaction
+        "reconnect.backoff.max.ms": 1000,  # ten times less than usual: service soon after Kafka's return
+        **config,
+    }
+
 
 class Publisher(Protocol):
     """Publishes records in order."""

@@ -2,7 +2,7 @@
 
 One librdkafka producer in a thread of its own: its transactional calls block. (confluent-kafka's AIOProducer refuses
 headers and collects records for a second; `produce_batch` drops headers.) While one transaction is committed, what
-arrives waits, and goes into the next one together. A record that comes alone waits for nobody.
+arrives waits for the next one. A record that comes alone waits for nobody.
 
 What is done about errors follows librdkafka's documentation of the transactional producer:
 
@@ -25,13 +25,12 @@ from prometheus_client import Counter, Gauge, Histogram
 
 from connectors.errors import AbortedError, ConnectorError, FencedError, PublishError
 from connectors.kafka.groups import Groups, Waiting
-from connectors.kafka.publisher import DEFAULTS
+from connectors.kafka.publisher import TRANSACTION_TIMEOUT
 from connectors.kafka.refusals import AUTHENTICATION, explained
 from schemas.envelope import Outgoing
 
 log = structlog.get_logger(component="transactions")
 
-TIMEOUT = 10.0  # seconds after which Kafka aborts what a killed process left open, and readers go on
 STEP = 1.0  # seconds of one call: between two, the thread sees whether it is to stop
 BLOCKED_AFTER = 3.0  # seconds that a commit may take before readiness tells of it
 FENCED_AGAIN = 60.0  # seconds
@@ -44,18 +43,6 @@ LAG = Gauge("cxone_kafka_producer_lag_estimate", "Seconds that the oldest record
 GROUP = Histogram(
     "cxone_kafka_transaction_group", "Publishers that shared a transaction.", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256)
 )
-
-
-def transactional_config(config: Mapping[str, object], transactional_id: str) -> dict[str, object]:
-    """Return librdkafka's configuration for transactions under `transactional_id`; `config` has the connection."""
-    return {
-        **DEFAULTS,
-        "transactional.id": transactional_id,
-        "transaction.timeout.ms": int(1000 * TIMEOUT),
-        "message.timeout.ms": int(800 * TIMEOUT),  # must not outlive the transaction, as the publisher's records would
-        "reconnect.backoff.max.ms": 1000,  # ten times less than usual: service soon after Kafka's return
-        **config,
-    }
 
 
 class _Broken(Exception):
@@ -85,7 +72,6 @@ class TransactionalPublisher:
         self.blocked: str | None = "not connected yet"  # why nothing can be committed now, for readiness
         self.initialisations = 0
         self._config, self._new_producer, self._clock = dict(config), new_producer, clock
-        self._id = str(config["transactional.id"])
         self._groups = Groups()
         self._said: KafkaError | None = None  # what librdkafka told last of its connections
         self._replaced_at = -FENCED_AGAIN
@@ -110,7 +96,9 @@ class TransactionalPublisher:
         if self._ended.done():
             await self._ended
         if not self._began.is_set():
-            raise ConnectorError(f"Kafka does not begin transactions of {self._id}: {self._why()}")
+            raise ConnectorError(
+                f"Kafka does not begin transactions of {self._config['transactional.id']}: {self._why()}"
+            )
 
     async def publish(
         self, records: Sequence[Outgoing], before_commit: Callable[[], None] | None = None
@@ -169,7 +157,7 @@ class TransactionalPublisher:
         except _Broken as broken:
             ABORTS.inc()
             self._settle(group, PublishError(f"the outcome is not known: {broken}"))
-            lapsed = self._clock() - began >= TIMEOUT  # then it was Kafka that gave the transaction up
+            lapsed = self._clock() - began >= TRANSACTION_TIMEOUT  # then it was Kafka that gave the transaction up
             self._replace(broken, lapsed=lapsed)
             return None
         if failure is None:
@@ -186,7 +174,7 @@ class TransactionalPublisher:
                 self._produce(waiting, failures)
             for waiting in group:
                 if waiting.before_commit is not None:
-                    self._producer.flush(TIMEOUT)
+                    self._producer.flush(TRANSACTION_TIMEOUT)
                     waiting.before_commit()
             self._until_answered(self._producer.commit_transaction, "commit")
         except _Broken:
@@ -201,18 +189,21 @@ class TransactionalPublisher:
         return None
 
     def _produce(self, waiting: Waiting, failures: list[str]) -> None:
-        def delivered(error: KafkaError | None, message: Message) -> None:
+        def delivered(error: KafkaError | None, _: Message) -> None:
             if error is not None:
                 failures.append(error.str())
-            else:
+
+        def placed(error: KafkaError | None, message: Message) -> None:
+            delivered(error, message)
+            if error is None:
                 waiting.offsets[message.topic(), message.partition()] = message.offset()
 
         for record in waiting.records:
-            partition = -1 if record.partition is None else record.partition
+            partition, done = (-1, delivered) if record.partition is None else (record.partition, placed)
             while True:
                 try:
                     self._producer.produce(
-                        record.topic, record.value, record.key, partition, delivered, None, 0, list(record.headers)
+                        record.topic, record.value, record.key, partition, done, None, 0, list(record.headers)
                     )
                 except BufferError:
                     self._producer.poll(FULL_QUEUE_WAIT)
@@ -233,7 +224,7 @@ class TransactionalPublisher:
                 waited = self._clock() - began
                 if waited >= BLOCKED_AFTER:
                     self.blocked = f"Kafka does not answer a {what} ({self._why()})"
-                if self._groups.closed and waited >= TIMEOUT:
+                if self._groups.closed and waited >= TRANSACTION_TIMEOUT:
                     raise _Broken(error) from None
 
     def _call(self, call: Callable[..., None], *arguments: float) -> None:
@@ -249,9 +240,10 @@ class TransactionalPublisher:
         if not lapsed:
             if now - self._replaced_at < FENCED_AGAIN:
                 cause = "another program uses it" if broken.fenced else str(broken)
-                raise FencedError(f"transactional id {self._id}: its producer failed twice in a minute: {cause}")
+                name = self._config["transactional.id"]
+                raise FencedError(f"transactional id {name}: its producer failed twice in a minute: {cause}")
             self._replaced_at = now
-        log.warning("beginning anew with Kafka", transactional_id=self._id, reason=str(broken))
+        log.warning("beginning anew with Kafka", transactional_id=self._config["transactional.id"], reason=str(broken))
         self.blocked = f"beginning anew with Kafka: {broken}"
         self._renew()
 
@@ -259,7 +251,8 @@ class TransactionalPublisher:
         if self._producer is not None:
             self._producer.purge()
         self._producer = self._new_producer(
-            {**self._config, "error_cb": self._note}, logger=logging.getLogger("librdkafka")
+            {**self._config, "error_cb": lambda error: setattr(self, "_said", error)},
+            logger=logging.getLogger("librdkafka"),
         )
         while not self._groups.closed:
             try:
@@ -281,9 +274,6 @@ class TransactionalPublisher:
             return error
         said = failures[0] if failures else error.args[0].str()
         return AbortedError(f"the transaction was aborted: {said}")
-
-    def _note(self, error: KafkaError) -> None:
-        self._said = error
 
     def _why(self) -> str:
         return self._said.str() if self._said is not None else "no answer"

@@ -1,4 +1,4 @@
-"""`cxone-streams connect`: CXone's sockets -> Kafka."""
+"""`cxone-streams connect`: CXone's sockets and webhooks -> Kafka."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -38,6 +38,34 @@ def messaging() -> None:
     from connectors.ingress.messaging import source
 
     _run(source)
+
+
+@app.command()
+def webhooks() -> None:
+    """Take CXone's webhooks and write them to cxone.raw.webhooks; a 200 says that Kafka has committed them.
+
+    POST /webhook/cxone-data-action and /webhook/cxone-dashboard on WEBHOOKS_HOST:WEBHOOKS_PORT, from callers that know
+    one of CXONE_WEBHOOK_SECRETS. /docs says how, /readyz whether Kafka takes what comes. Requests that wait share one
+    transaction. Give each of several doors a name of its own: WEBHOOKS_INSTANCE.
+    """
+    import asyncio
+
+    import uvloop
+
+    from connectors.cxone import dialect
+    from connectors.ingress.webhooks.settings import WebhookSecrets, WebhookSettings
+    from connectors.settings import DialectSettings, KafkaSettings, load
+    from streams.cli.ending import ended
+    from streams.programs.lifecycle import log_to_stderr
+    from streams.programs.webhooks import run
+
+    with ended():
+        settings, secrets, kafka = load(WebhookSettings), load(WebhookSecrets), load(KafkaSettings)
+        callers = secrets.callers(settings.verify)
+        actions = dialect.load(load(DialectSettings).dialect).actions
+        log_to_stderr(*secrets.hidden())
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(run(settings, callers, actions, kafka))
 
 
 def _run(source_of: Callable[["CxoneSettings"], "Source"]) -> None:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import IntEnum
 
+from pydantic import SecretStr
+
 from connectors import logs
 from connectors.errors import AuthorizationError, ConfigurationError, ConnectorError
 from connectors.settings import LogSettings, load, secrets
@@ -47,9 +49,12 @@ def ending() -> Iterator[None]:
         raise Ended(Exit.FAILED, str(failure)) from None
 
 
-def log_to_stderr() -> None:
-    """Begin to log, as `LOG_LEVEL` says and with every secret of the settings hidden. Raises ConfigurationError."""
-    logs.configure(level=load(LogSettings).level, secrets=secrets(settings_models()), talkative=_TALKATIVE)
+def log_to_stderr(*more: SecretStr) -> None:
+    """Begin to log, as `LOG_LEVEL` says, with every secret of the settings hidden and `more`.
+
+    Raises ConfigurationError.
+    """
+    logs.configure(level=load(LogSettings).level, secrets=[*secrets(settings_models()), *more], talkative=_TALKATIVE)
 
 
 def on_signal(stop: Callable[[], None]) -> None:

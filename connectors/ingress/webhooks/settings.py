@@ -50,6 +50,10 @@ class WebhookSecrets(BaseSettings):
     def each(self) -> list[str]:
         return [secret.strip() for secret in self.secrets.get_secret_value().split(",")]
 
+    def hidden(self) -> list[SecretStr]:
+        """Return what no log line may show."""
+        return [SecretStr(secret) for secret in self.each()]
+
     def callers(self, scheme: Scheme) -> Callers:
         """Return who is known under `scheme`. Raises ConfigurationError that repeats no secret."""
         try:

@@ -50,6 +50,9 @@ auto.create.topics.enable=false
 broker.session.timeout.ms=4000
 broker.heartbeat.interval.ms=500
 
+# what a killed writer left open is aborted when its time is over, and not up to 10 s later
+transaction.abort.timed.out.transaction.cleanup.interval.ms=1000
+
 # groups form at once; tests may ask for short sessions, and see compaction within seconds
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000

@@ -8,7 +8,7 @@ import pytest
 from connectors.cxone.dialect import load
 from connectors.errors import ConfigurationError
 from connectors.settings import CxoneSettings
-from schemas.frame_fields import Kind
+from schemas.frame_fields import ActionFields, ChangeFields, Kind
 
 SHIPPED = (files("connectors.cxone") / "dialects" / "v2.yaml").read_text("utf-8")
 
@@ -49,6 +49,23 @@ def test_v2_knows_the_fields_of_an_interaction() -> None:
     assert fields.completed_at == (("timestamp",), ("payload", "completionTime"))
     assert fields.kind({"type": "interaction.completed"}) is Kind.EVENT
     assert fields.kind({"type": "subscription.confirmed"}) is Kind.CONTROL
+
+
+def test_v2_knows_the_fields_of_webhooks() -> None:
+    actions = load("v2").actions
+
+    assert actions.interaction.action() == ActionFields(
+        interaction_id=(("id",),),
+        channel=(("channel",),),
+        customer_email=(("customer", "email"),),
+        agent_id=(("agent", "id"),),
+    )
+    assert actions.dashboard.change() == ChangeFields(
+        dashboard_id=(("dashboardId",),),
+        event_type=(("eventType",), ("type",)),
+        actor=(("actor", "id"), ("actor",), ("userId",)),
+        etag=(("etag",), ("eTag",)),
+    )
 
 
 def test_v2_says_what_was_specified_of_web_messaging() -> None:

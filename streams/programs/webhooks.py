@@ -1,0 +1,70 @@
+"""The webhooks process: the door and its transactions, until SIGTERM, SIGINT or a refusal of Kafka's."""
+
+import asyncio
+
+import structlog
+from aiohttp import web
+
+from connectors.cxone.dialect import Actions
+from connectors.errors import ConnectorError
+from connectors.ingress.webhooks.callers import Callers
+from connectors.ingress.webhooks.delivery import STAGE, Endpoint
+from connectors.ingress.webhooks.server import Door
+from connectors.ingress.webhooks.settings import WebhookSettings
+from connectors.kafka.publisher import transactional_config
+from connectors.kafka.topic_admin import ensure_topics
+from connectors.kafka.transactions import TransactionalPublisher
+from connectors.settings import KafkaSettings
+from schemas.topics import DEAD_LETTERS, RAW_WEBHOOKS
+from streams.programs.lifecycle import on_signal, say_ready
+
+DATA_ACTION, DASHBOARD = "/webhook/cxone-data-action", "/webhook/cxone-dashboard"
+
+
+def endpoints(actions: Actions) -> tuple[Endpoint, ...]:
+    """Return where callers may call, and what their bodies go by."""
+    return (
+        Endpoint(DATA_ACTION, actions.interaction.interaction_id, "interactionId"),
+        Endpoint(DASHBOARD, actions.dashboard.dashboard_id, "dashboardId"),
+    )
+
+
+async def run(settings: WebhookSettings, callers: Callers, actions: Actions, kafka: KafkaSettings) -> None:
+    """Take webhooks until a signal comes. Prints the ready line when they can be stored. Raises ConnectorError."""
+    structlog.contextvars.bind_contextvars(connector="webhooks")
+    await asyncio.to_thread(ensure_topics, kafka, (RAW_WEBHOOKS, DEAD_LETTERS))
+    stop = asyncio.Event()
+    on_signal(stop.set)
+    transactions = TransactionalPublisher(transactional_config(kafka.librdkafka(), settings.transactional_id))
+    door = Door(
+        endpoints(actions),
+        callers,
+        transactions,
+        name=settings.instance,
+        deadline=settings.deadline,
+        queue=settings.queue,
+    )
+    await transactions.start()
+    runner = door.runner()
+    await runner.setup()
+    try:
+        await _listen(runner, settings)
+        host, port = runner.addresses[0][:2]
+        say_ready([STAGE], f"{host}:{port}")
+        stopping = asyncio.create_task(stop.wait())
+        watching = asyncio.create_task(transactions.watch())
+        await asyncio.wait((stopping, watching), return_when=asyncio.FIRST_COMPLETED)
+        door.stop()
+        if watching.done():
+            await watching
+        watching.cancel()
+    finally:
+        await runner.cleanup()
+        await transactions.close()
+
+
+async def _listen(runner: web.AppRunner, settings: WebhookSettings) -> None:
+    try:
+        await web.TCPSite(runner, settings.host, settings.port, backlog=1024).start()
+    except OSError as taken:
+        raise ConnectorError(f"WEBHOOKS_HOST, WEBHOOKS_PORT: cannot listen there: {taken.strerror}") from None
