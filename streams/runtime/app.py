@@ -14,7 +14,6 @@ from yarl import URL
 from connectors.kafka.publisher import KafkaPublisher
 from connectors.settings import KafkaSettings
 from streams.runtime.driver import transport
-from streams.runtime.driver.consumer_thread import CHUNKED
 from streams.runtime.driver.recovery import TableManager
 from streams.runtime.driver.store import discard_stale
 from streams.runtime.errors import DrainError
@@ -193,7 +192,6 @@ def build_app(stage: str, source: str, kafka: KafkaSettings, worker: WorkerSetti
         producer_acks=-1,
     )
     app.source, app.sources = source, (source, *beside)
-    CHUNKED.update(app.sources)
     app.lease = Lease(SESSION_SHARE * worker.session_timeout)
     app.resources = []
     app.drain_timeout = worker.drain_timeout

@@ -4,7 +4,8 @@ Private names of Faust 0.15 and aiokafka 0.14 are used: both are pinned, and tes
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
+from types import FunctionType
 from typing import Any
 
 from aiokafka.consumer import consumer as aiokafka_consumer
@@ -18,14 +19,16 @@ from mode.threads import MethodQueue
 from streams.runtime.driver.record_batches import MemoryRecords
 
 CALLS_AT_A_TIME = 8
-CHUNKED: set[str] = set()  # the source topics of this process's stages
 
 
-class PartitionRecords(fetcher.PartitionRecords):
-    """Hands out a chunked topic's records as they were read: aiokafka's copy of each takes ten times as long."""
+def _partition_records(chunked: Collection[str]) -> type[Any]:
+    class PartitionRecords(fetcher.PartitionRecords):
+        """Hands out a chunked topic's records as they were read: aiokafka's copy of each takes ten times as long."""
 
-    def _consumer_record(self, tp: TP, record: Any) -> Any:
-        return record if tp.topic in CHUNKED else super()._consumer_record(tp, record)
+        def _consumer_record(self, tp: TP, record: Any) -> Any:
+            return record if tp.topic in chunked else super()._consumer_record(tp, record)
+
+    return PartitionRecords
 
 
 class GroupCoordinator(group_coordinator.GroupCoordinator):
@@ -47,10 +50,30 @@ class GroupCoordinator(group_coordinator.GroupCoordinator):
 
 _KNOWN = {NoError.errno, RebalanceInProgressError.errno}
 
-# aiokafka has no other place to say so
-fetcher.PartitionRecords = PartitionRecords
-fetcher.MemoryRecords = MemoryRecords
-aiokafka_consumer.GroupCoordinator = GroupCoordinator
+
+def _using(method: Callable[..., Any], **names: Any) -> Any:
+    """Return a method of aiokafka's that finds other classes under these names of its module.
+
+    aiokafka has no place to hand them in. Its modules stay as they are: other consumers of the process use them, too.
+    """
+    function: Any = method
+    return FunctionType(function.__code__, {**function.__globals__, **names}, None, function.__defaults__)
+
+
+def _consumer_class(chunked: Collection[str]) -> type[Any]:
+    """Return aiokafka's consumer, with our group coordinator, and records of `chunked` topics as they were read."""
+
+    class Fetcher(fetcher.Fetcher):
+        _proc_fetch_request = _using(
+            fetcher.Fetcher._proc_fetch_request,  # noqa: SLF001
+            PartitionRecords=_partition_records(chunked),
+            MemoryRecords=MemoryRecords,
+        )
+
+    class Consumer(aiokafka_consumer.AIOKafkaConsumer):
+        start = _using(aiokafka_consumer.AIOKafkaConsumer.start, Fetcher=Fetcher, GroupCoordinator=GroupCoordinator)
+
+    return Consumer
 
 
 class Fetched(list[Any]):
@@ -82,6 +105,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
+        consumer.__class__ = _consumer_class(self.app.sources)  # Faust names the class itself
         consumer._isolation_level = "read_committed"  # noqa: SLF001 - Faust asks for it only with exactly_once
         consumer._fetch_max_wait_ms = self.app.fetch_wait_ms  # noqa: SLF001 - Faust's 1.5 s cannot be set
         consumer._subscription.app = self.app  # noqa: SLF001 - what the coordinator has in common with us

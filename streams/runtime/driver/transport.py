@@ -1,9 +1,9 @@
 """Faust's aiokafka transport, delivering chunks instead of records.
 
 Stock Faust spends about 200 µs in asyncio tasks per record; here one Faust message is a whole run of records of one
-partition, and groups, rebalancing, tables, recovery, commits and the command line stay Faust's. Only topics in
-`CHUNKED` are chunked; changelogs and internal topics take the stock path. The other half, in the thread that owns the
-aiokafka consumer, is `streams.runtime.driver.consumer_thread`.
+partition, and groups, rebalancing, tables, recovery, commits and the command line stay Faust's. Only an app's `sources`
+are chunked; changelogs and internal topics take the stock path. The other half, in the thread that owns the aiokafka
+consumer, is `streams.runtime.driver.consumer_thread`.
 
 What may be committed and what may be delivered is decided by `Coverage`, one for each partition: Faust hands out
 records that were fetched before the seek that follows a rebalance, skips chunks whose generation has passed, and its
@@ -26,7 +26,7 @@ from faust.types.tuples import ConsumerMessage
 from prometheus_client import Counter
 
 from streams.core.contract import Chunk
-from streams.runtime.driver.consumer_thread import CHUNKED, ConsumerThread, Fetched
+from streams.runtime.driver.consumer_thread import ConsumerThread, Fetched
 from streams.runtime.driver.coverage import Coverage
 
 log = structlog.get_logger(component="transport")
@@ -49,7 +49,7 @@ class Consumer(driver.Consumer):
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     def _is_chunked(self, tp: TP) -> bool:
-        return tp.topic in CHUNKED
+        return tp.topic in self.app.sources
 
     # What may be committed
 

@@ -19,7 +19,6 @@ from schemas.envelope import Consumed
 from streams.core.contract import Chunk, Flush
 from streams.runtime.app import POLLED_WITHIN, App, build_app
 from streams.runtime.assembly import attach
-from streams.runtime.driver.consumer_thread import CHUNKED
 from streams.runtime.errors import DrainError, SuspendedError
 from streams.runtime.lease import Lease
 from streams.runtime.settings import WorkerSettings
@@ -71,7 +70,7 @@ def test_an_app_is_named_after_its_stage_and_serves_nothing_of_fausts(tmp_path: 
     assert not app.conf.web_enabled
     assert not app.conf.topic_allow_declare
     assert app.conf.topic_disable_leader
-    assert "source" in CHUNKED
+    assert app.sources == ("source",)
 
 
 def test_an_app_asks_all_brokers_through_the_chunk_transport(tmp_path: Path) -> None:
