@@ -35,12 +35,17 @@ class Flush:
 
     `reached` says, by source topic, the last offset that is settled with it: chunks that end there or before are
     acknowledged. None says that everything folded so far is.
+
+    `replays` counts records that were skipped since the last flush because they were taken before, by topic. `alarms`
+    are sentences that a person must read. Both are told even when there is nothing to write.
     """
 
     state: list[Change] = field(default_factory=list)
     outputs: list[Outgoing] = field(default_factory=list)
     seal: list[Change] = field(default_factory=list)
     reached: dict[str, int] | None = None
+    replays: dict[str, int] = field(default_factory=dict)
+    alarms: list[str] = field(default_factory=list)
 
     def __bool__(self) -> bool:
         return bool(self.state or self.outputs or self.seal)

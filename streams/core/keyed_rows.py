@@ -1,0 +1,265 @@
+"""A value per key and a row per value, each record counted once whatever is killed.
+
+A flush writes three things, each with the broker before the next (`Flush`):
+
+1. *state*: each changed value, with the number of the flush and the source positions folded into it;
+2. *rows*: what the changed values make, and dead letters;
+3. *seal*: the partition's own record, with the same number: up to where everything is folded in and published.
+
+A kill leaves a prefix of the changelog. A value with a higher number than the seal, or with positions beyond it, is
+*ahead*: its row may not have been published, so it is published again as it was stored, and the records that it holds
+already are skipped for it alone when they come again.
+
+Cost: a heap entry for each value that ends or is forgotten, nothing for values that did not change.
+"""
+
+import heapq
+from collections.abc import Iterable, Mapping
+from itertools import count
+from typing import Any, Generic
+
+import msgspec
+
+from schemas.dead_letters import dead_letter
+from schemas.envelope import Outgoing, Record
+from streams.core.contract import Change, Chunk, Flush, Refused
+from streams.core.rule import E, K, Rule, V
+from streams.core.taken import PositionError, Positions, Taken
+from streams.core.times import iso
+from streams.core.windows.watermark import Watermark
+
+META = b""  # key of the partition's own record
+
+UNDECODABLE = "undecodable"
+TOO_LATE = "too late"
+
+
+class _Value(msgspec.Struct):
+    """A stored value: {"flush": 7, "positions": [[raw partition, raw offset], ...], "value": as the rule stores it}."""
+
+    flush: int
+    positions: msgspec.Raw
+    value: msgspec.Raw
+
+
+class _Meta(msgspec.Struct):
+    """The partition's own record. `forgotten` is the event time (ms) up to which values may have been forgotten."""
+
+    flush: int = 0
+    positions: list[tuple[int, int]] = []
+    time: dict[str, Any] = {}
+    forgotten: int = -1
+
+
+class KeyedRows(Generic[E, K, V]):
+    """The values of one partition of `rule.topic`.
+
+    Args:
+        partition: for dead letters.
+        stored: {key: value} of an earlier life.
+        rule: of the stage.
+        time: a new watermark, which is restored with the values.
+    """
+
+    def __init__(self, partition: int, stored: Mapping[bytes, bytes], *, rule: Rule[E, K, V], time: Watermark) -> None:
+        self._partition, self._rule, self._time = partition, rule, time
+        meta = msgspec.json.decode(stored.get(META, b"{}"), type=_Meta)
+        time.restore(meta.time)
+        self.taken = Taken(rule.topic, meta.positions)
+        self._flush, self._forgotten = meta.flush, meta.forgotten
+        self._values: dict[K, V] = {}
+        self._ahead: dict[K, Positions] = {}  # restored from a flush that was not completed: what is folded in
+        self._turn = count()
+        self._ends: list[tuple[int, int, K]] = []  # heap: event time at which a value ends, turn, key
+        self._keeps: list[tuple[int, int, K]] = []  # heap: a value's latest event time, turn, key
+        for key, value in stored.items():
+            if key != META:
+                self._restore(_key(key), value)
+        self._unpublished = {key: self._values[key] for key in self._ahead}
+        self._changed: dict[K, V] = {}
+        self._refused: list[Outgoing] = []
+        self._news = False  # something was taken since the last flush
+
+    def __len__(self) -> int:
+        """Return how many values are kept."""
+        return len(self._values)
+
+    def fold(self, chunk: Chunk) -> int:  # noqa: C901 - one loop for what happens 100,000 times a second
+        """Fold the records of a chunk into their values. Returns how many were refused."""
+        refused_before, latest = len(self._refused), dict[int, int]()
+        new, positions, read, place, add = (
+            self.taken.new, self.taken.positions, self._rule.read, self._rule.place, self._rule.add,
+        )  # fmt: skip
+        values, ahead, changed = self._values, self._ahead, self._changed
+        for record in chunk.records:
+            try:
+                source = new(record)
+                if source is None:
+                    continue
+                event = read(record.value or b"")
+            except PositionError as error:
+                self._refuse(record, error.refused)
+                continue
+            except ValueError as error:
+                self._refuse(record, Refused(UNDECODABLE, str(error)))
+                continue
+            raw, offset = source
+            positions[raw] = offset
+            placed = place(event)
+            if isinstance(placed, Refused):
+                self._refuse(record, placed)
+                continue
+            key, at = placed
+            if at > latest.get(raw, 0):
+                latest[raw] = at
+            value = values.get(key)
+            if value is None:
+                value = self._begin(key, at)
+                if value is None:
+                    self._refuse(record, Refused(TOO_LATE, f"what {iso(at)} belongs to is no longer kept"))
+                    continue
+            elif ahead and key in ahead and offset <= ahead[key].get(raw, -1):
+                continue
+            add(value, event)
+            changed[key] = value
+        if latest:
+            self._news = True
+            self._time.hear(latest)
+        return len(self._refused) - refused_before
+
+    def flush(self, now: float, *, seal: bool = True) -> Flush:  # noqa: ARG002 - values go out whole or not at all
+        """Return what changed since the last flush: values, rows and dead letters, the partition's own record."""
+        time, before = self._time, self._time.reached
+        reached = time.advance(int(now * 1000))
+        changed, rule = self._changed, self._rule
+        for key, value in self._ending(time.final(int(now * 1000))):
+            changed[key] = value
+        for value in changed.values():
+            rule.settle(value)
+        flush = Flush(
+            state=self._stored(changed),
+            outputs=[rule.row(key, value) for key, value in (self._unpublished | changed).items()] + self._refused,
+        )
+        if flush or self._news or reached > before:
+            self._flush += 1
+            gone = self._forget(reached)
+            flush.seal = [Change(META, self._meta()), *gone]
+        self._changed, self._unpublished, self._refused, self._news = {}, {}, [], False
+        self.taken.tell(flush)
+        return flush
+
+    def _begin(self, key: K, at: int) -> V | None:
+        """Return the value of a key that has none yet; None when it may have had one that is forgotten."""
+        rule = self._rule
+        if rule.keep is not None and rule.needs(key, at) <= self._forgotten:
+            return None
+        value = self._values[key] = rule.begin(key)
+        self._watch(key, value)
+        if rule.keep is not None:
+            heapq.heappush(self._keeps, (at, next(self._turn), key))
+        return value
+
+    def _watch(self, key: K, value: V) -> None:
+        ends = self._rule.ends(key, value)
+        if ends is not None:
+            heapq.heappush(self._ends, (ends, next(self._turn), key))
+
+    def _ending(self, time: int) -> list[tuple[K, V]]:
+        """End the values whose end is at `time` or before; return them."""
+        ended = []
+        for key in _due(self._ends, time):
+            value = self._values.get(key)
+            if value is None:
+                continue
+            ends = self._rule.ends(key, value)
+            if ends is not None and ends <= time:
+                self._rule.end(value)
+                ended.append((key, value))
+            self._watch(key, value)
+        return ended
+
+    def _forget(self, reached: int) -> list[Change]:
+        """Forget what is no longer kept; not what has not ended, nor what holds records that come again."""
+        self._release()
+        rule = self._rule
+        if rule.keep is None:
+            return []
+        self._forgotten = max(self._forgotten, reached - rule.keep)
+        gone = []
+        for key in _due(self._keeps, self._forgotten):
+            value = self._values[key]
+            latest = rule.latest(key, value)
+            if latest <= self._forgotten and key not in self._ahead and rule.ends(key, value) is None:
+                del self._values[key]
+                gone.append(Change(_stored_key(key), None))
+            else:
+                heapq.heappush(self._keeps, (max(latest, self._forgotten + 1), next(self._turn), key))
+        return gone
+
+    def _release(self) -> None:
+        """Let go of what values are ahead by, once everything has come again."""
+        reached = self.taken.positions
+        for key in [key for key, ahead in self._ahead.items() if not _beyond(ahead.items(), reached)]:
+            del self._ahead[key]
+
+    def _stored(self, changed: Mapping[K, V]) -> list[Change]:
+        positions = self.taken.positions
+        own = msgspec.Raw(msgspec.json.encode(list(positions.items())))
+        changes = []
+        for key, value in changed.items():
+            ahead = self._ahead.get(key)
+            if ahead is None:
+                folded = own
+            else:  # it holds more of some raw partitions than the others do
+                both = {raw: max(positions.get(raw, -1), ahead.get(raw, -1)) for raw in positions | ahead}
+                folded = msgspec.Raw(msgspec.json.encode(list(both.items())))
+            stored = _Value(self._flush + 1, folded, msgspec.Raw(self._rule.store(value)))
+            changes.append(Change(_stored_key(key), msgspec.json.encode(stored)))
+        return changes
+
+    def _restore(self, key: K, stored: bytes) -> None:
+        found = msgspec.json.decode(stored, type=_Value)
+        value = self._values[key] = self._rule.restore(key, bytes(found.value))
+        positions = dict(msgspec.json.decode(found.positions, type=list[tuple[int, int]]))
+        if found.flush > self._flush or _beyond(positions.items(), self.taken.positions):
+            self._ahead[key] = positions
+        self._watch(key, value)
+        if self._rule.keep is not None:
+            heapq.heappush(self._keeps, (self._rule.latest(key, value), next(self._turn), key))
+
+    def _meta(self) -> bytes:
+        return msgspec.json.encode(_Meta(self._flush, self.taken.stored(), self._time.stored(), self._forgotten))
+
+    def _refuse(self, record: Record, refused: Refused) -> None:
+        self._news = True
+        self._refused.append(
+            dead_letter(
+                self._rule.topic,
+                self._partition,
+                record,
+                stage=self._rule.stage,
+                reason=refused.reason,
+                detail=refused.detail,
+            )
+        )
+
+
+def _due(heap: list[tuple[int, int, K]], time: int) -> list[K]:
+    """Take from the heap what is due at `time`."""
+    due = []
+    while heap and heap[0][0] <= time:
+        due.append(heapq.heappop(heap)[2])
+    return due
+
+
+def _beyond(positions: Iterable[tuple[int, int]], reached: Positions) -> bool:
+    return any(offset > reached.get(raw, -1) for raw, offset in positions)
+
+
+def _stored_key(key: Any) -> bytes:
+    return msgspec.json.encode(key)
+
+
+def _key(stored: bytes) -> Any:
+    key = msgspec.json.decode(stored)
+    return tuple(key) if isinstance(key, list) else key

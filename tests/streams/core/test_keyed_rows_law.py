@@ -1,0 +1,135 @@
+"""The law of keyed rows, for a stage of a few lines: killed anywhere, its rows are those of a plain reading."""
+
+from collections import defaultdict
+
+import msgspec
+import pytest
+from hypothesis import event, given, settings
+from hypothesis import strategies as st
+
+from schemas.avro import Codec
+from schemas.dead_letters import DEAD_REASON
+from schemas.envelope import SOURCE_POSITION, Consumed, Outgoing
+from schemas.records import InteractionCompleted
+from schemas.releases import FileSchemaIds
+from schemas.topics import DEAD_LETTERS
+from streams.core.keyed_rows import TOO_LATE, KeyedRows
+from streams.core.windows.watermark import Watermark
+from tests.streams.core.skills import DAY, HOUR, TOPIC, Skill, Skills
+from tests.support.kill_law import START, Broker, KillLaw, Step, dead_offsets, steps, upserts
+
+CODEC = Codec(FileSchemaIds())
+decode, encode = CODEC.decoder(InteractionCompleted), CODEC.encoder(InteractionCompleted)
+MS = int(START * 1000)
+
+
+def skills(stored: dict[bytes, bytes]) -> KeyedRows[InteractionCompleted, str, Skill]:
+    return KeyedRows(0, stored, rule=Skills(decode), time=Watermark(idle_after=30_000))
+
+
+LAW = KillLaw(skills, topic=Skills.topic)
+
+
+@st.composite
+def logs(draw: st.DrawFn) -> list[Consumed]:
+    """Interactions of two raw partitions, some published twice by a killed stage before, some that nobody can read."""
+    steps_ = st.tuples(
+        st.integers(0, 1),
+        st.sampled_from("abc"),
+        st.integers(0, 5) | st.integers(-40, 60) | st.integers(-250, 0),  # hours after or before the latest so far
+        st.sampled_from([1.0, 60.0, 300.0]),
+        st.sampled_from([False] * 9 + [True]),
+    )
+    offsets, reached, log = {0: 0, 1: 0}, 0, list[Consumed]()
+    for raw, campaign, hours, duration, broken in draw(st.lists(steps_, min_size=4, max_size=30)):
+        reached += max(hours, 0)
+        at = MS + (reached + min(hours, 0)) * HOUR
+        content = b"{" if broken else encode(InteractionCompleted(None, campaign, duration, 1.0, at))
+        log.append(Consumed(0, content, b"k", ((SOURCE_POSITION, b"%d:%d" % (raw, offsets[raw])),)))
+        offsets[raw] += 1
+    for at, count in draw(st.lists(st.tuples(st.integers(0, 30), st.integers(1, 5)), max_size=2)):
+        log[at:at] = log[max(0, at - count) : at]
+    return [Consumed(offset, each.value, each.key, each.headers) for offset, each in enumerate(log)]
+
+
+def plain_reading(broker: Broker) -> dict[bytes, dict[str, float]]:
+    """Return the rows of all that is no dead letter, each source position once."""
+    dead = dead_offsets(broker.published)
+    seen = {dict(broker.log[offset].headers)[SOURCE_POSITION] for offset in dead}
+    campaigns: dict[bytes, list[InteractionCompleted]] = defaultdict(list)
+    for record in broker.log:
+        source = dict(record.headers)[SOURCE_POSITION]
+        if source not in seen:
+            seen.add(source)
+            found = decode(record.value or b"")
+            campaigns[found.campaign_id.encode()].append(found)
+    rows = {}
+    for campaign, all_ in campaigns.items():
+        newest = max(each.completed_at // HOUR for each in all_)
+        last = [each for each in all_ if each.completed_at // HOUR > newest - DAY // HOUR]
+        rows[campaign] = {"count": len(last), "longest": max(each.handle_time for each in last)}
+    return rows
+
+
+def rows(broker: Broker) -> dict[bytes | None, dict[str, float]]:
+    return {key: msgspec.json.decode(row or b"") for key, row in upserts(broker.published, TOPIC).items()}
+
+
+def check(broker: Broker) -> None:
+    assert rows(broker) == plain_reading(broker)
+    late = [each for each in broker.published if dict(each.headers).get(DEAD_REASON) == TOO_LATE.encode()]
+    for letter in late:
+        assert decode(letter.value or b"").completed_at < max(
+            decode(each.value or b"").completed_at for each in broker.log if each.value != b"{"
+        )
+
+
+@settings(max_examples=400, deadline=None)
+@given(logs(), steps())
+def test_kills_at_any_moment_leave_the_rows_of_a_plain_reading(log: list[Consumed], script: list[Step]) -> None:
+    broker = LAW.run(log, script)
+
+    event(f"kills: {min(sum(step.kill is not None for step in script), 4)}")
+    event(f"dead letters: {min(len(dead_offsets(broker.published)), 3)}")
+    check(broker)
+
+
+@pytest.fixture(name="log")
+def _log() -> list[Consumed]:
+    """Campaigns, two raw partitions, a replay of three, and one that nobody can read."""
+    events = [(0, "a", 0), (1, "b", 1), (0, "a", 2), (0, "b", 30), (1, "a", 3), (0, "a", 250), (1, "c", 251)]
+    offsets = {0: 0, 1: 0}
+    log = []
+    for raw, campaign, hour in events:
+        content = encode(InteractionCompleted(None, campaign, float(hour), 1.0, MS + hour * HOUR))
+        log.append((content, raw, offsets[raw]))
+        offsets[raw] += 1
+    log[5:5] = log[2:5]
+    log.append((b"{", 1, offsets[1]))
+    return [Consumed(n, content, b"k", ((SOURCE_POSITION, b"%d:%d" % (r, o)),)) for n, (content, r, o) in enumerate(log)]
+
+
+def test_a_kill_at_each_single_write_leaves_the_rows_of_a_plain_reading(log: list[Consumed]) -> None:
+    runs = 0
+    for broker in LAW.at_every_write(log, fold=2, meanwhile=1):
+        check(broker)
+        runs += 1
+
+    assert runs > 40
+
+
+def test_a_core_that_forgets_what_a_kill_cut_off_breaks_the_law(log: list[Consumed]) -> None:
+    class Forgetful(KeyedRows[InteractionCompleted, str, Skill]):
+        def __init__(self, stored: dict[bytes, bytes]) -> None:
+            super().__init__(0, stored, rule=Skills(decode), time=Watermark(idle_after=30_000))
+            self._ahead, self._unpublished = {}, {}
+
+    law = KillLaw(Forgetful, topic=Skills.topic)
+
+    with pytest.raises(AssertionError):
+        for broker in law.at_every_write(log, fold=2, meanwhile=1):
+            check(broker)
+
+
+def letters(outputs: list[Outgoing]) -> list[bytes]:
+    return [dict(output.headers)[DEAD_REASON] for output in outputs if output.topic == DEAD_LETTERS.name]
