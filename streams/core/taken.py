@@ -118,7 +118,7 @@ class Taken:
         return raw, offset
 
     def _out_of_reach(self, raw: int, highest: int, offset: int) -> Refused:
-        detail = f"{self._topic}: raw partition {raw} was taken up to {highest}, and {offset} is further on than a topic can hold"
+        detail = f"raw partition {raw} was taken up to {highest}: {offset} is further on than a topic holds records"
         if not self._alarms:  # a flood of them says no more
-            self._alarms.append(detail)
+            self._alarms.append(f"{self._topic}: {detail}")
         return Refused(OUT_OF_REACH, detail)

@@ -106,7 +106,9 @@ def _log() -> list[Consumed]:
         offsets[raw] += 1
     log[5:5] = log[2:5]
     log.append((b"{", 1, offsets[1]))
-    return [Consumed(n, content, b"k", ((SOURCE_POSITION, b"%d:%d" % (r, o)),)) for n, (content, r, o) in enumerate(log)]
+    return [
+        Consumed(n, content, b"k", ((SOURCE_POSITION, b"%d:%d" % (r, o)),)) for n, (content, r, o) in enumerate(log)
+    ]
 
 
 def test_a_kill_at_each_single_write_leaves_the_rows_of_a_plain_reading(log: list[Consumed]) -> None:
