@@ -52,7 +52,7 @@ class _Meta(msgspec.Struct):
 
 
 class KeyedRows(Generic[E, K, V]):
-    """The values of one partition of `rule.topic`.
+    """The values of one partition of the topic that the stage reads.
 
     Args:
         partition: for dead letters.
@@ -65,7 +65,7 @@ class KeyedRows(Generic[E, K, V]):
         self._partition, self._rule, self._time = partition, rule, time
         meta = msgspec.json.decode(stored.get(META, b"{}"), type=_Meta)
         time.restore(meta.time)
-        self.taken = Taken(rule.topic, meta.positions)
+        self.taken = Taken(rule.declaration.reads.name, meta.positions)
         self._flush, self._forgotten = meta.flush, meta.forgotten
         self._values: dict[K, V] = {}
         self._ahead: dict[K, Positions] = {}  # restored from a flush that was not completed: what is folded in
@@ -116,7 +116,7 @@ class KeyedRows(Generic[E, K, V]):
             if value is None:
                 value = self._begin(key, at)
                 if value is None:
-                    self._refuse(record, Refused(TOO_LATE, f"what {iso(at)} belongs to is no longer kept"))
+                    self._refuse(record, self._too_late(key, at))
                     continue
             elif ahead and key in ahead and offset <= ahead[key].get(raw, -1):
                 continue
@@ -158,6 +158,9 @@ class KeyedRows(Generic[E, K, V]):
         if rule.keep is not None:
             heapq.heappush(self._keeps, (at, next(self._turn), key))
         return value
+
+    def _too_late(self, key: K, at: int) -> Refused:
+        return Refused(TOO_LATE, f"what it belongs to began at {iso(self._rule.needs(key, at))} and is no longer kept")
 
     def _watch(self, key: K, value: V) -> None:
         ends = self._rule.ends(key, value)
@@ -232,12 +235,13 @@ class KeyedRows(Generic[E, K, V]):
 
     def _refuse(self, record: Record, refused: Refused) -> None:
         self._news = True
+        stage = self._rule.declaration
         self._refused.append(
             dead_letter(
-                self._rule.topic,
+                stage.reads.name,
                 self._partition,
                 record,
-                stage=self._rule.stage,
+                stage=stage.name,
                 reason=refused.reason,
                 detail=refused.detail,
             )

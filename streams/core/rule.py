@@ -14,6 +14,7 @@ import msgspec
 
 from schemas.envelope import Outgoing
 from streams.core.contract import Refused
+from streams.core.declaration import Declaration
 
 E = TypeVar("E")
 K = TypeVar("K", bound=Hashable)
@@ -27,15 +28,13 @@ class Rule(ABC, Generic[E, K, V]):
     place. All is pure: what comes out depends on the arguments alone. Times are event time, in ms since the epoch.
 
     Attributes:
-        stage: for dead letters.
-        topic: that is read, for dead letters.
+        declaration: of the stage: what it reads, and the one table that its values are kept in.
         read: returns what the bytes of a record hold. Raises ValueError: the record becomes a dead letter.
         kind: the type of V, a `msgspec.Struct` or a dataclass, unless `store` and `restore` are written by hand.
         keep: a value is forgotten when the watermark is so many milliseconds past its `latest`; None keeps all.
     """
 
-    stage: str
-    topic: str
+    declaration: Declaration
     read: Callable[[bytes], E]
     kind: type[V]
     keep: int | None = None

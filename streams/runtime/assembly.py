@@ -7,7 +7,10 @@ from connectors.kafka.publisher import KafkaPublisher
 from connectors.settings import KafkaSettings
 from streams.core.contract import Core, Flush
 from streams.core.declaration import Declaration
+from streams.core.keyed_rows import KeyedRows
 from streams.core.raw_frames.frames import Event, Frames, Reading
+from streams.core.rule import Rule
+from streams.core.windows.watermark import Watermark
 from streams.runtime.app import WATCH_INTERVAL, App, build_app
 from streams.runtime.settings import WorkerSettings
 from streams.runtime.stage import SEAL_INTERVAL, Stage
@@ -86,6 +89,31 @@ def attach(app: App, stage: Stage[Any], *beside: Callable[[], Awaitable[None]]) 
     for run in (stage.keep_flushing, app.watch, *beside):
         keep(run)
     return agent
+
+
+def build_rows(
+    rule: Rule[Any, Any, Any], kafka: KafkaSettings, worker: WorkerSettings, *, interval: float, idle_after: float
+) -> App:
+    """Make the app of the stage that keeps a value per key and publishes a row per value: see `Rule`.
+
+    Effectively once: each record is in its value once, whatever is killed. Rows are upserts, ordered per key.
+
+    Args:
+        rule: what the stage does. Values are kept in the one table that it declares.
+        kafka: how to reach the brokers.
+        worker: how stages run.
+        interval: seconds in which a row is published once at most.
+        idle_after: seconds after which a raw partition without records is not waited for.
+    """
+    app = declared(rule.declaration, kafka, worker)
+
+    def core(partition: int, stored: Mapping[bytes, bytes]) -> KeyedRows[Any, Any, Any]:
+        return KeyedRows(partition, stored, rule=rule, time=Watermark(int(idle_after * 1000)))
+
+    (table,) = rule.declaration.tables
+    state = stored(app, table.name, kafka, rows=True)
+    attach_stateful(app, rule.declaration.name, state, core, interval=interval, refusals=worker.dead_letter_share)
+    return app
 
 
 def build_raw(declaration: Declaration, reading: Reading[E], kafka: KafkaSettings, worker: WorkerSettings) -> App:

@@ -17,6 +17,7 @@ import structlog
 
 from streams.core.contract import Chunk, Core, Flush
 from streams.runtime.errors import DrainError, SuspendedError, WithdrawnError
+from streams.runtime.notices import tell
 from streams.runtime.refusal_limit import RefusalLimit
 
 log = structlog.get_logger()
@@ -151,6 +152,7 @@ class Stage(Generic[F]):
             now = self._now()
             cores = self.cores
             flushes = {partition: core.flush(now, seal=seal) for partition, core in cores.items()}
+            tell(self.name, flushes.values())
             if any(flushes.values()):
                 self.delivering = True
                 try:

@@ -7,5 +7,5 @@ DECLARATION = Declaration(
     name="percentiles",
     reads=INTERACTIONS_COMPLETED,
     writes=(CAMPAIGN_HOURLY,),
-    tables=(Table(name="windows", key="partition | epoch | hour | campaign", holds="windows"),),
+    tables=(Table(name="windows", key="partition | epoch | [campaign, hour]", holds="windows"),),
 )

@@ -1,4 +1,4 @@
-"""A keyed-rows stage as its author writes it: per campaign, the interactions of its last 24 hours and the longest one."""
+"""A keyed-rows stage as its author writes it: the interactions of a campaign in its last 24 hours, and the longest."""
 
 from collections.abc import Callable
 
@@ -7,13 +7,23 @@ import msgspec
 from schemas.envelope import Outgoing
 from schemas.records import InteractionCompleted
 from schemas.topics import INTERACTIONS_COMPLETED
+from schemas.topics.spec import Cleanup, TopicSpec
 from streams.core.contract import Refused
+from streams.core.declaration import Declaration, Table
 from streams.core.rule import Rule
 from streams.core.times import END_OF_TIME, LONGEST_DURATION
 
 HOUR = 3_600_000  # ms
 DAY = 24 * HOUR
-TOPIC = "cxone.campaign.skills"
+CAMPAIGN_SKILLS = TopicSpec(
+    name="cxone.campaign.skills", key="campaign id", record="JSON: count, longest", cleanup=Cleanup.COMPACT
+)
+DECLARATION = Declaration(
+    name="skills",
+    reads=INTERACTIONS_COMPLETED,
+    writes=(CAMPAIGN_SKILLS,),
+    tables=(Table(name="values", key="partition | epoch | campaign", holds="hours"),),
+)
 
 
 class Skill(msgspec.Struct):
@@ -25,7 +35,7 @@ class Skill(msgspec.Struct):
 class Skills(Rule[InteractionCompleted, str, Skill]):
     """Effectively once: each interaction counts once, whatever is killed. Ordered per campaign."""
 
-    stage, topic, kind = "skills", INTERACTIONS_COMPLETED.name, Skill
+    declaration, kind = DECLARATION, Skill
     keep = 8 * DAY
 
     def __init__(self, decode: Callable[[bytes], InteractionCompleted]) -> None:
@@ -50,7 +60,9 @@ class Skills(Rule[InteractionCompleted, str, Skill]):
 
     def row(self, key: str, value: Skill) -> Outgoing:
         counts, longest = zip(*value.hours.values(), strict=True)
-        return Outgoing(TOPIC, key.encode(), msgspec.json.encode({"count": sum(counts), "longest": max(longest)}))
+        return Outgoing(
+            CAMPAIGN_SKILLS.name, key.encode(), msgspec.json.encode({"count": sum(counts), "longest": max(longest)})
+        )
 
     def latest(self, _key: str, value: Skill) -> int:
         return max(value.hours)

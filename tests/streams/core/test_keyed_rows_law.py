@@ -9,13 +9,12 @@ from hypothesis import strategies as st
 
 from schemas.avro import Codec
 from schemas.dead_letters import DEAD_REASON
-from schemas.envelope import SOURCE_POSITION, Consumed, Outgoing
+from schemas.envelope import SOURCE_POSITION, Consumed
 from schemas.records import InteractionCompleted
 from schemas.releases import FileSchemaIds
-from schemas.topics import DEAD_LETTERS
 from streams.core.keyed_rows import TOO_LATE, KeyedRows
 from streams.core.windows.watermark import Watermark
-from tests.streams.core.skills import DAY, HOUR, TOPIC, Skill, Skills
+from tests.streams.core.skills import CAMPAIGN_SKILLS, DAY, DECLARATION, HOUR, Skill, Skills
 from tests.support.kill_law import START, Broker, KillLaw, Step, dead_offsets, steps, upserts
 
 CODEC = Codec(FileSchemaIds())
@@ -27,7 +26,7 @@ def skills(stored: dict[bytes, bytes]) -> KeyedRows[InteractionCompleted, str, S
     return KeyedRows(0, stored, rule=Skills(decode), time=Watermark(idle_after=30_000))
 
 
-LAW = KillLaw(skills, topic=Skills.topic)
+LAW = KillLaw(skills, topic=DECLARATION.reads.name)
 
 
 @st.composite
@@ -72,7 +71,9 @@ def plain_reading(broker: Broker) -> dict[bytes, dict[str, float]]:
 
 
 def rows(broker: Broker) -> dict[bytes | None, dict[str, float]]:
-    return {key: msgspec.json.decode(row or b"") for key, row in upserts(broker.published, TOPIC).items()}
+    return {
+        key: msgspec.json.decode(row or b"") for key, row in upserts(broker.published, CAMPAIGN_SKILLS.name).items()
+    }
 
 
 def check(broker: Broker) -> None:
@@ -126,12 +127,7 @@ def test_a_core_that_forgets_what_a_kill_cut_off_breaks_the_law(log: list[Consum
             super().__init__(0, stored, rule=Skills(decode), time=Watermark(idle_after=30_000))
             self._ahead, self._unpublished = {}, {}
 
-    law = KillLaw(Forgetful, topic=Skills.topic)
+    law = KillLaw(Forgetful, topic=DECLARATION.reads.name)
 
     with pytest.raises(AssertionError):
-        for broker in law.at_every_write(log, fold=2, meanwhile=1):
-            check(broker)
-
-
-def letters(outputs: list[Outgoing]) -> list[bytes]:
-    return [dict(output.headers)[DEAD_REASON] for output in outputs if output.topic == DEAD_LETTERS.name]
+        list(map(check, law.at_every_write(log, fold=2, meanwhile=1)))

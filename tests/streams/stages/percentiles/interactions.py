@@ -1,6 +1,9 @@
 """Interactions of one partition for the tests of hours, and what a flush publishes, read back."""
 
 from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
 
 from schemas.avro import Codec
 from schemas.envelope import SOURCE_POSITION, Consumed, Outgoing
@@ -8,8 +11,10 @@ from schemas.records import CampaignHour, InteractionCompleted
 from schemas.releases import FileSchemaIds
 from schemas.topics import CAMPAIGN_HOURLY, DEAD_LETTERS
 from streams.core.contract import Change, Chunk, Flush
+from streams.core.keyed_rows import META, KeyedRows
+from streams.core.windows.watermark import Watermark
 from streams.stages.percentiles.hours import Hours, Policy
-from streams.stages.percentiles.window import HOUR
+from streams.stages.percentiles.window import HOUR, Window
 
 CODEC = Codec(FileSchemaIds())
 decode, encode = CODEC.decoder(InteractionCompleted), CODEC.encoder(CampaignHour)
@@ -17,7 +22,13 @@ encode_interaction, decode_row = CODEC.encoder(InteractionCompleted), CODEC.deco
 
 MINUTE = 60_000
 TEN = 1_795_255_200_000 // HOUR * HOUR  # ms: an hour that starts
-POLICY = Policy(allowed_lateness=5 * MINUTE, retention=2 * HOUR, idle_after=30_000, exact_values=100)
+POLICY = Policy(allowed_lateness=5 * MINUTE, retention=2 * HOUR, exact_values=100)
+
+
+def hours(partition: int, stored: dict[bytes, bytes], policy: Policy = POLICY) -> KeyedRows[Any, Any, Window]:
+    """Return the core of a partition."""
+    rule = Hours(policy, decode=decode, encode=encode)
+    return KeyedRows(partition, stored, rule=rule, time=Watermark(idle_after=30_000))
 
 
 @dataclass
@@ -35,7 +46,7 @@ class Partition:
 
     def restart(self) -> None:
         """Start from the changelog, as after a kill."""
-        self.hours = Hours(7, dict(self.changelog), policy=self.policy, decode=decode, encode=encode)
+        self.hours = hours(7, dict(self.changelog), self.policy)
 
     def record(
         self, minute: float, *, campaign: str = "sales", raw: int = 0, handle: float = 60.0, wait: float = 5.0
@@ -48,6 +59,12 @@ class Partition:
         record = Consumed(len(self.log), value, headers=((SOURCE_POSITION, b"%d:%d" % (raw, offset)),))
         self.log.append(record)
         return record
+
+    @property
+    def watermark(self) -> int:
+        """What is stored of it."""
+        reached: int = orjson.loads(self.changelog[META])["time"]["reached"]
+        return reached
 
     def fold(self, *records: Consumed) -> int:
         return self.hours.fold(Chunk("completed", 7, records))

@@ -8,8 +8,10 @@ import pytest
 from schemas.dead_letters import DEAD_DETAIL, DEAD_REASON, DEAD_SOURCE, DEAD_STAGE
 from schemas.envelope import SOURCE_POSITION, Consumed
 from schemas.topics import CAMPAIGN_HOURLY
+from streams.core.keyed_rows import META, TOO_LATE, UNDECODABLE
+from streams.core.taken import NO_POSITION
 from streams.core.times import LONGEST_DURATION, iso
-from streams.stages.percentiles.hours import META, OUT_OF_RANGE, TOO_LATE, UNDECODABLE
+from streams.stages.percentiles.hours import OUT_OF_RANGE
 from streams.stages.percentiles.window import HOUR
 from tests.streams.stages.percentiles.interactions import MINUTE, POLICY, TEN, Partition, dead, rows
 
@@ -144,7 +146,7 @@ def test_hours_that_are_no_longer_kept_leave_the_changelog(partition: Partition)
     partition.fold(partition.record(200, campaign="other"))
     partition.write()
 
-    assert [key for key in partition.changelog if key != META] == [f"{TEN + 3 * HOUR}|other".encode()]
+    assert [key for key in partition.changelog if key != META] == [f'["other",{TEN + 3 * HOUR}]'.encode()]
 
 
 def test_the_watermark_is_the_time_that_every_raw_partition_has_passed(partition: Partition) -> None:
@@ -154,7 +156,7 @@ def test_the_watermark_is_the_time_that_every_raw_partition_has_passed(partition
     partition.fold(partition.record(1), partition.record(20, raw=1), partition.record(70))
     partition.write()
 
-    assert partition.hours.watermark == TEN + 20 * MINUTE
+    assert partition.watermark == TEN + 20 * MINUTE
     partition.fold(partition.record(66, raw=1))
     assert [row.final for row in partition.write() if row.hour_start == TEN] == [True]
 
@@ -165,10 +167,10 @@ def test_a_silent_raw_partition_is_not_waited_for(partition: Partition) -> None:
 
     partition.fold(partition.record(71))
     partition.write(passed=29.9)
-    assert partition.hours.watermark == TEN + 20 * MINUTE
+    assert partition.watermark == TEN + 20 * MINUTE
     closed = partition.write(passed=0.2)
 
-    assert partition.hours.watermark == TEN + 71 * MINUTE
+    assert partition.watermark == TEN + 71 * MINUTE
     assert [row.final for row in closed] == [True]
 
 
@@ -181,7 +183,7 @@ def test_the_watermark_does_not_go_back_when_a_silent_raw_partition_speaks_again
     partition.fold(partition.record(21, raw=1))
     partition.write()
 
-    assert partition.hours.watermark == TEN + 71 * MINUTE
+    assert partition.watermark == TEN + 71 * MINUTE
 
 
 def test_hours_end_by_the_clock_when_nothing_comes_any_more(partition: Partition) -> None:
@@ -205,18 +207,17 @@ def test_a_replayed_record_is_counted_once(partition: Partition) -> None:
     assert not flush, "there is nothing to write for a replay"
 
 
-def test_a_record_without_a_source_position_stands_for_itself(partition: Partition) -> None:
-    one, two = replace(partition.record(1), headers=()), replace(partition.record(2), headers=())
-    partition.fold(one, two, one)
+def test_a_record_without_a_source_position_is_a_dead_letter(partition: Partition) -> None:
+    assert partition.fold(replace(partition.record(1), headers=())) == 1
 
-    (row,) = partition.write()
-
-    assert row.count == 2
+    flush = partition.flush()
+    assert rows(flush) == []
+    assert [dict(letter.headers)[DEAD_REASON] for letter in dead(flush)] == [NO_POSITION.encode()]
 
 
 @pytest.mark.parametrize("value", [None, b"", b"{}", b"\0\0\0\0\x01", b"\0\xff\xff\xff\xff\0"])
 def test_what_cannot_be_decoded_is_a_dead_letter(partition: Partition, value: bytes | None) -> None:
-    assert partition.fold(Consumed(3, value, b"key", (("name", b"value"),))) == 1
+    assert partition.fold(Consumed(3, value, b"key", (("name", b"value"), (SOURCE_POSITION, b"0:3")))) == 1
 
     (letter,) = dead(partition.flush())
 

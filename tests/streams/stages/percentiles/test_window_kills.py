@@ -4,6 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from schemas.dead_letters import DEAD_REASON
+from streams.core.keyed_rows import TOO_LATE
+from streams.stages.percentiles.window import HOUR
 from tests.streams.stages.percentiles.interactions import MINUTE, POLICY, TEN, Partition, dead
 
 
@@ -54,7 +57,7 @@ def test_an_hour_that_holds_what_comes_again_is_kept_until_it_came(partition: Pa
     records = [partition.record(1, campaign="a"), partition.record(240, campaign="a"), partition.record(3)]
     partition.fold(*records)
     killed = partition.flush()
-    partition.store([change for change in killed.state if change.key.endswith(b"|sales")])
+    partition.store([change for change in killed.state if change.key.startswith(b'["sales"')])
 
     partition.restart()
     partition.fold(*records[:2])
@@ -88,7 +91,7 @@ def test_the_watermark_is_restored(partition: Partition) -> None:
 
     partition.restart()
 
-    assert partition.hours.watermark == TEN + 70 * MINUTE
+    assert partition.watermark == TEN + 70 * MINUTE
 
 
 def test_the_watermark_waits_after_a_kill_for_whom_it_waited_before(partition: Partition) -> None:
@@ -99,4 +102,20 @@ def test_the_watermark_waits_after_a_kill_for_whom_it_waited_before(partition: P
     partition.fold(partition.record(70))
     partition.write()
 
-    assert partition.hours.watermark == TEN + 2 * MINUTE
+    assert partition.watermark == TEN + 2 * MINUTE
+
+
+def test_an_hour_that_was_forgotten_is_not_begun_anew_when_it_is_kept_for_longer_again() -> None:
+    # Its row would go over the one that counts what was forgotten.
+    partition = Partition()
+    partition.fold(*(partition.record(1) for _ in range(5)))
+    assert [(row.count, row.revision) for row in partition.write()] == [(5, 1)]
+    partition.fold(partition.record(60 * 4))
+    partition.write()
+    partition.write()
+
+    partition.policy = replace(POLICY, retention=8 * HOUR)
+    partition.restart()
+
+    assert partition.fold(partition.record(2)) == 1
+    assert [dict(letter.headers)[DEAD_REASON] for letter in dead(partition.flush())] == [TOO_LATE.encode()]

@@ -1,0 +1,77 @@
+"""State that may be read, that is migrated, and that is refused with the way out."""
+
+from typing import Any
+
+import orjson
+import pytest
+
+from streams.core.state_format import KEY, StateFormat, StateRefusedError
+
+VALUES = {b"": b"meta", b"a": b"1"}
+
+
+def form(**said: Any) -> StateFormat:
+    given: dict[str, Any] = {"version": 2, "partitions": 12, "origin": ("raw", "id-1")} | said
+    return StateFormat(stage="skills", changelog="cxone-skills-values-changelog", source="completed", **given)
+
+
+def stored(**said: Any) -> dict[bytes, bytes]:
+    change = form(**said).change()
+    assert change.value is not None
+    return VALUES | {change.key: change.value}
+
+
+def test_what_was_stored_is_read_without_the_record_of_its_form() -> None:
+    assert form().read(stored()) == VALUES
+
+
+def test_where_nothing_is_stored_there_is_nothing_to_refuse() -> None:
+    assert form().read({}) == {}
+    assert form().read({KEY: orjson.dumps({"version": 99})}) == {}
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ({"version": 99}, "written by a newer cxone-streams"),
+        ({"version": 1}, "reads version 2"),
+        ({"partitions": 6}, "had 6 partitions, and now it has 12"),
+        ({"origin": ("raw", "id-0")}, "raw was deleted and made again"),
+    ],
+)
+def test_what_cannot_be_read_for_what_it_is_is_refused_by_name(said: dict[str, Any], words: str) -> None:
+    with pytest.raises(StateRefusedError) as refused:
+        form().read(stored(**said))
+
+    assert words in str(refused.value)
+    assert "skills" in str(refused.value)
+
+
+@pytest.mark.parametrize("said", [{"version": 1}, {"partitions": 6}, {"origin": ("raw", "id-0")}])
+def test_the_way_out_is_named(said: dict[str, Any]) -> None:
+    with pytest.raises(StateRefusedError) as refused:
+        form().read(stored(**said))
+
+    for word in ("delete", "cxone-skills-values-changelog", "consumer group cxone-skills"):
+        assert word in str(refused.value)
+
+
+def test_state_that_says_nothing_is_older_than_all() -> None:
+    with pytest.raises(StateRefusedError, match="version 0"):
+        form().read(VALUES)
+
+
+@pytest.mark.parametrize("unknown", [{"partitions": None}, {"origin": None}])
+def test_what_the_broker_does_not_say_is_not_compared(unknown: dict[str, Any]) -> None:
+    assert form(**unknown).read(stored()) == VALUES
+    assert form().read(stored(**unknown)) == VALUES
+
+
+def test_older_state_is_migrated_one_version_after_the_other() -> None:
+    migrations = {
+        0: lambda before: {key: value + b"0" for key, value in before.items()},
+        1: lambda before: {key: value + b"1" for key, value in before.items()},
+    }
+
+    assert form(migrations=migrations).read(VALUES) == {b"": b"meta01", b"a": b"101"}
+    assert form(migrations=migrations).read(stored(version=1)) == {b"": b"meta1", b"a": b"11"}
