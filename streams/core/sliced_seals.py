@@ -55,6 +55,7 @@ class SlicedSeals:
             newest: the slice that is filled now. None of `added` comes after it.
             head: what the next life has to know of the stage beside the parts.
         """
+        self.covered = covered
         changes = []
         for slice_ in sorted({newest, *added}):
             name, keys = b".".join(b"%d" % number for number in slice_), self._keys.setdefault(slice_, set())

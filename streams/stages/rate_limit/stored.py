@@ -1,18 +1,16 @@
-"""What one seal adds to one slice, as a value in the changelog: 16 bytes for each counted message."""
+"""What one seal adds to one slice, as parts in the changelog: 16 bytes for each counted message."""
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 from typing import NamedTuple
 
-from streams.core.positions import Positions
+import msgspec
+
 from streams.stages.rate_limit.window import NEVER
 
-LARGEST = 32_768  # messages in one value: half of what a broker takes by default
-
-_HEAD = struct.Struct("<BqqII")
-_LAST, _WITH_ERA = 1, 2  # flags in the first byte; values of before eras have no more than the first of them
-_ERA = struct.Struct("<qq")
+LARGEST = 32_768  # messages in one part: half of what a broker takes by default
+_BYTES = 16  # of a message
 
 
 class Counted(NamedTuple):
@@ -23,48 +21,37 @@ class Counted(NamedTuple):
     at: int  # ms, event time
 
 
-class Addition(NamedTuple):
-    """`last`: with this value everything up to the offset `covered` is stored. Only then are there positions.
+class Head(msgspec.Struct, frozen=True):
+    """Where the partition is, with a whole seal: {"era": 0, "log_time": 7, "back_since": 9, "positions": [[0, 41]]}."""
 
-    Everything counted is of one era.
-    """
-
-    last: bool
-    covered: int
-    log_time: int
-    positions: Positions
-    counted: Sequence[Counted]
     era: int = 0
+    log_time: int = 0
     back_since: int = NEVER
+    positions: list[tuple[int, int]] = []
 
-    def pack(self, end: int) -> bytes:
-        """Return the value for the slice that ends at `end`, near which all times lie."""
-        size = len(self.counted)
-        return b"".join(
-            (
-                _HEAD.pack(self.last | _WITH_ERA, self.covered, self.log_time, len(self.positions), size),
-                _ERA.pack(self.era, self.back_since),
-                struct.pack(f"<{2 * len(self.positions)}q", *(n for pair in self.positions.items() for n in pair)),
-                struct.pack(f"<{size}Q", *(message.guest for message in self.counted)),
-                struct.pack(f"<{size}i", *(message.at - end for message in self.counted)),
-                struct.pack(f"<{size}I", *(self.covered - message.offset for message in self.counted)),
-            )
+
+def pack(counted: Sequence[Counted], end: int, covered: int) -> list[bytes]:
+    """Return parts of the slice that ends at `end`, near which all times lie, in a seal up to the offset `covered`."""
+    return [_pack(counted[first : first + LARGEST], end, covered) for first in range(0, len(counted), LARGEST)]
+
+
+def unpack(part: bytes, end: int, covered: int) -> Iterator[Counted]:
+    """Return what `pack` was given."""
+    size = len(part) // _BYTES
+    numbers = struct.unpack(f"<{size}Q{size}i{size}I", part)
+    for guest, since, behind in zip(numbers[:size], numbers[size : 2 * size], numbers[2 * size :], strict=True):
+        yield Counted(covered - behind, guest, end + since)
+
+
+def _pack(counted: Sequence[Counted], end: int, covered: int) -> bytes:
+    size = len(counted)
+    return b"".join(
+        (
+            struct.pack(f"<{size}Q", *(message.guest for message in counted)),
+            struct.pack(f"<{size}i", *(message.at - end for message in counted)),
+            struct.pack(f"<{size}I", *(covered - message.offset for message in counted)),
         )
-
-    @classmethod
-    def unpack(cls, end: int, value: bytes) -> "Addition":
-        flags, covered, log_time, raws, size = _HEAD.unpack_from(value)
-        start, era, back_since = _HEAD.size, 0, NEVER
-        if flags & _WITH_ERA:
-            era, back_since = _ERA.unpack_from(value, start)
-            start += _ERA.size
-        pairs = struct.iter_unpack("<qq", value[start : start + 16 * raws])
-        numbers = struct.unpack_from(f"<{size}Q{size}i{size}I", value, start + 16 * raws)
-        counted = [
-            Counted(covered - behind, guest, end + since)
-            for guest, since, behind in zip(numbers[:size], numbers[size : 2 * size], numbers[2 * size :], strict=True)
-        ]
-        return cls(bool(flags & _LAST), covered, log_time, dict(pairs), counted, era, back_since)
+    )
 
 
 def guest_number(guest: str) -> int:

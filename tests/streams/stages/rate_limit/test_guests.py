@@ -9,6 +9,7 @@ from schemas.dead_letters import DEAD_DETAIL, DEAD_REASON, DEAD_SOURCE, DEAD_STA
 from schemas.envelope import EVENT_ID, SOURCE_POSITION, Consumed
 from schemas.records import GuestThrottled
 from schemas.topics import DEAD_LETTERS, GUEST_ADMITTED, GUEST_THROTTLED
+from streams.core.taken import NO_POSITION
 from streams.core.times import END_OF_TIME
 from streams.stages.rate_limit.guests import OUT_OF_RANGE, UNDECODABLE
 from tests.streams.stages.rate_limit.guest_messages import (
@@ -143,10 +144,19 @@ def test_a_message_that_comes_again_at_a_new_offset_is_skipped() -> None:
     assert [dict(output.headers)[SOURCE_POSITION] for output in outputs(stage)] == [b"4:6", b"4:7"]
 
 
-def test_a_message_without_a_source_position_stands_for_itself() -> None:
+def test_a_message_without_a_source_position_is_a_dead_letter() -> None:
     stage = guests()
-    bare = [Consumed(offset, encode(message())) for offset in (0, 1, 1)]
 
-    fold(stage, *bare)
+    assert fold(stage, Consumed(0, encode(message()))) == 1
 
-    assert topics(stage) == ["admitted", "admitted"]
+    (letter,) = outputs(stage)
+    assert dict(letter.headers)[DEAD_REASON] == NO_POSITION.encode()
+
+
+def test_garbage_with_a_far_position_takes_nobodys_place() -> None:
+    stage = guests()
+
+    assert fold(stage, record(0, b"\0garbage", b"3:999999999999999")) == 1
+    fold(stage, *[record(n, message(), b"3:%d" % n) for n in range(1, 11)])
+
+    assert topics(stage) == ["dead-letters", *["admitted"] * 10]
