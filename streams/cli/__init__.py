@@ -3,6 +3,7 @@
 import typer
 
 from streams.cli.connect import app as connect
+from streams.cli.dashboards import app as dashboards
 from streams.cli.demo import demo
 from streams.cli.guests import guests
 from streams.cli.query import app as query
@@ -23,6 +24,7 @@ app.command()(simulate)
 app.command()(guests)
 app.add_typer(query, name="query")
 app.add_typer(topics, name="topics")
+app.add_typer(dashboards, name="dashboards")
 
 
 def main() -> None:

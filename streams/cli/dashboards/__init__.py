@@ -1,0 +1,15 @@
+"""`cxone-streams dashboards`: dashboards kept as files."""
+
+import typer
+
+from streams.cli.dashboards.validate import schema, validate
+
+app = typer.Typer(
+    help="""Keep CXone's dashboards as YAML files: check them, see what would change, put them into CXone.
+
+    Start with `validate`: it needs neither Kafka nor CXone. docs/stages/dashboards.md describes the files.
+    """,
+    no_args_is_help=True,
+)
+app.command()(validate)
+app.command()(schema)

@@ -1,0 +1,44 @@
+"""Points and ranges of time in a dashboard's file: absolute with a time zone, or relative to now. Pure."""
+
+import re
+from datetime import UTC, datetime
+
+SECONDS = {"m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
+LONGEST_RANGE = 30 * 86_400  # seconds
+FURTHEST_AHEAD = 3600  # seconds
+
+_RELATIVE = re.compile(r"-([1-9][0-9]{0,4})([mhdw])", re.ASCII)
+
+
+def is_relative(text: str) -> bool:
+    """Whether a point of time moves with the clock."""
+    return text == "now" or _RELATIVE.fullmatch(text) is not None
+
+
+def moment(text: str, now: float) -> float:
+    """Return seconds since the epoch of `-7d`, `now` or an ISO time with a zone. Raises ValueError with what to do."""
+    if text == "now":
+        return now
+    if match := _RELATIVE.fullmatch(text):
+        return now - int(match[1]) * SECONDS[match[2]]
+    try:
+        point = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"`{text}` is no time such as 2026-01-31T08:00:00+01:00, -7d or now") from None
+    if point.tzinfo is None:
+        raise ValueError(f"`{text}` has no time zone: add Z or an offset such as +01:00")
+    try:
+        return point.timestamp()
+    except (OverflowError, ValueError):
+        raise ValueError(f"`{text}` is out of range") from None
+
+
+def step(text: str) -> float:
+    """Return the seconds after which a relative time is a step behind: the unit it is written in."""
+    match = _RELATIVE.fullmatch(text)
+    return float(SECONDS[match[2]]) if match else float(SECONDS["m"])
+
+
+def iso(seconds: float) -> str:
+    """Write a time as CXone's documents have it."""
+    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
