@@ -2,11 +2,12 @@
 
 import random as _random
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 LONGEST_RETRY_AFTER = 300.0
+SHORTEST_RETRY_AFTER = 1.0
 
 _SECONDS = re.compile(r"\d+(\.\d+)?", re.ASCII)
 
@@ -25,10 +26,10 @@ def delays(
 
 
 def retry_after(header: str | None, now: float) -> float | None:
-    """Return the seconds to wait that a Retry-After header names (a number, or an HTTP date), at most 300.
+    """Return the seconds to wait that a Retry-After header names (a number, or an HTTP date), from 1 to 300.
 
     `now` is in seconds since the epoch. None means that the header is absent, makes no sense or names no time to
-    come; the caller then takes its own delays, so that "0" cannot make anybody spin.
+    come; the caller then takes its own delays. Neither "0" nor "0.000001" can make anybody spin.
     """
     text = (header or "").strip()
     if _SECONDS.fullmatch(text):
@@ -39,4 +40,10 @@ def retry_after(header: str | None, now: float) -> float | None:
             seconds = (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp() - now
         except (ValueError, OverflowError):
             return None
-    return min(seconds, LONGEST_RETRY_AFTER) if seconds > 0 else None
+    return min(max(seconds, SHORTEST_RETRY_AFTER), LONGEST_RETRY_AFTER) if seconds > 0 else None
+
+
+def longest_retry_after(headers: Iterable[str], now: float) -> float | None:
+    """Return the longest wait of several Retry-After headers, as `retry_after` reads them; None if none names one."""
+    waits = [wait for header in headers if (wait := retry_after(header, now)) is not None]
+    return max(waits, default=None)

@@ -1,0 +1,124 @@
+"""One HTTP exchange that the other side cannot stretch: every client asks through it.
+
+A deadline counts for the whole of it, body included. At most `LONGEST_BODY` bytes of an answer are read. Nothing is
+inflated, no cookie is kept, no redirect followed. Whatever a library raises over an answer means that there was none.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import orjson
+from pydantic import SecretStr
+
+from connectors.errors import Unavailable
+from connectors.redaction import presentable
+from connectors.retry import longest_retry_after
+
+LONGEST_BODY = 1 << 20  # bytes of an answer that are read
+
+_ALWAYS = {"Accept": "application/json", "Accept-Encoding": "identity"}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back. The body may hold what a guest wrote, or our own request: it is no part of the repr."""
+
+    status: int
+    body: bytes = field(default=b"", repr=False)
+    retry_after: float | None = None  # seconds, as `connectors.retry` bounds them
+    cut: bool = False  # there was more of the body
+
+    @property
+    def is_success(self) -> bool:
+        """Whether the status is a 2xx."""
+        return httpx.codes.is_success(self.status)
+
+    @property
+    def is_client_error(self) -> bool:
+        """Whether the status is a 4xx."""
+        return httpx.codes.is_client_error(self.status)
+
+    @property
+    def is_server_error(self) -> bool:
+        """Whether the status is a 5xx, or one that HTTP does not know."""
+        return self.status >= httpx.codes.INTERNAL_SERVER_ERROR
+
+    def json(self) -> Any:
+        """Return the body, read as UTF-8 whatever charset it names; None when it is no JSON or nested too deep."""
+        try:
+            return orjson.loads(self.body.removeprefix(b"\xef\xbb\xbf"))
+        except orjson.JSONDecodeError:
+            return None
+
+    def object(self) -> dict[str, Any]:
+        """Return the body if it is a JSON object, else an empty one."""
+        found = self.json()
+        return found if isinstance(found, dict) else {}
+
+    def words(self, secrets: Iterable[SecretStr | None], longest: int) -> str:
+        """Return the body for people: `presentable`."""
+        return presentable(self.body.decode(errors="replace"), secrets, longest)
+
+
+class Exchange:
+    """Asks one peer.
+
+    Args:
+        peer: who is asked, for errors: "the CRM".
+        transport: `connectors.http.transport.Transport`, or a fake.
+        timeout: seconds for one exchange, from the wait for a connection to the end of the body.
+        now: seconds since the epoch, for a Retry-After that is a date.
+    """
+
+    def __init__(
+        self,
+        peer: str,
+        transport: httpx.AsyncBaseTransport,
+        *,
+        timeout: float,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._peer, self._transport, self._timeout, self._now = peer, transport, timeout, now
+
+    async def ask(
+        self, method: str, url: httpx.URL | str, *, headers: Mapping[str, str] | None = None, body: bytes = b""
+    ) -> Answer:
+        """Return the answer, whatever its status. Raises Unavailable when there was none in time."""
+        outcome = await self._outcome(method, url, headers or {}, body)
+        # Raised out here: an error raised in `except` leads a traceback with local variables to the library's frames,
+        # where the secrets are.
+        if isinstance(outcome, str):
+            raise Unavailable(f"{self._peer} did not answer {outcome}")
+        return outcome
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._transport.aclose()
+
+    async def _outcome(
+        self, method: str, url: httpx.URL | str, headers: Mapping[str, str], body: bytes
+    ) -> Answer | str:
+        try:
+            async with asyncio.timeout(self._timeout):
+                request = httpx.Request(method, url, headers={**_ALWAYS, **headers}, content=body)
+                return await self._read(await self._transport.handle_async_request(request))
+        except TimeoutError:
+            return f"within {self._timeout:g} s"
+        except Exception as failure:  # noqa: BLE001 - libraries raise ValueErrors and worse over what peers send
+            return f"({type(failure).__name__})"  # its text may hold the URL, a header, or what the peer wants
+
+    async def _read(self, response: httpx.Response) -> Answer:
+        body, cut = bytearray(), False
+        try:
+            async for chunk in response.aiter_raw():
+                body += chunk
+                if cut := len(body) > LONGEST_BODY:
+                    break
+        finally:
+            await response.aclose()
+        later = longest_retry_after(response.headers.get_list("retry-after"), self._now())
+        return Answer(response.status_code, bytes(body[:LONGEST_BODY]), later, cut)
