@@ -1,18 +1,16 @@
 """Log lines, ours and the libraries': structlog -> standard logging -> one formatter -> standard error."""
 
-import json as jsonlib
 import logging
 import re
 import sys
 import time
 from collections.abc import Callable, Iterable
-from urllib.parse import quote, quote_plus
 
 import structlog
 from pydantic import SecretStr
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-HIDDEN = "***"
+from connectors.redaction import HIDDEN, Redactor
 
 # What follows these names is a secret, however a library wrote it: in a URL, as JSON or a repr, coloured, in a header.
 _COLOUR = r"(?:\x1b\[[\d;]*m)*"
@@ -101,23 +99,9 @@ class Repetition(logging.Filter):
 
 def redactor(secrets: Iterable[SecretStr] = ()) -> Callable[[WrappedLogger, str, EventDict | str], str]:
     """Return the last processor of a chain: it hides secrets in the rendered line."""
-    known = {form for secret in secrets for form in _written_forms(secret.get_secret_value()) if form}
-    longest_first = "|".join(re.escape(form) for form in sorted(known, key=len, reverse=True))
-    values = re.compile(longest_first) if known else None
+    hide = Redactor(secrets)
 
     def redact(_logger: WrappedLogger, _method: str, line: EventDict | str) -> str:
-        text = _NAMED.sub(rf"\1{HIDDEN}", str(line))
-        return values.sub(HIDDEN, text) if values else text
+        return hide(_NAMED.sub(rf"\1{HIDDEN}", str(line)))
 
     return redact
-
-
-def _written_forms(secret: str) -> set[str]:
-    return {
-        secret,
-        jsonlib.dumps(secret)[1:-1],
-        repr(secret)[1:-1],
-        quote(secret),
-        quote(secret, safe=""),
-        quote_plus(secret),
-    }

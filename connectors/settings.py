@@ -7,7 +7,6 @@ what would be right. Secrets are `SecretStr`; neither they nor URLs are repeated
 import re
 from collections.abc import Iterable
 from contextlib import suppress
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar, get_args
 from urllib.parse import urlsplit
@@ -17,6 +16,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from connectors.errors import ConfigurationError
+from connectors.http.proxies import is_loopback
 
 _SERVER = re.compile(r"(\[[0-9a-fA-F:]+\]|[^\s:,\[\]/]+):\d{1,5}")
 _LABEL = r"^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?$"  # nothing that could lead a URL to another host
@@ -37,16 +37,11 @@ def secure_url(url: str) -> str:
         raise ValueError("is no URL with a scheme and a host")
     if parts.username is not None or parts.password is not None:
         raise ValueError("must carry no credentials: they have settings of their own")
-    if parts.scheme not in _SECURE and not _is_loopback(host):
+    if parts.fragment or url.endswith("#"):
+        raise ValueError("must have no fragment (what follows a #)")
+    if parts.scheme not in _SECURE and not is_loopback(host):
         raise ValueError("must be encrypted (https or wss), except to this machine")
     return url
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def check_http_url(url: str) -> str:

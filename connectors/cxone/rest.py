@@ -11,7 +11,7 @@ import httpx
 
 from connectors.cxone.oauth import TokenSource
 from connectors.errors import AuthorizationError, Unavailable
-from connectors.logs import HIDDEN
+from connectors.redaction import HIDDEN
 from connectors.retry import delays, retry_after
 
 ASK_AGAIN = 30.0  # seconds after the credentials were refused

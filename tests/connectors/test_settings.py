@@ -146,6 +146,8 @@ def test_urls_that_keep_a_secret(url: str) -> None:
         ("ws://127.0.0.1.example", "must be encrypted"),
         ("http://localhost@a.example", "no credentials"),
         ("https://user:word@a.example", "no credentials"),
+        ("wss://a.example/e#x", "no fragment"),
+        ("https://a.example/#", "no fragment"),
         ("ftp://a.example", "no URL with a scheme"),
         ("a.example", "no URL with a scheme"),
         ("https://", "no URL with a scheme"),
