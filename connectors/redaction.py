@@ -11,7 +11,7 @@ import html
 import re
 import unicodedata
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 
 from pydantic import SecretStr
@@ -64,10 +64,14 @@ class Redactor:
     def _found(self, data: bytes) -> Iterator[tuple[int, int]]:
         standard = data.translate(_URL_SAFE)
         for read, forms in (data, self._plain), (standard, self._coded):
-            there = {read[at : at + _BLOCK] for at in range(len(read))}
-            for block in forms.keys() & (there | self._short):
+            for block in self._there(read, forms):
                 for secret, at in forms[block]:
                     yield from _pieces(read, secret, block, at)
+
+    def _there(self, data: bytes, forms: Mapping[bytes, object]) -> Iterable[bytes]:
+        if len(forms) <= len(data) / 4:  # else it is cheaper to look each piece of `data` up
+            return [block for block in forms if block in data]
+        return forms.keys() & ({data[at : at + _BLOCK] for at in range(len(data))} | self._short)
 
 
 def presentable(words: str, secrets: Iterable[SecretStr | None], longest: int) -> str:

@@ -2,24 +2,27 @@
 
 import asyncio
 import math
+import re
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from urllib.parse import urlencode
 
-import httpx
 import structlog
 from pydantic import SecretStr
 
-from connectors.errors import AuthorizationError
-from connectors.retry import delays, retry_after
+from connectors.errors import AuthorizationError, Unavailable
+from connectors.http.exchange import Answer, Exchange
+from connectors.retry import delays
 
 log = structlog.get_logger()
 
 ASSUMED_LIFETIME = 300.0  # seconds, where the answer names none that makes sense
 LONGEST_LIFETIME = 86_400.0
 SHORTEST_USE = 1.0  # seconds between two renewals, however short a token lives
+
+_TOKEN = re.compile(r"[!-~]{1,4096}")  # what fits into a header, a URL and a message, whatever RFC 6750 says
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +45,18 @@ class Credentials:
 
 
 class TokenSource:
-    """Tokens over one HTTP client, whose timeouts are the caller's."""
+    """Tokens of one server, asked through `exchange`, whose deadline is the caller's."""
 
     def __init__(
         self,
         credentials: Credentials,
-        client: httpx.AsyncClient,
+        exchange: Exchange,
         *,
         now: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
         self._credentials = credentials
-        self._client = client
+        self._exchange = exchange
         self._now = now
         self._sleep = sleep
         self._token: Token | None = None
@@ -65,12 +68,16 @@ class TokenSource:
         An unreachable or failing server is asked again for ever. Raises AuthorizationError when it refuses, or grants
         less than the scope that was asked for.
         """
-        if self._token is not None and self._now() < self._token.renew_at:
-            return self._token
+        if (token := self.at_hand()) is not None:
+            return token
         if self._renewal is None:
             self._renewal = asyncio.create_task(self._renew())
             self._renewal.add_done_callback(self._renewed)
         return await asyncio.shield(self._renewal)  # a caller that gives up must not take the others' token
+
+    def at_hand(self) -> Token | None:
+        """Return the token that needs no asking, or None."""
+        return self._token if self._token is not None and self._now() < self._token.renew_at else None
 
     def refused(self, token: Token) -> None:
         """Drop `token`, which CXone did not accept, unless it has been replaced already."""
@@ -93,43 +100,43 @@ class TokenSource:
         while True:
             wait = None
             try:
-                response = await self._client.post(
-                    self._credentials.token_url,
-                    data={
-                        "grant_type": "client_credentials",
-                        "client_id": self._credentials.client_id,
-                        "client_secret": self._credentials.client_secret.get_secret_value(),
-                        "scope": self._credentials.scope,
-                    },
-                    headers={"Accept": "application/json"},
-                )
-            except httpx.RequestError as unreachable:
-                problem = f"cannot reach the token server ({type(unreachable).__name__})"
+                answer = await self._exchange.ask("POST", self._credentials.token_url, headers=_FORM, body=self._form())
+            except Unavailable as unreachable:
+                problem = str(unreachable)
             else:
-                if token := self._read(response):
+                if token := self._read(answer):
                     return token
-                problem = f"the token server answered {response.status_code} without a token"
-                if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
-                    wait = retry_after(response.headers.get("retry-after"), self._now())
+                problem = f"the token server answered {answer.status} without a token"
+                if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
+                    wait = answer.retry_after
             wait = next(backoff) if wait is None else wait
             log.warning("no token yet", reason=problem, retry_in=round(wait, 1))
             await self._sleep(wait)
 
-    def _read(self, response: httpx.Response) -> Token | None:
+    def _form(self) -> bytes:
+        fields = {
+            "grant_type": "client_credentials",
+            "client_id": self._credentials.client_id,
+            "client_secret": self._credentials.client_secret.get_secret_value(),
+            "scope": self._credentials.scope,
+        }
+        return urlencode(fields).encode()
+
+    def _read(self, answer: Answer) -> Token | None:
         """Return the token, or None when asking again may help."""
-        if response.is_success:
-            answer = _object(response)
-            value = answer.get("access_token")
-            if not isinstance(value, str) or not value:
+        if answer.is_success:
+            given = answer.object()
+            value = given.get("access_token")
+            if not isinstance(value, str) or not _TOKEN.fullmatch(value):
                 return None
-            if missing := _missing(answer.get("scope"), self._credentials.scope):
+            if missing := _missing(given.get("scope"), self._credentials.scope):
                 raise AuthorizationError(
                     f"CXone gave a token without {' and '.join(missing)}: add that to what the OAuth client may do."
                 )
-            return Token(SecretStr(value), self._now() + self._use_for(answer.get("expires_in")))
-        if response.is_server_error or response.status_code in _TRY_AGAIN:
+            return Token(SecretStr(value), self._now() + self._use_for(given.get("expires_in")))
+        if answer.is_server_error or answer.status in _TRY_AGAIN:
             return None
-        raise AuthorizationError(refusal(response, self._credentials.scope))
+        raise AuthorizationError(refusal(answer, self._credentials.scope))
 
     def _use_for(self, expires_in: object) -> float:
         lifetime = _seconds(expires_in)
@@ -137,15 +144,16 @@ class TokenSource:
         return max(lifetime - self._credentials.renew_before, lifetime / 2, SHORTEST_USE)
 
 
+_FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 _TRY_AGAIN = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
 
 
-def refusal(response: httpx.Response, scope: str) -> str:
+def refusal(answer: Answer, scope: str) -> str:
     """Say in a sentence why no token was given and what to look at."""
-    status = response.status_code
+    status = answer.status
     if status == HTTPStatus.FORBIDDEN:
         wanted = scope.split()
-        hint = f"{_object(response).get('scope', '')} {response.headers.get('www-authenticate', '')}"
+        hint = f"{answer.object().get('scope', '')} {answer.challenge}"
         # Only names that we asked for: what a server answers is not repeated into our log.
         missing = [name for name in wanted if name in hint] or wanted
         return f"CXone refused the scope (403): the OAuth client needs {' and '.join(missing)}."
@@ -161,14 +169,6 @@ def _missing(granted: object, wanted: str) -> list[str]:
     """Return the scopes that were not granted; none where the answer does not say."""
     given = granted.split() if isinstance(granted, str) else []
     return [name for name in wanted.split() if name not in given] if given else []
-
-
-def _object(response: httpx.Response) -> dict[str, Any]:
-    try:
-        answer = response.json()
-    except ValueError:
-        return {}
-    return answer if isinstance(answer, dict) else {}
 
 
 def _seconds(value: object) -> float:

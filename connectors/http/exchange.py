@@ -5,13 +5,14 @@ inflated, no cookie is kept, no redirect followed. Whatever a library raises ove
 """
 
 import asyncio
+import json
+import os
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
-import orjson
 from pydantic import SecretStr
 
 from connectors.errors import Unavailable
@@ -31,6 +32,7 @@ class Answer:
     body: bytes = field(default=b"", repr=False)
     retry_after: float | None = None  # seconds, as `connectors.retry` bounds them
     cut: bool = False  # there was more of the body
+    challenge: str = field(default="", repr=False)  # WWW-Authenticate
 
     @property
     def is_success(self) -> bool:
@@ -50,8 +52,8 @@ class Answer:
     def json(self) -> Any:
         """Return the body, read as UTF-8 whatever charset it names; None when it is no JSON or nested too deep."""
         try:
-            return orjson.loads(self.body.removeprefix(b"\xef\xbb\xbf"))
-        except orjson.JSONDecodeError:
+            return json.loads(self.body.decode("utf-8-sig"))
+        except (ValueError, RecursionError):
             return None
 
     def object(self) -> dict[str, Any]:
@@ -89,8 +91,9 @@ class Exchange:
     ) -> Answer:
         """Return the answer, whatever its status. Raises Unavailable when there was none in time."""
         outcome = await self._outcome(method, url, headers or {}, body)
-        # Raised out here: an error raised in `except` leads a traceback with local variables to the library's frames,
-        # where the secrets are.
+        del headers, body
+        # Deleted, and raised out here: a traceback with local variables shows those of this frame, and those of the
+        # library's when an error is raised in `except`. Callers keep headers in no variable for the same reason.
         if isinstance(outcome, str):
             raise Unavailable(f"{self._peer} did not answer {outcome}")
         return outcome
@@ -109,16 +112,25 @@ class Exchange:
         except TimeoutError:
             return f"within {self._timeout:g} s"
         except Exception as failure:  # noqa: BLE001 - libraries raise ValueErrors and worse over what peers send
-            return f"({type(failure).__name__})"  # its text may hold the URL, a header, or what the peer wants
+            return f"({_named(failure)})"
 
     async def _read(self, response: httpx.Response) -> Answer:
-        body, cut = bytearray(), False
+        body, cut, stream = bytearray(), False, response.stream
+        if not isinstance(stream, httpx.AsyncByteStream):
+            raise TypeError("an asynchronous transport gives asynchronous bodies")
         try:
-            async for chunk in response.aiter_raw():
+            async for chunk in stream:  # the response's own readers would inflate, or keep what a fake gave
                 body += chunk
                 if cut := len(body) > LONGEST_BODY:
                     break
         finally:
-            await response.aclose()
+            await stream.aclose()
         later = longest_retry_after(response.headers.get_list("retry-after"), self._now())
-        return Answer(response.status_code, bytes(body[:LONGEST_BODY]), later, cut)
+        challenge = response.headers.get("www-authenticate", "")
+        return Answer(response.status_code, bytes(body[:LONGEST_BODY]), later, cut, challenge)
+
+
+def _named(failure: Exception) -> str:
+    """Say what happened without the failure's own text, which may hold the URL, a header, or what the peer wants."""
+    number = failure.errno if isinstance(failure, OSError) else None
+    return f"{type(failure).__name__}: {os.strerror(number)}" if number and number > 0 else type(failure).__name__

@@ -4,7 +4,9 @@ It keeps no cookies, follows no redirect, inflates nothing, has no time limits o
 that `Proxies` names. Errors come as aiohttp raises them: `Exchange` makes them outcomes.
 """
 
+import ssl
 from collections.abc import AsyncIterator
+from functools import cache
 
 import aiohttp
 import httpx
@@ -29,7 +31,6 @@ class Transport(httpx.AsyncBaseTransport):
     def __init__(self, *urls: str, connections: int = NO_LIMIT, proxies: Proxies | None = None) -> None:
         self._connections = connections
         self._proxies = proxies or Proxies()
-        self._tls = httpx.create_ssl_context()  # once: it reads the certificate authorities from disk
         self._session: aiohttp.ClientSession | None = None
         for url in urls:
             self._proxies.of(url)
@@ -38,6 +39,7 @@ class Transport(httpx.AsyncBaseTransport):
         """Send `request`; return when its answer's head has come."""
         if self._session is None:
             self._session = self._opened()
+        proxy = self._proxies.of(str(request.url))
         response = await self._session.request(
             request.method,
             URL(str(request.url), encoded=True),
@@ -45,7 +47,8 @@ class Transport(httpx.AsyncBaseTransport):
             data=_in_parts(request.content) if len(request.content) > _PART else request.content or None,
             allow_redirects=False,
             compress=False,
-            proxy=self._proxies.of(str(request.url)),
+            proxy=proxy,
+            ssl=_tls() if "https" in {request.url.scheme, (proxy or "").partition(":")[0]} else True,
         )
         return httpx.Response(response.status, headers=response.raw_headers, stream=_Body(response), request=request)
 
@@ -56,11 +59,17 @@ class Transport(httpx.AsyncBaseTransport):
 
     def _opened(self) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=self._connections, keepalive_timeout=KEEP_ALIVE, ssl=self._tls),
+            connector=aiohttp.TCPConnector(limit=self._connections, keepalive_timeout=KEEP_ALIVE),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             timeout=aiohttp.ClientTimeout(total=None),
         )
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """Read the certificate authorities, once in a process: it takes 30 ms."""
+    return httpx.create_ssl_context()
 
 
 async def _in_parts(content: bytes) -> AsyncIterator[bytes]:

@@ -1,24 +1,24 @@
 """Messages -> the CRM: one POST with a JSON list and an Idempotency-Key, and what its answers mean.
 
-* 2xx: taken, all of it.
-* 408, 409 (the key is still being worked on), 425, 429, 5xx, timeouts, network: `Unavailable`, with the seconds of a
+* 2xx: taken, all of it; but one that says that some rows failed is a refusal. The stage sends halves then, under keys
+  of their own, so that rows of it that were taken come a second time: better twice than lost.
+* 408, 409 (the key is still being worked on), 425, 429, 5xx, no answer in time: `Unavailable`, with the seconds of a
   Retry-After.
 * 401, 403, 404, 405, 407, and what is no answer to a POST, such as a redirect: `Misconfigured`.
 * any other 4xx: refused as bad. Who sent it finds out which message is, by sending halves.
 """
 
-import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-import httpx
 import orjson
 
-from connectors.errors import Misconfigured, SinkError, Unavailable
-from connectors.retry import retry_after
+from connectors.errors import Misconfigured, Unavailable
+from connectors.http.exchange import Answer, Exchange
+from connectors.http.transport import Transport
 from connectors.settings import CrmSettings
-from connectors.sinks.until_answered import presentable
+from connectors.sinks.partly_taken import says_that_some_failed
 
 _TRY_LATER = {408, 409, 425, 429}
 _LONGEST_WORDS = 500  # characters of the CRM's that are kept
@@ -50,47 +50,35 @@ class HttpCrm:
     """The CRM at CRM_URL, over connections that are kept."""
 
     def __init__(self, settings: CrmSettings, *, now: Callable[[], float] = time.time) -> None:
-        """`now` is in seconds since the epoch (for a Retry-After that is a date)."""
-        self._settings, self._now = settings, now
-        self._client = httpx.AsyncClient(
-            timeout=None,  # noqa: S113 - `post` has one, for the answer as a whole
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=settings.concurrency),
-        )
+        """`now` is in seconds since the epoch (for a Retry-After that is a date).
+
+        Raises ConfigurationError when the environment's proxy to CRM_URL cannot be used.
+        """
+        self._settings = settings
+        self._exchange = Exchange("the CRM", Transport(settings.url), timeout=settings.timeout, now=now)
 
     async def post(self, rows: Sequence[Row], key: str) -> str | None:
         """As `Crm.post`."""
-        # Raised out here: an error raised in `except` leads a traceback with local variables to httpx's frames, where
-        # the token is.
-        answer = await self._ask(orjson.dumps(rows), key)
-        if isinstance(answer, SinkError):
-            raise answer
-        return answer
+        url, body = self._settings.url, orjson.dumps(rows)
+        return self._meaning(await self._exchange.ask("POST", url, headers=self._headers(key), body=body))
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._client.aclose()
+        await self._exchange.close()
 
-    async def _ask(self, body: bytes, key: str) -> str | SinkError | None:
-        headers = {"Content-Type": "application/json", "Accept": "application/json", "Idempotency-Key": key}
+    def _headers(self, key: str) -> dict[str, str]:
+        headers = {"Content-Type": "application/json", "Idempotency-Key": key}
         if self._settings.token is not None:
             headers["Authorization"] = f"Bearer {self._settings.token.get_secret_value()}"
-        try:
-            async with asyncio.timeout(self._settings.timeout):
-                response = await self._client.post(self._settings.url, content=body, headers=headers)
-        except TimeoutError:
-            return Unavailable(f"the CRM did not answer within {self._settings.timeout:g} s")
-        except httpx.RequestError as error:
-            return Unavailable(f"the CRM did not answer ({type(error).__name__})")
-        return self._meaning(response)
+        return headers
 
-    def _meaning(self, response: httpx.Response) -> str | SinkError | None:
+    def _meaning(self, answer: Answer) -> str | None:
         # What the CRM says may repeat what a guest wrote: it goes to the dead letters, not into logs and probes.
-        status = response.status_code
-        if response.is_success:
+        status = answer.status
+        if answer.is_success and not says_that_some_failed(status, answer.json()):
             return None
-        if status in _TRY_LATER or response.is_server_error:
-            seconds = retry_after(response.headers.get("retry-after"), self._now())
-            return Unavailable(f"the CRM answered {status}", retry_after=seconds)
-        if status in _ADVICE or not response.is_client_error:
-            return Misconfigured(f"the CRM answered {status}. {_ADVICE.get(status, 'Check CRM_URL.')}")
-        return f"{status} {presentable(response.text, self._settings.token, _LONGEST_WORDS)}".strip()
+        if status in _TRY_LATER or answer.is_server_error:
+            raise Unavailable(f"the CRM answered {status}", retry_after=answer.retry_after)
+        if status in _ADVICE or not (answer.is_client_error or answer.is_success):
+            raise Misconfigured(f"the CRM answered {status}. {_ADVICE.get(status, 'Check CRM_URL.')}")
+        return f"{status} {answer.words([self._settings.token], _LONGEST_WORDS)}".strip()

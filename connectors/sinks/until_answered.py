@@ -3,8 +3,6 @@
 from collections.abc import Awaitable, Callable, Iterator
 from typing import TypeVar
 
-from pydantic import SecretStr
-
 from connectors.errors import Misconfigured, Unavailable
 
 AnswerT = TypeVar("AnswerT")
@@ -36,14 +34,3 @@ async def until_answered(
             on_state("ok")
             return answer
         await sleep(wait)
-
-
-def presentable(words: str, secret: SecretStr | None, longest: int) -> str:
-    """Return a sink's `words`, `secret` hidden and of more than `longest` characters the middle cut out.
-
-    A proxy may make them long and echo what it was sent; the reason is often at the end.
-    """
-    if secret:
-        words = words.replace(secret.get_secret_value(), "***")
-    half = longest // 2
-    return words if len(words) <= longest else f"{words[:half]} ... {words[-half:]}"

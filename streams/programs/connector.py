@@ -2,11 +2,12 @@
 
 import asyncio
 
-import httpx
 import structlog
 
 from connectors.cxone.oauth import TokenSource
 from connectors.cxone.websocket import Socket
+from connectors.http.exchange import Exchange
+from connectors.http.transport import Transport
 from connectors.ingress.inbox import Inbox
 from connectors.ingress.relay import Source, connect
 from connectors.kafka.publisher import KafkaPublisher
@@ -16,6 +17,8 @@ from schemas.topics import DEAD_LETTERS
 from streams.programs.health import HealthServer
 from streams.programs.lifecycle import on_signal, say_ready
 from streams.runtime.settings import WorkerSettings
+
+TOKEN_TIMEOUT = 10.0  # seconds for one answer of the token server
 
 
 async def run(source: Source, kafka: KafkaSettings, worker: WorkerSettings) -> int:
@@ -31,21 +34,22 @@ async def run(source: Source, kafka: KafkaSettings, worker: WorkerSettings) -> i
     on_signal(stop.set)
     inbox, connected = Inbox(feed.metrics), asyncio.Event()
     publisher = KafkaPublisher(kafka.librdkafka())
-    async with httpx.AsyncClient(timeout=10) as client:
-        tokens = TokenSource(source.credentials, client)
-        socket = Socket(feed.connector, source.begin, tokens, inbox.put, source.policy, opened=connected.set)
-        health = HealthServer([socket], worker.http_host, worker.http_port)
-        address = await health.start()
+    exchange = Exchange("the token server", Transport(source.credentials.token_url), timeout=TOKEN_TIMEOUT)
+    tokens = TokenSource(source.credentials, exchange)
+    socket = Socket(feed.connector, source.begin, tokens, inbox.put, source.policy, opened=connected.set)
+    health = HealthServer([socket], worker.http_host, worker.http_port)
+    address = await health.start()
 
-        async def announce() -> None:
-            await connected.wait()
-            say_ready([feed.stage], address)
+    async def announce() -> None:
+        await connected.wait()
+        say_ready([feed.stage], address)
 
-        announcing = asyncio.create_task(announce())
-        try:
-            return await connect(socket.run, inbox, publisher, feed, stop=stop)
-        finally:
-            announcing.cancel()
-            await health.stop()
-            await tokens.close()
-            await publisher.close()
+    announcing = asyncio.create_task(announce())
+    try:
+        return await connect(socket.run, inbox, publisher, feed, stop=stop)
+    finally:
+        announcing.cancel()
+        await health.stop()
+        await tokens.close()
+        await exchange.close()
+        await publisher.close()

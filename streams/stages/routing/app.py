@@ -10,13 +10,14 @@ from collections.abc import Mapping
 
 import httpx
 import structlog
-from httpx_aiohttp import AiohttpTransport
 from prometheus_client import Counter, Gauge, Histogram
 
 from connectors.cxone import dialect
 from connectors.cxone.oauth import Credentials, TokenSource
 from connectors.cxone.rest import RestClient
 from connectors.errors import Unavailable
+from connectors.http.exchange import Exchange
+from connectors.http.transport import Transport
 from connectors.kafka import schema_registry as registry
 from connectors.settings import CxoneSettings, KafkaSettings, RegistrySettings, load
 from schemas.avro import Codec
@@ -81,13 +82,11 @@ def build() -> App:
     def on_trouble(trouble: str | None) -> None:
         stage.trouble = trouble
 
-    limits = httpx.Limits(max_connections=routing.concurrency, max_keepalive_connections=routing.concurrency)
-    transport = AiohttpTransport(limits=limits)
+    transport = Transport(str(url), credentials.token_url, connections=routing.concurrency)
     api = app.using(
         RestClient(
-            transport,
-            TokenSource(credentials, httpx.AsyncClient(transport=transport, timeout=routing.timeout)),
-            timeout=routing.timeout,
+            Exchange("CXone", transport, timeout=routing.timeout),
+            TokenSource(credentials, Exchange("the token server", transport, timeout=routing.timeout)),
             pause=app.pause,
             on_trouble=on_trouble,
         )

@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 from connectors.cxone.dialect import load
 from connectors.cxone.oauth import Credentials, Token, TokenSource
 from connectors.errors import AuthorizationError
+from connectors.http.exchange import Exchange
 
 SECRET = "cl1ent&s3cret=+"
 CREDENTIALS = Credentials(
@@ -65,10 +66,13 @@ class Server:
 
 @asynccontextmanager
 async def source(server: Server, clock: Clock) -> AsyncIterator[TokenSource]:
-    async with httpx.AsyncClient(transport=httpx.MockTransport(server)) as client:
-        tokens = TokenSource(CREDENTIALS, client, now=clock, sleep=clock.sleep)
-        yield tokens
-        await tokens.close()
+    tokens = TokenSource(CREDENTIALS, asking(server, clock), now=clock, sleep=clock.sleep)
+    yield tokens
+    await tokens.close()
+
+
+def asking(server: Server, clock: Clock) -> Exchange:
+    return Exchange("the token server", httpx.MockTransport(server), timeout=5, now=clock)
 
 
 def value(token: Token) -> str:
@@ -245,8 +249,7 @@ async def test_an_hour_long_token_of_web_messaging_is_renewed_five_minutes_early
     server, clock = Server(), Clock()
     credentials = replace(CREDENTIALS, scope=oauth.scope, renew_before=oauth.renew_before)
 
-    async with httpx.AsyncClient(transport=httpx.MockTransport(server)) as client:
-        token = await TokenSource(credentials, client, now=clock, sleep=clock.sleep).token()
+    token = await TokenSource(credentials, asking(server, clock), now=clock, sleep=clock.sleep).token()
 
     assert token.renew_at == NOW + 3600 - 300
     assert parse_qs(server.requests[0].content.decode())["scope"] == [
@@ -278,6 +281,15 @@ async def test_too_many_requests_waits_as_long_as_told(header: str, waited: floa
         lambda: httpx.Response(200, text="<html>"),
         lambda: httpx.Response(200, json=["t"]),
         lambda: httpx.Response(200, json={"access_token": ""}),
+        lambda: httpx.Response(200, json={"access_token": "abc\r\nX-Evil: 1"}),
+        lambda: httpx.Response(200, json={"access_token": "t\u00f6k\u00e9n"}),
+        lambda: httpx.Response(200, content=b'{"access_token": "a\\ud800b"}'),
+        lambda: httpx.Response(200, json={"access_token": "a\0b"}),
+        lambda: httpx.Response(200, json={"access_token": "a b"}),
+        lambda: httpx.Response(200, json={"access_token": "t" * 5000}),
+        lambda: httpx.Response(200, content=b'{"a":' + b"[" * 60_000 + b"]" * 60_000 + b"}"),
+        lambda: httpx.Response(200, content=b'{"access_token": "t", "expires_in": ' + b"9" * 5000 + b"}"),
+        lambda: httpx.Response(200, headers={"content-type": "application/json; charset=zlib"}, content=b"x"),
         lambda: httpx.ConnectError("refused"),
         lambda: httpx.ReadTimeout("slow"),
         lambda: httpx.DecodingError("no gzip"),

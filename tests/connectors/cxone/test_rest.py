@@ -7,8 +7,9 @@ import pytest
 from pydantic import SecretStr
 
 from connectors.cxone.oauth import Credentials, TokenSource
-from connectors.cxone.rest import LONGEST_BODY, Answer, RestClient
+from connectors.cxone.rest import LONGEST_BODY, RestClient
 from connectors.errors import Unavailable
+from connectors.http.exchange import Answer, Exchange
 
 URL = "https://cxone.test/api/v2/routing/conversations"
 CREDENTIALS = Credentials(
@@ -49,13 +50,12 @@ class Rig:
         self.cxone, self.time, self.pauses = cxone, 1000.0, list[float]()
         self.troubles: list[str | None] = []
         transport = httpx.MockTransport(cxone)
+        exchange = Exchange("CXone", transport, timeout=5, now=self.now)
         self.rest = RestClient(
-            transport,
-            TokenSource(CREDENTIALS, httpx.AsyncClient(transport=transport), now=self.now),
-            timeout=5,
+            exchange,
+            TokenSource(CREDENTIALS, exchange, now=self.now),
             pause=self.pause,
             on_trouble=self.troubles.append,
-            now=self.now,
             clock=self.now,
         )
 
@@ -166,17 +166,83 @@ async def test_no_answer_says_what_happened_and_nothing_else(failure: Exception)
     assert "secret" not in str(raised.value)
 
 
-async def test_a_call_with_its_token_takes_no_longer_than_allowed() -> None:
-    async def never(_: httpx.Request) -> httpx.Response:
+async def test_a_call_takes_no_longer_than_allowed() -> None:
+    async def never(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("token"):
+            return httpx.Response(200, json={"access_token": "t1"})
         await asyncio.sleep(3600)
         raise AssertionError
 
-    transport = httpx.MockTransport(never)
-    rest = RestClient(transport, TokenSource(CREDENTIALS, httpx.AsyncClient(transport=transport)), timeout=0.01)
+    exchange = Exchange("CXone", httpx.MockTransport(never), timeout=0.01)
+    rest = RestClient(exchange, TokenSource(CREDENTIALS, exchange))
 
-    with pytest.raises(Unavailable, match=r"no answer within 0\.01 s"):
+    with pytest.raises(Unavailable, match=r"CXone did not answer within 0\.01 s"):
         await rest.post(URL, b"{}", key="k")
     await rest.close()
+
+
+class HungTokenServer:
+    """Gives no token until `well`."""
+
+    def __init__(self) -> None:
+        self.well = asyncio.Event()
+        self.troubles: list[str | None] = []
+        self.looks = 0
+        exchange = Exchange("CXone", httpx.MockTransport(self), timeout=60)
+        self.rest = RestClient(
+            exchange,
+            TokenSource(CREDENTIALS, exchange),
+            pause=self.pause,
+            patience=0.001,
+            on_trouble=self.troubles.append,
+        )
+
+    async def __call__(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("token"):
+            await self.well.wait()
+            return httpx.Response(200, json={"access_token": "t1"})
+        return httpx.Response(201)
+
+    async def pause(self, seconds: float) -> None:
+        assert seconds == 0
+        self.looks += 1
+        if self.looks == 3:
+            self.well.set()
+
+
+async def test_a_hung_token_server_costs_no_attempt() -> None:
+    server = HungTokenServer()
+
+    answers = await asyncio.gather(*(server.rest.post(URL, b"{}", key=f"{number}") for number in range(3)))
+
+    assert [answer.status for answer in answers] == [201] * 3
+    assert "token server" in (server.troubles[0] or "")
+    assert server.troubles[-1] is None
+
+
+async def test_who_waits_for_a_token_gives_up_when_pausing_says_so() -> None:
+    server = HungTokenServer()
+
+    async def withdraw(_: float) -> None:
+        raise InterruptedError
+
+    server.rest._pause = withdraw
+    with pytest.raises(InterruptedError):
+        await server.rest.post(URL, b"{}", key="k")
+    await server.rest.close()
+
+
+@pytest.mark.parametrize("written", [r"AbC\/dEf+gH1=", "AbC%2FdEf%2BgH1%3D", "QWJDL2RFZitnSDE9", r"AbC/dEf+gH1\u003d"])
+async def test_a_token_is_hidden_before_the_body_is_parsed(written: str) -> None:
+    async def echo(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("token"):
+            return httpx.Response(200, json={"access_token": "AbC/dEf+gH1="})
+        return httpx.Response(400, content=f'{{"message": "Bearer {written} is bad"}}'.encode())
+
+    exchange = Exchange("CXone", httpx.MockTransport(echo), timeout=60)
+    answer = await RestClient(exchange, TokenSource(CREDENTIALS, exchange)).post(URL, b"{}", key="k")
+
+    assert answer.object() == {"message": "Bearer *** is bad"}
 
 
 async def test_refused_credentials_are_told_and_waited_for() -> None:

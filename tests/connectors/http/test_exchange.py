@@ -181,8 +181,7 @@ async def test_a_charset_is_not_asked_for(charset: str) -> None:
         b'{"a":' * 60_000,
         b"\xff\xfe{\x00",
         b'{"a":"\xff"}',
-        b'{"a":"\\ud800"}',
-        b"NaN",
+        b"[NaN]",
         b"[1]",
         b"",
     ],
@@ -242,7 +241,7 @@ def test_any_bytes_are_an_answer_or_none(junk: bytes, with_head: bool) -> None:
 async def test_nobody_listening_is_no_answer() -> None:
     exchange = Exchange("InfluxDB", Transport(), timeout=5)
 
-    with pytest.raises(Unavailable, match=r"InfluxDB did not answer \(ClientConnectorError\)"):
+    with pytest.raises(Unavailable, match=r"InfluxDB did not answer \(ClientConnectorError: Connection refused\)"):
         await exchange.ask("GET", "http://127.0.0.1:9")
     await exchange.close()
 

@@ -136,6 +136,36 @@ async def test_success_is_success(status: int) -> None:
     assert await answer(web.Response(status=status)) is None
 
 
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (207, []),
+        (207, [{"status": 201}, {"status": 422}]),
+        (200, {"errors": ["row 1: no such field"]}),
+        (200, {"taken": 4, "failed": 1}),
+        (200, {"success": False}),
+        (200, [{"success": True}, {"success": False}]),
+        (202, {"results": [{"status": "ok"}, {"status": "failed"}]}),
+    ],
+)
+async def test_a_success_of_some_is_a_refusal(status: int, body: object) -> None:
+    words = await answer(web.json_response(body, status=status))
+
+    assert words is not None
+    assert words.startswith(f"{status} ")
+
+
+@pytest.mark.parametrize("written", [r"crm\/tok+en==", "crm%2Ftok%2Ben%3D%3D", "Y3JtL3Rvaytlbj09"])
+async def test_the_token_is_hidden_in_other_spellings(written: str) -> None:
+    async def echo(request: web.BaseRequest) -> web.StreamResponse:
+        return web.Response(status=422, text=f'{{"message": "{written}"}}')
+
+    async with answered_by(echo, token="crm/tok+en==") as crm:
+        words = await crm.post([row("a")], "k")
+
+    assert words == '422 {"message": "***"}'
+
+
 @pytest.mark.parametrize("status", [400, 402, 410, 413, 415, 422, 499])
 async def test_a_batch_that_is_refused_as_bad_comes_back_with_the_crms_words(status: int) -> None:
     assert await answer(web.Response(status=status, text="row 1: no such field")) == f"{status} row 1: no such field"
@@ -173,7 +203,7 @@ async def test_what_a_person_must_change_names_what_to_look_at(status: int, advi
 
 async def test_nobody_listening_is_unavailable() -> None:
     async with posting_to(f"http://127.0.0.1:{unused_port()}") as crm:
-        with pytest.raises(Unavailable, match=r"did not answer \(ConnectError\)"):
+        with pytest.raises(Unavailable, match=r"did not answer \(ClientConnectorError: Connection refused\)"):
             await crm.post([row("a")], "k")
 
 

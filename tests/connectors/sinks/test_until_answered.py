@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from itertools import chain, repeat
 
 import pytest
-from pydantic import SecretStr
 
 from connectors.errors import Misconfigured, SinkError, Unavailable
-from connectors.sinks.until_answered import presentable, until_answered
+from connectors.sinks.until_answered import until_answered
 
 
 class Waiting:
@@ -76,19 +75,3 @@ async def test_a_mistake_of_ours_is_not_waited_out() -> None:
     with pytest.raises(SinkError, match="neither"):
         await waiting.answer()
     assert waiting.events == []
-
-
-@pytest.mark.parametrize(
-    ("words", "secret", "expected"),
-    [
-        ("no bucket", "t0ken", "no bucket"),
-        ("Bearer t0ken, t0ken", "t0ken", "Bearer ***, ***"),
-        ("t0ken", None, "t0ken"),
-        ("t0ken", "", "t0ken"),
-        ("a" * 20, "t0ken", "a" * 20),
-        ("<html>" + "a" * 9 + "no bucket", "t0ken", "<html>aaaa ... a" + "no bucket"),
-        ("a" * 8 + "t0ken" + "b" * 11, "t0ken", "a" * 8 + "** ... " + "b" * 10),
-    ],
-)
-def test_what_a_sink_says_is_short_and_has_no_secret(words: str, secret: str | None, expected: str) -> None:
-    assert presentable(words, None if secret is None else SecretStr(secret), 20) == expected
