@@ -84,7 +84,7 @@ class MessageFields:
         for path in self.fingerprint:
             found = first(frame, (path,))
             if isinstance(found, dict):
-                parts = [str(found.get(part) or "") for part in self.fingerprint_parts]
+                parts = [_scalar(found.get(part)) for part in self.fingerprint_parts]
                 if any(parts):
                     return blake2b("\0".join(parts).encode("utf-8", "replace"), digest_size=16).hexdigest()
             elif (text := identity(frame, (path,))) is not None:
@@ -110,6 +110,11 @@ class ChangeFields:
     event_type: Paths
     actor: Paths
     etag: Paths
+
+
+def _scalar(value: object) -> str:
+    """Return text, a number or true as text; nothing for the rest: a list may be nested deeper than Python recurses."""
+    return str(value or "") if isinstance(value, str | int | float) else ""
 
 
 def first(frame: Mapping[str, object], paths: Paths) -> object:

@@ -91,8 +91,16 @@ class Connection:
 
     async def close(self) -> None:
         """Close with 1000 and return when everything that arrived is handed over."""
-        await self._websocket.close()
+        await self._closing()
         await asyncio.wait({self.reading})
+
+    async def _closing(self) -> None:
+        """Say goodbye, but not to a peer that does not take it: the library waits for that without a limit."""
+        try:
+            async with asyncio.timeout(2 * self._policy.close_timeout):
+                await self._websocket.close()
+        except TimeoutError:
+            self._websocket.transport.abort()
 
     async def _read(self) -> str:
         number = 0
@@ -103,7 +111,7 @@ class Connection:
                 answer = None if self.auth is None else self.auth.answer(data)
                 if answer is Answer.REFUSED:
                     self.refused = True
-                    await self._websocket.close()
+                    await self._closing()
                     return "CXone refused the token"
                 self.delivers.set()
                 if answer is None:
@@ -128,7 +136,13 @@ class Connection:
         try:
             while True:
                 await asyncio.sleep(self._policy.ping_interval)
-                pong = asyncio.ensure_future(await self._websocket.ping())
+                try:
+                    async with asyncio.timeout(self._policy.pong_timeout):
+                        pong = asyncio.ensure_future(await self._websocket.ping())
+                except TimeoutError:  # it takes nothing from us, whatever it sends
+                    self._silent = True
+                    self._websocket.transport.abort()
+                    return
                 while not await self._answered(pong):
                     if not self._heard and not self._handing_over:
                         self._silent = True

@@ -14,20 +14,23 @@ from typing import Protocol
 import structlog
 from prometheus_client import Counter, Gauge
 from pydantic import SecretStr
-from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import InvalidStatus
 
 from connectors.cxone.connection import Auth, Connection, Frame, Policy
 from connectors.cxone.oauth import Token
-from connectors.errors import AuthorizationError
-from connectors.logs import redactor
-from connectors.retry import delays, retry_after
+from connectors.errors import AuthorizationError, ConfigurationError
+from connectors.http.proxies import Proxies
+from connectors.redaction import presentable
+from connectors.retry import delays, longest_retry_after
 
 OPENED = Counter("cxone_socket_opened", "Connections opened.", ["connector"])
 FAILED = Counter("cxone_socket_failed", "Connections lost, or not established.", ["connector"])
 OPEN = Gauge("cxone_socket_open", "Connections open now; two while moving over.", ["connector"])
 
 QUEUED_FRAMES = 64  # that the library holds for us before it stops reading the socket
+MOST_UNSENT = 262_144  # bytes: we send a subscription, pings and pongs
+LONGEST_REASON = 300  # characters
 
 # At DEBUG the library logs requests with their URLs, so it gets a logger that nobody turns to DEBUG by accident.
 _QUIET = logging.getLogger("cxone.websockets")
@@ -49,6 +52,15 @@ class _Direct(connect):
 
     def process_redirect(self, exc: Exception) -> Exception | str:
         return exc
+
+
+class _Bounded(ClientConnection):
+    """Ends when the peer reads nothing: each of its pings would add a pong to what is not sent, without end."""
+
+    def send_data(self) -> None:
+        super().send_data()
+        if self.transport.get_write_buffer_size() > MOST_UNSENT:
+            self.transport.abort()
 
 
 class Tokens(Protocol):
@@ -85,6 +97,7 @@ class Socket:
         self._opened = opened
         self._now = now
         self._sleep = sleep
+        self._proxies = Proxies()
         self._delays = delays(policy.first_delay, policy.longest_delay)
         self._connections: set[Connection] = set()
         self._ever_connected = False
@@ -136,9 +149,11 @@ class Socket:
                 status = refused.response.status_code
                 if status == HTTPStatus.UNAUTHORIZED:
                     self._tokens.refused(token)
-                wait = retry_after(refused.response.headers.get("Retry-After"), self._now())
+                wait = longest_retry_after(refused.response.headers.get_all("Retry-After"), self._now())
                 await self._failed(f"the handshake was answered with {status}", wait)
-            except (OSError, InvalidHandshake, ConnectionClosed) as failed:
+            except ConfigurationError:
+                raise
+            except Exception as failed:  # noqa: BLE001 - the library raises others over what a peer answers
                 await self._failed(_without(token, str(failed) or type(failed).__name__))
             else:
                 if await self._admitted(connection):
@@ -157,10 +172,13 @@ class Socket:
             max_size=self._policy.max_frame_bytes,
             max_queue=QUEUED_FRAMES,
             logger=_QUIET,
+            proxy=self._proxies.of(opening.url),
+            create_connection=_Bounded,
         )
         try:
-            for message in opening.messages:
-                await websocket.send(message)
+            async with asyncio.timeout(self._policy.open_timeout):
+                for message in opening.messages:
+                    await websocket.send(message)
         except BaseException:
             websocket.transport.abort()
             raise
@@ -224,4 +242,4 @@ class Socket:
 
 def _without(token: Token, text: str) -> str:
     """Hide the token in what the other side, or a library, says."""
-    return redactor([token.value])(None, "", text)
+    return presentable(text, [token.value], LONGEST_REASON)

@@ -16,6 +16,7 @@ from connectors.cxone.connection import Policy
 from connectors.cxone.dialect import Interactions, Messaging
 from connectors.cxone.oauth import Credentials
 from connectors.cxone.websocket import Opening
+from connectors.http.proxies import Proxies
 from connectors.ingress.inbox import Inbox
 from connectors.ingress.raw_record import Feed, outgoing
 from connectors.kafka.publisher import Publisher
@@ -37,7 +38,11 @@ class Source:
 
     @classmethod
     def of(cls, section: Interactions | Messaging, settings: CxoneSettings, begin: Begin, feed: Feed) -> Self:
-        """Put a section of the dialect and the settings together. Raises ConfigurationError naming what is not set."""
+        """Put a section of the dialect and the settings together.
+
+        Raises ConfigurationError naming what is not set, or the variable with a proxy that cannot be used.
+        """
+        Proxies().of(section.socket_url(settings))
         credentials = Credentials(
             token_url=section.token_url(settings),
             client_id=settings.client_id,

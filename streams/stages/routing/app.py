@@ -32,6 +32,7 @@ from streams.runtime.settings import WorkerSettings
 from streams.runtime.stage import Stage
 from streams.stages.routing.conversation import STAGE, outcome, request
 from streams.stages.routing.declaration import DECLARATION
+from streams.stages.routing.labels import Labels
 from streams.stages.routing.settings import RoutingSettings
 
 HOLD = 50_000  # messages that are read and not settled
@@ -108,6 +109,8 @@ def build() -> App:
             remember=int(routing.remember * 1000),
         )
 
+    label = Labels()
+
     async def call(job: Job[GuestMessage]) -> Outcome:
         message = job.message
         try:
@@ -120,7 +123,7 @@ def build() -> App:
         came = outcome(answer.status, answer.body, job, now=now, target=routing.sla_target, encode=encode)
         if isinstance(came, Done):
             seconds = max(now - message.received_at, 0) / 1000
-            SLA.labels(message.queue_id).observe(seconds)
+            SLA.labels(label(message.queue_id)).observe(seconds)
             ROUTED.labels("true" if seconds <= routing.sla_target else "false").inc()
             log.debug("routed", position=job.idempotency_key, queue=message.queue_id, attempt=job.attempt, took=seconds)
         return came

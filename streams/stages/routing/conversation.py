@@ -15,6 +15,7 @@ STAGE = "routing"
 QUEUE_REFUSED = "refused by CXone"
 FORBIDDEN = "forbidden by CXone"
 LONGEST_WORDS = 500  # characters of CXone's that are kept
+LONGEST_ID = 256
 
 _PERMANENT = {HTTPStatus.BAD_REQUEST: QUEUE_REFUSED, HTTPStatus.FORBIDDEN: FORBIDDEN}
 _GUEST_DOMAIN = "temp.cxone.com"
@@ -53,7 +54,7 @@ def outcome(  # noqa: PLR0913 - an answer, and all that it is measured by
         headers = tuple(pair for pair in job.record.headers if pair[0] in {SOURCE_POSITION, EVENT_ID})
         return Done((Outgoing(ROUTING_RESULTS.name, job.record.key, encode(result), headers),))
     words = _words(body)
-    said = " ".join(str(words[name]) for name in ("code", "message", "error") if words.get(name))[:LONGEST_WORDS]
+    said = " ".join(filter(None, (_scalar(words.get(name)) for name in ("code", "message", "error"))))[:LONGEST_WORDS]
     answered = f"{status} {said}".strip()
     if reason := _PERMANENT.get(HTTPStatus(status)) if status in set(HTTPStatus) else None:
         return Refused(reason, answered)
@@ -68,13 +69,18 @@ def _result(job: Job[GuestMessage], routing_id: object, now: int, target: float)
         conversation_id=message.conversation_id,
         fingerprint=message.fingerprint,
         queue_id=message.queue_id,
-        routing_id=None if routing_id is None else str(routing_id),
+        routing_id=_scalar(routing_id)[:LONGEST_ID] or None,
         attempts=job.attempt,
         received_at=message.received_at,
         routed_at=now,
         seconds=seconds,
         within_target=seconds <= target,
     )
+
+
+def _scalar(value: object) -> str:
+    """Return text or a number as text; nothing for the rest: a list may be nested deeper than Python recurses."""
+    return str(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
 
 
 def _words(body: bytes) -> Mapping[str, Any]:

@@ -103,3 +103,26 @@ def test_cxones_words_are_kept_within_bounds() -> None:
 @pytest.mark.parametrize("body", [b"", b"[1]", b'"text"', b"\xff\xfe"])
 def test_an_accepted_message_is_routed_whatever_the_body_says(body: bytes) -> None:
     assert isinstance(answered(201, body), Done)
+
+
+DEEP = b"[" * 1000 + b"]" * 1000
+
+
+@pytest.mark.parametrize("name", ["id", "code", "message", "error"])
+def test_only_scalars_are_taken_from_an_answer(name: str) -> None:
+    for status in (201, 400, 500):
+        came = answered(status, b'{"%s": %s}' % (name.encode(), DEEP))
+
+        assert isinstance(came, Done | Refused | Failed)
+        if isinstance(came, Done):
+            assert CODEC.decoder(RoutingResult)(came.outputs[0].value or b"").routing_id is None
+        else:
+            assert str(status) in str(came)
+            assert "[" not in str(came).split("(", 1)[1]
+
+
+def test_a_long_routing_id_is_cut() -> None:
+    came = answered(201, {"id": "x" * 100_000})
+
+    assert isinstance(came, Done)
+    assert len(CODEC.decoder(RoutingResult)(came.outputs[0].value or b"").routing_id or "") == 256
