@@ -143,14 +143,19 @@ def _names(record: Any) -> list[str]:
     return [field.name for field in fields(record)] if is_dataclass(record) else list(record.__struct_fields__)
 
 
+def _written(record: Any) -> list[str]:
+    """Return the names on the wire, which a struct may write otherwise (`rename`)."""
+    return _names(record) if is_dataclass(record) else list(record.__struct_encode_fields__)
+
+
 def _nested(record: Any) -> dict[str, type[Any]]:
     types = {field.name: field.type for field in fields(record)} if is_dataclass(record) else {}
     return {name: type_ for name, type_ in types.items() if isinstance(type_, type) and is_dataclass(type_)}
 
 
 def _to_dict(record: Any) -> Callable[[Any], dict[str, Any]]:
-    names = _names(record)
-    values = attrgetter(*names)
+    names = _written(record)
+    values = attrgetter(*_names(record))
     nested = {name: _to_dict(type_) for name, type_ in _nested(record).items()}
 
     def flat(value: Any) -> dict[str, Any]:
@@ -171,9 +176,13 @@ def _from_dict(record: type[R], *, by_name: bool) -> Callable[[dict[str, Any]], 
         name: _from_dict(type_, by_name=by_name) for name, type_ in _nested(record).items()
     }
 
+    attributes = dict(zip(_written(record), _names(record), strict=True))
+
     def build(value: dict[str, Any]) -> R:
         for name, convert in nested.items():
             value[name] = convert(value[name])
-        return record(**value) if by_name else record(*value.values())
+        if by_name:
+            return record(**{attributes[name]: content for name, content in value.items()})
+        return record(*value.values())
 
     return build

@@ -13,7 +13,11 @@ EVENT_ID = "cxone-event-id"
 SOURCE = "cxone-source"  # the connector that received a frame, e.g. "interactions"
 RECEIVED_AT = "cxone-received-at"  # milliseconds since the epoch, as decimal text
 CONNECTION_ID = "cxone-connection-id"
-WEBHOOK_PATH = "cxone-webhook-path"  # that CXone called
+WEBHOOK_PATH = "cxone-webhook-path"  # that CXone called: one of the two below
+
+# The values of `WEBHOOK_PATH`
+DATA_ACTION_PATH, DASHBOARD_PATH = "/webhook/cxone-data-action", "/webhook/cxone-dashboard"
+
 Headers = tuple[tuple[str, bytes], ...]
 
 

@@ -16,14 +16,14 @@ Offsets = Mapping[tuple[str, int], int]  # the last one, by topic and partition
 class Waiting:
     """Records, and whoever waits for their commit. Made in the event loop, carried out in the producer's thread."""
 
-    __slots__ = ("before_commit", "bytes", "done", "offsets", "records", "since", "withdrawn")
+    __slots__ = ("before_commit", "bytes", "done", "given_up", "offsets", "records", "since", "withdrawn")
 
     def __init__(self, records: Sequence[Outgoing], before_commit: Callable[[], None] | None, since: float) -> None:
         self.records, self.before_commit, self.since = records, before_commit, since
         self.bytes = sum(len(record.value or b"") for record in records)
         self.done: asyncio.Future[Offsets] = asyncio.get_running_loop().create_future()
         self.offsets: dict[tuple[str, int], int] = {}
-        self.withdrawn = False
+        self.withdrawn = self.given_up = False
 
     def settle(self, failure: Exception | None) -> None:
         """Tell the one who waits, in the event loop; the first time counts."""
@@ -42,6 +42,7 @@ class Groups:
         self.closed = False
         self.oldest: float | None = None  # since when the first of the group has waited that was taken last
         self._waiting: deque[Waiting] = deque()
+        self._taken: list[Waiting] = []
         self._changed = threading.Condition()
 
     def add(self, waiting: Waiting) -> None:
@@ -59,6 +60,7 @@ class Groups:
             while True:
                 group = self._group()
                 if group or self.closed:
+                    self._taken = group
                     self.oldest = group[0].since if group else None
                     return group
                 self._changed.wait()
@@ -73,6 +75,12 @@ class Groups:
                 records += len(waiting.records)
                 size += waiting.bytes
         return group
+
+    def give_up(self) -> None:
+        """Let nobody who is taken or waits have a part in a commit."""
+        with self._changed:
+            for waiting in (*self._taken, *self._waiting):
+                waiting.given_up = True
 
     def close(self) -> list[Waiting]:
         """Take nothing more. Returns who waits: `take` gives them out all the same, until they are taken."""

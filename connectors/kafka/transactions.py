@@ -4,12 +4,8 @@ One librdkafka producer in a thread of its own: its transactional calls block. (
 headers and collects records for a second; `produce_batch` drops headers.) While one transaction is committed, what
 arrives waits for the next one. A record that comes alone waits for nobody.
 
-What is done about errors follows librdkafka's documentation of the transactional producer:
-
-* a commit that timed out is committed again, never aborted: it may have happened;
-* an error that asks for an abort: abort, tell the group, go on;
-* a fatal error, or another producer under the same transactional id: one new producer. A second time within a minute
-  ends it: two programs under one id would go on for ever, each throwing out the other.
+After a fatal error, or when another producer took over its transactional id, it begins anew with one new producer. A
+second time within a minute ends it: two programs under one id would go on for ever, each throwing out the other.
 """
 
 import asyncio
@@ -20,21 +16,19 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Never
 
 import structlog
-from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from confluent_kafka import KafkaError, KafkaException, Producer
 from prometheus_client import Counter, Gauge, Histogram
 
 from connectors.errors import AbortedError, ConnectorError, FencedError, PublishError
 from connectors.kafka.groups import Groups, Waiting
 from connectors.kafka.publisher import TRANSACTION_TIMEOUT
 from connectors.kafka.refusals import AUTHENTICATION, explained
+from connectors.kafka.transaction import STEP, BrokenProducer, Transaction
 from schemas.envelope import Outgoing
 
 log = structlog.get_logger(component="transactions")
 
-STEP = 1.0  # seconds of one call: between two, the thread sees whether it is to stop
-BLOCKED_AFTER = 3.0  # seconds that a commit may take before readiness tells of it
 FENCED_AGAIN = 60.0  # seconds
-FULL_QUEUE_WAIT = 0.01  # seconds
 
 PROCESSED = Counter("cxone_kafka_messages_processed", "Records whose transaction was committed.")
 COMMITS = Counter("cxone_kafka_transaction_commits", "Transactions committed.")
@@ -43,14 +37,6 @@ LAG = Gauge("cxone_kafka_producer_lag_estimate", "Seconds that the oldest record
 GROUP = Histogram(
     "cxone_kafka_transaction_group", "Publishers that shared a transaction.", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256)
 )
-
-
-class _Broken(Exception):
-    """The producer is of no use any more."""
-
-    def __init__(self, error: KafkaError) -> None:
-        super().__init__(error.str())
-        self.fenced = error.code() in {KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH}  # noqa: SLF001 - its name
 
 
 class TransactionalPublisher:
@@ -86,10 +72,7 @@ class TransactionalPublisher:
             ConfigurationError: Kafka refuses the credentials or a right is missing: it says which.
             ConnectorError: Kafka does not answer `within` so many seconds.
         """
-        loop = asyncio.get_running_loop()
-        self._loop, self._ended = loop, loop.create_future()
-        LAG.set_function(self._lag)
-        self._thread.start()
+        self._begin()
         begun: asyncio.Future[Any] = asyncio.ensure_future(self._began.wait())
         await asyncio.wait((begun, self._ended), timeout=within, return_when=asyncio.FIRST_COMPLETED)
         begun.cancel()
@@ -99,6 +82,13 @@ class TransactionalPublisher:
             raise ConnectorError(
                 f"Kafka does not begin transactions of {self._config['transactional.id']}: {self._why()}"
             )
+
+    def _begin(self) -> None:
+        if self._thread.ident is None:
+            self._loop = asyncio.get_running_loop()
+            self._ended = self._loop.create_future()
+            LAG.set_function(self._lag)
+            self._thread.start()
 
     async def publish(
         self, records: Sequence[Outgoing], before_commit: Callable[[], None] | None = None
@@ -115,6 +105,7 @@ class TransactionalPublisher:
         """
         if not records:
             return {}
+        self._begin()
         waiting = Waiting(records, before_commit, self._clock())
         self._groups.add(waiting)
         try:
@@ -122,6 +113,13 @@ class TransactionalPublisher:
         except asyncio.CancelledError:
             waiting.withdrawn = True
             raise
+
+    def give_up(self) -> None:
+        """Abort what is not committed: whoever waits for it gets an AbortedError. What follows is published.
+
+        A commit that Kafka has been asked for may happen yet.
+        """
+        self._groups.give_up()
 
     async def watch(self) -> Never:
         """Raise what ends the publisher: FencedError, ConfigurationError or ConnectorError."""
@@ -154,88 +152,31 @@ class TransactionalPublisher:
         GROUP.observe(len(group))
         try:
             failure = self._commit(group)
-        except _Broken as broken:
+        except BrokenProducer as broken:
             ABORTS.inc()
             self._settle(group, PublishError(f"the outcome is not known: {broken}"))
             lapsed = self._clock() - began >= TRANSACTION_TIMEOUT  # then it was Kafka that gave the transaction up
             self._replace(broken, lapsed=lapsed)
             return None
+        self.blocked = None
         if failure is None:
             COMMITS.inc()
             PROCESSED.inc(sum(len(waiting.records) for waiting in group))
-            self.blocked = None
         return failure
 
     def _commit(self, group: list[Waiting]) -> Exception | None:
-        failures: list[str] = []
-        try:
-            self._call(self._producer.begin_transaction)
-            for waiting in group:
-                self._produce(waiting, failures)
-            for waiting in group:
-                if waiting.before_commit is not None:
-                    self._producer.flush(TRANSACTION_TIMEOUT)
-                    waiting.before_commit()
-            self._until_answered(self._producer.commit_transaction, "commit")
-        except _Broken:
-            raise
-        except Exception as error:  # noqa: BLE001 - of Kafka, or of `before_commit`
-            failure = self._mapped(error, failures)
+        transaction = Transaction(self._producer, self._trouble, self._clock, lambda: self._groups.closed)
+        failure = transaction.commit(group)
+        if failure is not None:
             self._settle(group, failure)  # what is never committed is never seen: no need to wait for the abort
-            self._until_answered(self._producer.abort_transaction, "abort")
+            transaction.abort()
             ABORTS.inc()
-            self.blocked = None
-            return failure
-        return None
+        return failure
 
-    def _produce(self, waiting: Waiting, failures: list[str]) -> None:
-        def delivered(error: KafkaError | None, _: Message) -> None:
-            if error is not None:
-                failures.append(error.str())
+    def _trouble(self, what: str) -> None:
+        self.blocked = f"{what} ({self._why()})"
 
-        def placed(error: KafkaError | None, message: Message) -> None:
-            delivered(error, message)
-            if error is None:
-                waiting.offsets[message.topic(), message.partition()] = message.offset()
-
-        for record in waiting.records:
-            partition, done = (-1, delivered) if record.partition is None else (record.partition, placed)
-            while True:
-                try:
-                    self._producer.produce(
-                        record.topic, record.value, record.key, partition, done, None, 0, list(record.headers)
-                    )
-                except BufferError:
-                    self._producer.poll(FULL_QUEUE_WAIT)
-                else:
-                    break
-
-    def _until_answered(self, call: Callable[[float], None], what: str) -> None:
-        """Call again for as long as Kafka does not answer; raise `_Broken`, or the error that asks for an abort."""
-        began = self._clock()
-        while True:
-            try:
-                return self._call(call, STEP)
-            except KafkaException as failed:
-                error = failed.args[0]
-                if error.txn_requires_abort() or not error.retriable():
-                    raise
-                self._producer.poll(0)
-                waited = self._clock() - began
-                if waited >= BLOCKED_AFTER:
-                    self.blocked = f"Kafka does not answer a {what} ({self._why()})"
-                if self._groups.closed and waited >= TRANSACTION_TIMEOUT:
-                    raise _Broken(error) from None
-
-    def _call(self, call: Callable[..., None], *arguments: float) -> None:
-        try:
-            call(*arguments)
-        except KafkaException as failed:
-            if failed.args[0].fatal():
-                raise _Broken(failed.args[0]) from None
-            raise
-
-    def _replace(self, broken: _Broken, *, lapsed: bool) -> None:
+    def _replace(self, broken: BrokenProducer, *, lapsed: bool) -> None:
         now = self._clock()
         if not lapsed:
             if now - self._replaced_at < FENCED_AGAIN:
@@ -268,12 +209,6 @@ class TransactionalPublisher:
                 self.blocked = None
                 self._tell(self._began.set)
                 return
-
-    def _mapped(self, error: Exception, failures: Sequence[str]) -> Exception:
-        if not isinstance(error, KafkaException):
-            return error
-        said = failures[0] if failures else error.args[0].str()
-        return AbortedError(f"the transaction was aborted: {said}")
 
     def _why(self) -> str:
         return self._said.str() if self._said is not None else "no answer"

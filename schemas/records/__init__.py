@@ -3,12 +3,15 @@
 from schemas.records.audit import AuditEntry, AuditHead, AuditRecord
 from schemas.records.guests import GuestMessage, GuestThrottled, RoutingResult
 from schemas.records.interactions import CampaignHour, InteractionCompleted, Summary
+from schemas.records.webhooks import CXoneInteraction, DashboardChange
 
 __all__ = [
     "AuditEntry",
     "AuditHead",
     "AuditRecord",
+    "CXoneInteraction",
     "CampaignHour",
+    "DashboardChange",
     "GuestMessage",
     "GuestThrottled",
     "InteractionCompleted",

@@ -19,7 +19,7 @@ from schemas.topics.interactions import (
     RAW_INTERACTIONS,
 )
 from schemas.topics.spec import CHANGELOG_CONFIG, DAY_MS, MINUTE_MS, Cleanup, TopicSpec
-from schemas.topics.webhooks import RAW_WEBHOOKS
+from schemas.topics.webhooks import DASHBOARD_CHANGES, INTERACTIONS_ML, RAW_WEBHOOKS
 
 TOPICS: tuple[TopicSpec, ...] = (
     RAW_INTERACTIONS,
@@ -32,6 +32,8 @@ TOPICS: tuple[TopicSpec, ...] = (
     *ROUTING_RETRIES,
     ROUTING_RESULTS,
     RAW_WEBHOOKS,
+    INTERACTIONS_ML,
+    DASHBOARD_CHANGES,
     DEAD_LETTERS,
 )
 
@@ -40,12 +42,14 @@ __all__ = [
     "CHANGELOG_CONFIG",
     "DASHBOARD_AUDIT",
     "DASHBOARD_AUDIT_HEADS",
+    "DASHBOARD_CHANGES",
     "DAY_MS",
     "DEAD_LETTERS",
     "GUEST_ADMITTED",
     "GUEST_MESSAGES",
     "GUEST_THROTTLED",
     "INTERACTIONS_COMPLETED",
+    "INTERACTIONS_ML",
     "MINUTE_MS",
     "RAW_INTERACTIONS",
     "RAW_MESSAGES",

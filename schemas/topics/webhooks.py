@@ -1,4 +1,4 @@
-"""Webhooks: what CXone sends when it calls."""
+"""Webhooks: raw -> actions -> interactions for models, changes of dashboards."""
 
 from schemas.topics.spec import TopicSpec
 
@@ -11,3 +11,5 @@ RAW_WEBHOOKS = TopicSpec(
         "max.message.bytes": "2097152",  # a body of 1 MiB, which the door takes, and what surrounds it
     },
 )
+INTERACTIONS_ML = TopicSpec(name="cxone-interactions-ml", key="interaction id", record="CXoneInteraction")
+DASHBOARD_CHANGES = TopicSpec(name="cxone.dashboard.changes", key="dashboard id", record="DashboardChange")

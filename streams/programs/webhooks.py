@@ -15,17 +15,16 @@ from connectors.kafka.publisher import transactional_config
 from connectors.kafka.topic_admin import ensure_topics
 from connectors.kafka.transactions import TransactionalPublisher
 from connectors.settings import KafkaSettings
+from schemas.envelope import DASHBOARD_PATH, DATA_ACTION_PATH
 from schemas.topics import DEAD_LETTERS, RAW_WEBHOOKS
 from streams.programs.lifecycle import on_signal, say_ready
-
-DATA_ACTION, DASHBOARD = "/webhook/cxone-data-action", "/webhook/cxone-dashboard"
 
 
 def endpoints(actions: Actions) -> tuple[Endpoint, ...]:
     """Return where callers may call, and what their bodies go by."""
     return (
-        Endpoint(DATA_ACTION, actions.interaction.interaction_id, "interactionId"),
-        Endpoint(DASHBOARD, actions.dashboard.dashboard_id, "dashboardId"),
+        Endpoint(DATA_ACTION_PATH, actions.interaction.interaction_id, "interactionId"),
+        Endpoint(DASHBOARD_PATH, actions.dashboard.dashboard_id, "dashboardId"),
     )
 
 

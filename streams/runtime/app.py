@@ -12,6 +12,7 @@ from mode import CrashingSupervisor
 from yarl import URL
 
 from connectors.kafka.publisher import KafkaPublisher
+from connectors.kafka.transactions import TransactionalPublisher
 from connectors.settings import KafkaSettings
 from streams.runtime.driver import transport
 from streams.runtime.driver.recovery import TableManager
@@ -134,7 +135,7 @@ class App(faust.App):
 
     def _drop_queued(self) -> None:
         for resource in self.resources:
-            if isinstance(resource, KafkaPublisher):
+            if isinstance(resource, KafkaPublisher | TransactionalPublisher):
                 resource.give_up()
 
     async def drain(self) -> None:

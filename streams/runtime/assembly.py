@@ -2,8 +2,10 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
+from uuid import uuid4
 
-from connectors.kafka.publisher import KafkaPublisher
+from connectors.kafka.publisher import KafkaPublisher, transactional_config
+from connectors.kafka.transactions import TransactionalPublisher
 from connectors.settings import KafkaSettings
 from streams.core.contract import Core, Flush
 from streams.core.declaration import Declaration
@@ -12,11 +14,14 @@ from streams.core.raw_frames.frames import Event, Frames, Reading
 from streams.core.rule import Rule
 from streams.core.windows.watermark import Watermark
 from streams.runtime.app import WATCH_INTERVAL, App, build_app
+from streams.runtime.one_transaction import TransactionalState
 from streams.runtime.settings import WorkerSettings
 from streams.runtime.stage import SEAL_INTERVAL, Stage
 from streams.runtime.state import TableState
 
 E = TypeVar("E", bound=Event)
+
+TRANSACTION_INTERVAL = 0.5  # seconds: each flush stores a seal of its own
 
 
 def declared(
@@ -38,6 +43,17 @@ def stored(app: App, table: str, kafka: KafkaSettings, *, rows: bool = False) ->
         config["message.timeout.ms"] = int(1000 * (app.lease.limit + 2 * WATCH_INTERVAL))
     publisher = app.using(KafkaPublisher(config))
     return TableState(app.Table(table, key_type=bytes, value_type=bytes), publisher, app.lease)
+
+
+def stored_in_transactions(app: App, table: str, kafka: KafkaSettings) -> TableState:
+    """Return the state that the app keeps in `table`, written with its outputs in one transaction a flush.
+
+    The transactional id is this process's own: what a killed worker left open ends after its timeout, and no name given
+    twice can make two workers throw each other out.
+    """
+    config = transactional_config(kafka.librdkafka(), f"{app.conf.id}-{uuid4().hex}")
+    transactions = app.using(TransactionalPublisher(config))
+    return TransactionalState(app.Table(table, key_type=bytes, value_type=bytes), transactions, app.lease)
 
 
 def attach_stateful(  # noqa: PLR0913 - a composition point
@@ -116,21 +132,36 @@ def build_rows(
     return app
 
 
-def build_raw(declaration: Declaration, reading: Reading[E], kafka: KafkaSettings, worker: WorkerSettings) -> App:
+def build_raw(  # noqa: PLR0913 - a composition point
+    declaration: Declaration,
+    reading: Reading[E],
+    kafka: KafkaSettings,
+    worker: WorkerSettings,
+    *,
+    horizon: float | None = None,
+    transactions: bool = False,
+) -> App:
     """Make the app of the stage that reads the raw topic which `reading` describes.
 
     At-least-once in; each event id goes out with its source position, so that whoever remembers positions counts it
-    once.
+    once. With `transactions`, readers of committed records see it once. `horizon` is in seconds; None takes the setting
+    of all stages.
     """
     app = declared(declaration, kafka, worker)
-    horizon = int(worker.dedupe_horizon * 1000)
+    length = int(1000 * (worker.dedupe_horizon if horizon is None else horizon))
 
     def core(partition: int, stored: Mapping[bytes, bytes]) -> Frames[E]:
-        return Frames(partition, stored, horizon=horizon, reading=reading)
+        return Frames(partition, stored, horizon=length, reading=reading)
 
     (table,) = declaration.tables
-    state = stored(app, table.name, kafka)
+    state = (stored_in_transactions if transactions else stored)(app, table.name, kafka)
     attach_stateful(
-        app, reading.stage, state, core, interval=SEAL_INTERVAL, eager=True, refusals=worker.dead_letter_share
+        app,
+        reading.stage,
+        state,
+        core,
+        interval=TRANSACTION_INTERVAL if transactions else SEAL_INTERVAL,
+        eager=not transactions,  # outputs that go out before their seal can be seen without it
+        refusals=worker.dead_letter_share,
     )
     return app

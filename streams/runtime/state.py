@@ -77,14 +77,16 @@ class TableState:
         await self._publish([output for flush in flushes.values() for output in flush.outputs])
         await self._store((partition, change) for partition, flush in flushes.items() for change in flush.seal)
 
-    async def _store(self, changes: Iterable[tuple[int, Change]]) -> None:
+    async def _store(self, changes: Iterable[tuple[int, Change]], beside: Sequence[Outgoing] = ()) -> None:
+        """Publish changes, and records `beside` them; then keep the changes."""
         placed = [each for partition, change in changes for each in self._place(partition, change)]
         topic = self._table.changelog_topic_name
-        offsets = await self._publish([Outgoing(topic, key, value, (), p) for p, key, value in placed])
+        offsets = await self._publish([*beside, *(Outgoing(topic, key, value, (), p) for p, key, value in placed)])
         for partition, key, value in placed:
             store.keep(self._table.data, partition, key, value)
-        for (_, partition), offset in offsets.items():
-            store.set_persisted(self._table.data, topic, partition, offset)
+        for (written, partition), offset in offsets.items():
+            if written == topic:
+                store.set_persisted(self._table.data, topic, partition, offset)
 
     async def _publish(self, records: Sequence[Outgoing]) -> Mapping[tuple[str, int], int]:
         self._lease.check()

@@ -43,7 +43,8 @@ class ScriptedProducer:
         self.open: list[Outgoing] = []
         self.committed: list[list[Outgoing]] = []
         self.reported: Callable[[KafkaError], None] | None = None
-        self.before: Callable[[str], None] = lambda _method: None
+        self.before: Callable[[str], object] = lambda _method: None
+        self.left = 0  # records that a flush leaves behind
         self.say: KafkaError | None = None  # to `reported`, when it is polled
 
     def _step(self, method: str) -> None:
@@ -74,7 +75,7 @@ class ScriptedProducer:
 
     def flush(self, _timeout: float) -> int:
         self._step("flush")
-        return 0
+        return self.left
 
     def poll(self, _timeout: float) -> int:
         if self.say is not None and self.reported is not None:

@@ -1,21 +1,15 @@
 """The bytes of a known caller -> the id they go by, or why they cannot be used. No I/O."""
 
-import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import orjson
 
-from schemas.frame_fields import LONGEST_ID, Paths, first
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from schemas.frame_fields import LONGEST_ID, Paths
+from schemas.written_ids import is_id, written_id
 
 NOT_JSON = "not JSON"
 NOT_AN_OBJECT = "not a JSON object"
 NO_ID = "id"
-
-_LARGEST_INTEGER = 2**63
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,27 +32,15 @@ def identify(body: bytes, paths: Paths) -> str | Unusable:
         return Unusable(NOT_JSON, f"the body is not JSON: {_reason(error)}")
     if not isinstance(content, dict):
         return Unusable(NOT_AN_OBJECT, "the body must be a JSON object")
-    found = first(content, paths)
-    if isinstance(found, float) or (isinstance(found, int) and abs(found) >= _LARGEST_INTEGER):
-        found = _as_written(body, paths)  # a float may have lost digits
-    if isinstance(found, int) and not isinstance(found, bool):
-        found = str(found)
+    found = written_id(content, body, paths)
+    if isinstance(found, str) and is_id(found):
+        return found
     where = " or ".join(".".join(path) for path in paths)
     if found is None:
         return Unusable(NO_ID, f"{where} is missing")
     if not isinstance(found, str):
         return Unusable(NO_ID, f"{where} must be text or a number")
-    if not 0 < len(found) <= LONGEST_ID or "\0" in found:
-        return Unusable(NO_ID, f"{where} must have 1 to {LONGEST_ID} characters without NUL")
-    return found
-
-
-def _as_written(body: bytes, paths: Paths) -> object:
-    text: Callable[[str], str] = str
-    try:
-        return first(json.loads(body, parse_float=text, parse_int=text), paths)
-    except (ValueError, RecursionError):  # what orjson takes, up to its nesting of 1,024
-        return None
+    return Unusable(NO_ID, f"{where} must have 1 to {LONGEST_ID} characters without NUL")
 
 
 def _reason(error: orjson.JSONDecodeError) -> str:

@@ -44,6 +44,7 @@ class Reading(Generic[E]):
     Args:
         stage: for dead letters.
         source: the raw topic; `destination` takes the events.
+        route: the event's topic, where `destination` is not that of all events.
         usual: (bytes, arrival in ms) -> event, or None where a closer look is needed.
         kind: what a frame is.
         interpret: a frame of the kind EVENT, and its record -> event or refusal.
@@ -55,6 +56,7 @@ class Reading(Generic[E]):
     stage: str
     source: str
     destination: str
+    route: Callable[[E], str] | None = None
     usual: Callable[[bytes, int], E | None] = nothing_is_usual
     kind: Callable[[Mapping[str, object]], Kind]
     interpret: Callable[[dict[str, object], Record], E | Refused]
@@ -103,6 +105,7 @@ class Frames(Generic[E]):
         outcomes = dict.fromkeys(OUTCOMES, 0)
         reading, seen, outputs = self._reading, self._seen, self._outputs
         usual, encode, key, destination = reading.usual, reading.encode, reading.key, reading.destination
+        route = reading.route
         for record in chunk.records:
             offset, arrived = record.offset, record.timestamp
             if offset <= self.position:
@@ -125,7 +128,8 @@ class Frames(Generic[E]):
                 self._added.setdefault(seen.newest, []).append(number)
                 headers = (*headers, (EVENT_ID, event_id))
             outcomes[COMPLETED] += 1
-            outputs.append(Outgoing(destination, key(event).encode(), encode(event), headers))
+            to = destination if route is None else route(event)
+            outputs.append(Outgoing(to, key(event).encode(), encode(event), headers))
         for outcome, count in outcomes.items():
             if count:
                 reading.frames.labels(outcome).inc(count)

@@ -5,6 +5,7 @@ Private names of Faust 0.15 and aiokafka 0.14 are used: both are pinned, and tes
 
 import time
 from collections.abc import Callable, Collection, Mapping
+from copy import copy
 from types import FunctionType
 from typing import Any
 
@@ -19,6 +20,8 @@ from mode.threads import MethodQueue
 from streams.runtime.driver.record_batches import MemoryRecords
 
 CALLS_AT_A_TIME = 8
+READ_UNCOMMITTED = 0
+ENDS_WITHIN = 30_000  # ms
 
 
 def _partition_records(chunked: Collection[str]) -> type[Any]:
@@ -123,6 +126,16 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     def seek(self, partition: TP, offset: int) -> None:
         self.seeks += 1
         super().seek(partition, offset)
+
+    async def _highwaters(self, partitions: Any) -> Mapping[TP, int]:
+        """Return where partitions end, open transactions included: what a killed worker left open is waited for.
+
+        It may be committed yet, and a recovery that stopped before it would miss what it sealed.
+        """
+        fetcher_ = copy(self._ensure_consumer()._fetcher)  # noqa: SLF001
+        fetcher_._isolation_level = READ_UNCOMMITTED  # noqa: SLF001
+        offsets: Mapping[TP, int] = await fetcher_.end_offsets(partitions, ENDS_WITHIN)
+        return offsets
 
     async def put_back(self, records: Mapping[TP, tuple[int, int]]) -> None:
         """Go back from the end of a fetch to its first record, {partition: (first, end)}, unless it was left since."""

@@ -32,6 +32,28 @@ class Recovery(recovery.Recovery):
             self.signal_recovery_start.set()
             raise recovery.RebalanceAgain from None
 
+    async def _seek_offsets(self, consumer: Any, tps: Any, offsets: Any, title: str) -> None:
+        await super()._seek_offsets(consumer, tps, offsets, title)
+        for tp in tps:
+            self.app.consumer.changelogs.begin(tp, max(offsets[tp], 0))
+
+    def active_remaining(self) -> Any:
+        """Return what is left to read, by partition: nothing, where only markers of transactions are left."""
+        remaining = super().active_remaining()
+        for tp, left in remaining.items():
+            end, applied = self.active_highwaters[tp] + 1, self.active_offsets[tp]
+            if left > 0 and self.app.consumer.changelogs.nothing_left(tp, end, applied):
+                remaining[tp] = 0
+        return remaining
+
+    def look(self) -> None:
+        """See whether a changelog is restored that ended without a record: Faust looks after each record."""
+        waited_for = self.signal_recovery_end._waiters  # noqa: SLF001 - told earlier, it would be forgotten
+        if self.in_recovery and waited_for and not self.need_recovery():
+            self.flush_buffers()
+            self._set_recovery_ended()
+            self.signal_recovery_end.set()
+
     async def _resume_streams(self, generation_id: int = 0) -> None:  # of a stage without tables
         self.ending = generation_id
         await super()._resume_streams(generation_id)

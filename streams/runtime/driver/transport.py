@@ -26,6 +26,7 @@ from faust.types.tuples import ConsumerMessage
 from prometheus_client import Counter
 
 from streams.core.contract import Chunk
+from streams.runtime.driver.changelog_reading import ChangelogReading
 from streams.runtime.driver.consumer_thread import ConsumerThread, Fetched
 from streams.runtime.driver.coverage import Coverage
 
@@ -43,6 +44,7 @@ class Consumer(driver.Consumer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._coverage: dict[TP, Coverage] = {}
+        self.changelogs = ChangelogReading()
         self.polled_at = time.monotonic()
 
     def _new_consumer_thread(self) -> ConsumerThread:
@@ -151,6 +153,8 @@ class Consumer(driver.Consumer):
         passed_over = {}
         for tp, batch in records.items():
             coverage = self._coverage.get(tp)
+            if not batch and self.changelogs.passed(tp, batch.start, batch.end):
+                self.app.tables.recovery.look()
             if not batch and (coverage is None or batch.end <= coverage.expected):
                 continue  # nothing came, and nothing is missing
             if not (active is None or tp in active or tp in self._buffered_partitions):
@@ -176,6 +180,7 @@ class Consumer(driver.Consumer):
 
     async def _messages(self, tp: TP, batch: Fetched) -> list[ConsumerMessage]:
         if not self._is_chunked(tp):
+            self.changelogs.passed(tp, batch.start, batch.end, last=batch[-1].offset)
             return [self._to_message(tp, record) for record in batch]
         coverage = self._coverage.get(tp)
         if coverage is None or not self.app.recovered:

@@ -4,16 +4,16 @@ from collections.abc import Callable
 
 from prometheus_client import Counter
 
-from schemas.envelope import RECEIVED_AT, Record
+from schemas.envelope import Record
 from schemas.frame_fields import MessageFields
 from schemas.records import GuestMessage
 from schemas.topics import GUEST_MESSAGES, RAW_MESSAGES
 from streams.core.contract import Refused
+from streams.core.raw_frames.arrival import received_at
 from streams.core.raw_frames.frames import Reading
 from streams.stages.messages.message import guest_message
 
 STAGE = "messages"
-LONGEST_TIME = 15  # digits of a time in milliseconds
 
 FRAMES = Counter("cxone_messages_frames", "Raw frames by what became of them.", ["outcome"])
 WITHOUT_ID = Counter("cxone_messages_events_without_id", "Guest messages that no redelivery is told from.")
@@ -36,11 +36,3 @@ def messages(fields: MessageFields, *, encode: Callable[[GuestMessage], bytes]) 
         frames=FRAMES,
         without_id=WITHOUT_ID,
     )
-
-
-def received_at(record: Record) -> int:
-    """Return when the socket delivered a frame (ms): as the connector says, but not after the broker had it."""
-    for name, value in record.headers:
-        if name == RECEIVED_AT and value and value.isdigit() and len(value) <= LONGEST_TIME:
-            return min(int(value), record.timestamp)
-    return record.timestamp

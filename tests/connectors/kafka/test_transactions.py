@@ -1,6 +1,7 @@
 """What is done about each kind of error of a transaction, without Kafka: a producer that does what a script says."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
@@ -38,6 +39,13 @@ class Lives:
             clock=lambda: self.now,
         )
 
+    def held_up(self) -> threading.Event:
+        """Have Kafka begin when the event is set."""
+        going = threading.Event()
+        self.producers = [ScriptedProducer()]
+        self.producers[0].before = lambda method: method == "init_transactions" and going.wait(10)
+        return going
+
     def _make(self, config: Mapping[str, Any], **_: object) -> ScriptedProducer:
         producer = self.producers.pop(0) if self.producers else ScriptedProducer()
         producer.reported = config["error_cb"]
@@ -63,10 +71,11 @@ NewLives = Callable[..., Lives]
 
 async def test_those_who_wait_together_share_a_transaction(lives: NewLives) -> None:
     life = lives()
+    going = life.held_up()
     publishing = [asyncio.create_task(life.publisher.publish([record(i)])) for i in range(5)]
     await asyncio.sleep(0)
 
-    await life.publisher.start()
+    going.set()
     await asyncio.gather(*publishing)
 
     assert life.made[0].committed == [[record(i) for i in range(5)]]
@@ -85,12 +94,13 @@ async def test_who_comes_alone_has_a_transaction_alone(lives: NewLives) -> None:
 
 async def test_who_left_before_the_transaction_began_is_not_in_it(lives: NewLives) -> None:
     life = lives()
+    going = life.held_up()
     left, stayed = (asyncio.create_task(life.publisher.publish([record(i)])) for i in range(2))
     await asyncio.sleep(0)
     left.cancel()
     await asyncio.gather(left, return_exceptions=True)
 
-    await life.publisher.start()
+    going.set()
     await stayed
 
     assert life.made[0].committed == [[record(1)]]
@@ -150,6 +160,40 @@ async def test_what_is_asked_before_a_commit_may_forbid_it(lives: NewLives) -> N
 
     assert life.made[0].committed == []
     assert life.made[0].calls[-1] == "abort_transaction"
+
+
+async def test_what_is_given_up_is_aborted_and_what_follows_goes_on(lives: NewLives) -> None:
+    life = lives()
+    await life.publisher.start()
+
+    with pytest.raises(AbortedError, match="given up"):
+        await life.publisher.publish([record(1)], life.publisher.give_up)
+    await life.publisher.publish([record(2)])
+
+    assert life.made[0].committed == [[record(2)]]
+
+
+async def test_what_kafka_did_not_take_in_time_is_not_asked_about(lives: NewLives) -> None:
+    life = lives()
+    await life.publisher.start()
+    life.made[0].left = 1
+    asked: list[None] = []
+
+    with pytest.raises(AbortedError, match="in time"):
+        await life.publisher.publish([record(1)], lambda: asked.append(None))
+
+    assert asked == []
+
+
+async def test_an_abort_that_is_refused_ends_the_producer(lives: NewLives) -> None:
+    life = lives({"commit_transaction": [ABORT], "abort_transaction": [failure(KafkaError._STATE)]})
+    await life.publisher.start()
+
+    with pytest.raises(AbortedError):
+        await life.publisher.publish([record(1)])
+    await life.publisher.publish([record(2)])
+
+    assert life.publisher.initialisations == 2
 
 
 async def test_a_fenced_producer_is_replaced_once(lives: NewLives) -> None:

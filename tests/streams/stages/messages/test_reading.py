@@ -13,8 +13,9 @@ from schemas.records import GuestMessage
 from schemas.releases import FileSchemaIds
 from schemas.topics import DEAD_LETTERS, GUEST_MESSAGES
 from streams.core.contract import Chunk
+from streams.core.raw_frames.arrival import received_at
 from streams.core.raw_frames.frames import Frames
-from streams.stages.messages.reading import messages, received_at
+from streams.stages.messages.reading import messages
 
 CODEC = Codec(FileSchemaIds())
 READING = messages(dialect.load("v2").messaging.fields.message(), encode=CODEC.encoder(GuestMessage))
