@@ -6,6 +6,7 @@
     - AbortedError          a transaction was aborted: none of its records will ever be seen
   x FencedError             another program uses the same transactional id
   x AuthorizationError      CXone refused credentials or scope
+    - SubscriptionRefused   CXone refused an event subscription: says why, in CXone's words
   x SinkError               InfluxDB, the CRM or CXone's API refused or is unreachable
     - Unavailable           try again later (`retry_after` seconds, if it was said)
     - Misconfigured         a token, URL or name is wrong: needs a person, keep trying
@@ -34,6 +35,10 @@ class FencedError(ConnectorError):
 
 class AuthorizationError(ConnectorError):
     """CXone refused the credentials or the scope."""
+
+
+class SubscriptionRefused(AuthorizationError):
+    """CXone refused an event subscription: another one has to be asked for, in the dialect."""
 
 
 class SinkError(ConnectorError):

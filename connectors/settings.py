@@ -166,6 +166,13 @@ class CxoneSettings(DialectSettings):
     messaging_api_url: HttpUrl | None = Field(
         None, description="base of the API's URLs instead of the dialect's: what stands before their paths"
     )
+    analytics_token_url: HttpUrl | None = Field(None, description="full token URL instead of the dialect's")
+    analytics_api_url: HttpUrl | None = Field(
+        None, description="base of the API's URLs instead of the dialect's: what stands before their paths"
+    )
+    analytics_ws_url: WsUrl | None = Field(
+        None, description="full URL of the analytics socket instead of the dialect's"
+    )
 
 
 class InfluxSettings(BaseSettings):

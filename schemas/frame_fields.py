@@ -112,6 +112,41 @@ class ChangeFields:
     etag: Paths
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnalyticsFields:
+    """The frames of the analytics socket.
+
+    `event_types` are all that are read; those among `interaction_types` tell of an interaction. Durations are seconds;
+    `timestamp` is as `InteractionFields.completed_at`.
+    """
+
+    event_type: Paths
+    event_types: tuple[str, ...]
+    interaction_types: tuple[str, ...]
+    control_types: tuple[str, ...]
+    event_id: Paths
+    timestamp: Paths
+    interaction_id: Paths
+    agent_id: Paths
+    queue_id: Paths
+    handle_time: Paths
+    wait_time: Paths
+    queue_time: Paths
+    state: Paths
+    metadata: Paths
+
+    def kind(self, frame: Mapping[str, object]) -> Kind:
+        """Tell events from control frames. A frame that says nothing about itself is an event, to be validated."""
+        event_type = first(frame, self.event_type)
+        if event_type in self.control_types:
+            return Kind.CONTROL
+        return Kind.EVENT if event_type is None or event_type in self.event_types else Kind.OTHER
+
+    def key(self, frame: Mapping[str, object]) -> str | None:
+        """Return whom a frame tells of: the agent, or else the interaction, or else the queue."""
+        return identity(frame, (*self.agent_id, *self.interaction_id, *self.queue_id))
+
+
 def _scalar(value: object) -> str:
     """Return text, a number or true as text; nothing for the rest: a list may be nested deeper than Python recurses."""
     return str(value or "") if isinstance(value, str | int | float) else ""

@@ -10,7 +10,16 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from schemas.topics import DEAD_LETTERS, RAW_INTERACTIONS, RAW_MESSAGES, RAW_WEBHOOKS, TOPICS, TopicSpec
+from schemas.topics import (
+    DEAD_LETTERS,
+    RAW_ANALYTICS,
+    RAW_INTERACTIONS,
+    RAW_MESSAGES,
+    RAW_WEBHOOKS,
+    SUBSCRIPTIONS,
+    TOPICS,
+    TopicSpec,
+)
 from streams import stages
 from streams.core.declaration import Declaration
 
@@ -24,6 +33,7 @@ CONNECTORS: Mapping[str, tuple[TopicSpec, ...]] = {
     "interactions": (RAW_INTERACTIONS,),
     "messaging": (RAW_MESSAGES,),
     "webhooks": (RAW_WEBHOOKS,),
+    "analytics": (RAW_ANALYTICS, SUBSCRIPTIONS),
 }
 
 

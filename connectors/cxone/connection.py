@@ -17,7 +17,8 @@ class Policy:
     """Times in seconds.
 
     A connection that lasted `healthy` seconds counts as good: its loss is retried from the first delay. While moving
-    over, the old connection is kept until the new one has delivered something, `overlap` at most.
+    over, the old connection is kept until the new one has delivered something, `overlap` at most. A socket that was
+    connected before is not ready after `red_after` attempts in a row that failed.
     """
 
     ping_interval: float
@@ -29,6 +30,7 @@ class Policy:
     longest_delay: float = 30.0
     healthy: float = 60.0
     overlap: float = 5.0
+    red_after: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ class Frame:
 
 
 class Answer(Enum):
-    """What CXone says to a token."""
+    """What CXone says to a connection's first message."""
 
     ACCEPTED = auto()
     REFUSED = auto()
@@ -50,16 +52,24 @@ class Answer(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Auth:
-    """How to tell what CXone says to a token that it gets as a message: in a frame of its own, or by a close code."""
+    """How to tell what CXone says to the first message: in a frame of its own, or by a close code.
+
+    `of` is what the message shows, for the log; `refused` is called when CXone does not accept that. None: it is the
+    token.
+    """
 
     answer: Callable[[bytes], Answer | None] = field(repr=False)  # None: a frame like all others
     refused_codes: Collection[int]
+    of: str = "the token"
+    refused: Callable[[], None] | None = field(default=None, repr=False)
 
 
 class Connection:
-    """Reads from its creation on, and reads no further while `receive` waits. Answers to the token are not handed on.
+    """Reads from its creation on, and reads no further while `receive` waits.
 
-    `refused` says, once `reading` is done, that it ended because CXone refused the token.
+    Answers to the first message are not handed on.
+
+    `refused` says, once `reading` is done, that it ended because CXone refused what that message shows.
     """
 
     def __init__(  # noqa: PLR0913 - its surroundings, and the clock that tests replace
@@ -109,10 +119,10 @@ class Connection:
                 # Bytes, unchecked: text that is no UTF-8 is a bad frame, not a reason to close.
                 data = await self._websocket.recv(decode=False)
                 answer = None if self.auth is None else self.auth.answer(data)
-                if answer is Answer.REFUSED:
+                if answer is Answer.REFUSED and self.auth is not None:
                     self.refused = True
                     await self._closing()
-                    return "CXone refused the token"
+                    return f"CXone refused {self.auth.of}"
                 self.delivers.set()
                 if answer is None:
                     self._handing_over = True

@@ -3,97 +3,50 @@
 Hosts, scopes, hellos and field paths differ between tenants; a tenant is served by editing a file.
 """
 
-import json
 from difflib import get_close_matches
 from importlib.resources import files
 from pathlib import Path
-from string import Formatter
 from typing import Annotated
 from urllib.parse import urlsplit
 
 import yaml
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, ValidationError
 from pydantic_core import ErrorDetails
 
+from connectors.cxone.analytics_dialect import Analytics
+from connectors.cxone.dialect_parts import (
+    TOKEN,
+    DottedPaths,
+    OAuth,
+    Socket,
+    Strict,
+    auth_text,
+    fill,
+    http_template,
+    json_text,
+)
 from connectors.errors import ConfigurationError
-from connectors.settings import CxoneSettings, check_http_url, check_ws_url
-from schemas.frame_fields import ActionFields, ChangeFields, InteractionFields, MessageFields, Paths
+from connectors.settings import CxoneSettings
+from schemas.frame_fields import ActionFields, ChangeFields, InteractionFields, MessageFields
 
-TOKEN = "{token}"  # noqa: S105 - the place of one
-
-_VARIABLES = {"org": "CXONE_ORG_DOMAIN", "region": "CXONE_REGION"}
-
-
-def _placeholders(template: str) -> set[str]:
-    return {name for _, name, _, _ in Formatter().parse(template) if name is not None}
-
-
-def _known_placeholders(template: str) -> str:
-    if unknown := _placeholders(template) - _VARIABLES.keys():
-        raise ValueError(f"knows only {{org}} and {{region}}, not {{{min(unknown)}}}")
-    return template
-
-
-def _http_template(template: str) -> str:
-    check_http_url(_known_placeholders(template).format(org="org", region="region"))
-    return template
-
-
-def _ws_template(template: str) -> str:
-    check_ws_url(_known_placeholders(template).format(org="org", region="region"))
-    return template
-
-
-def _json_text(text: str) -> str:
-    json.loads(text)
-    return text
-
-
-def _auth_text(text: str) -> str:
-    if TOKEN not in text:
-        raise ValueError(f"must say where the token goes: {TOKEN}")
-    return _json_text(text)
-
-
-def _paths(value: object) -> Paths:
-    if not isinstance(value, list) or not value:
-        raise ValueError("must be a list of paths such as payload.campaignId")
-    for path in value:
-        if not isinstance(path, str) or not all(path.split(".")):
-            raise ValueError(f"{path!r} is not a path such as payload.campaignId")
-    return tuple(tuple(path.split(".")) for path in value)
-
-
-DottedPaths = Annotated[Paths, BeforeValidator(_paths)]
-Seconds = Annotated[float, Field(gt=0)]
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class OAuth(_Strict):
-    """Client credentials: where, for what, and how many seconds before expiry they are renewed."""
-
-    token_url: Annotated[str, AfterValidator(_http_template)]
-    scope: str
-    renew_before: Seconds
-
-
-class Socket(_Strict):
-    """What holds for every socket. Times in seconds."""
-
-    url: Annotated[str, AfterValidator(_ws_template)]
-    ping_interval: Seconds
-    pong_timeout: Seconds
-    max_frame_bytes: Annotated[int, Field(gt=0)]
+__all__ = [
+    "TOKEN",
+    "Actions",
+    "Analytics",
+    "Dialect",
+    "EventSocket",
+    "Interactions",
+    "MessageSocket",
+    "Messaging",
+    "load",
+]
 
 
 class EventSocket(Socket):
     """A socket whose token travels in the query."""
 
     token_parameter: Annotated[str, Field(min_length=1)]
-    hello: Annotated[str, AfterValidator(_json_text)]
+    hello: Annotated[str, AfterValidator(json_text)]
 
 
 class MessageSocket(Socket):
@@ -102,13 +55,13 @@ class MessageSocket(Socket):
     `accepted` and `refused` are types of frames (`fields.event_type`), `refused_codes` those of a closing connection.
     """
 
-    hello: Annotated[str, AfterValidator(_auth_text)]
+    hello: Annotated[str, AfterValidator(auth_text)]
     accepted: tuple[str, ...]
     refused: tuple[str, ...]
     refused_codes: tuple[int, ...]
 
 
-class Fields(_Strict):
+class Fields(Strict):
     """`schemas.dialect.InteractionFields` as it is written in a file: paths with dots."""
 
     event_type: DottedPaths
@@ -127,7 +80,7 @@ class Fields(_Strict):
         return InteractionFields(**dict(self))
 
 
-class Interactions(_Strict):
+class Interactions(Strict):
     """The events socket of finished interactions."""
 
     oauth: OAuth
@@ -137,14 +90,14 @@ class Interactions(_Strict):
     def token_url(self, settings: CxoneSettings) -> str:
         """Return the override or the filled template. Raises ConfigurationError naming what is not set."""
         override = settings.interactions_token_url
-        return override or _fill(self.oauth.token_url, settings, "CXONE_INTERACTIONS_TOKEN_URL")
+        return override or fill(self.oauth.token_url, settings, "CXONE_INTERACTIONS_TOKEN_URL")
 
     def socket_url(self, settings: CxoneSettings) -> str:
         """As `token_url`, for the socket; without the token."""
-        return settings.interactions_ws_url or _fill(self.socket.url, settings, "CXONE_INTERACTIONS_WS_URL")
+        return settings.interactions_ws_url or fill(self.socket.url, settings, "CXONE_INTERACTIONS_WS_URL")
 
 
-class GuestFields(_Strict):
+class GuestFields(Strict):
     """`schemas.dialect.MessageFields` as it is written in a file: paths with dots."""
 
     event_type: DottedPaths
@@ -166,13 +119,13 @@ class GuestFields(_Strict):
         return MessageFields(**dict(self))
 
 
-class Routing(_Strict):
+class Routing(Strict):
     """Where a guest's message is put into a queue."""
 
-    url: Annotated[str, AfterValidator(_http_template)]
+    url: Annotated[str, AfterValidator(http_template)]
 
 
-class Messaging(_Strict):
+class Messaging(Strict):
     """The web-messaging socket, and the API that takes guests into queues."""
 
     oauth: OAuth
@@ -183,21 +136,21 @@ class Messaging(_Strict):
     def token_url(self, settings: CxoneSettings) -> str:
         """Return the override or the filled template. Raises ConfigurationError naming what is not set."""
         override = settings.messaging_token_url
-        return override or _fill(self.oauth.token_url, settings, "CXONE_MESSAGING_TOKEN_URL")
+        return override or fill(self.oauth.token_url, settings, "CXONE_MESSAGING_TOKEN_URL")
 
     def socket_url(self, settings: CxoneSettings) -> str:
         """As `token_url`, for the socket; the token is none of it."""
-        return settings.messaging_ws_url or _fill(self.socket.url, settings, "CXONE_MESSAGING_WS_URL")
+        return settings.messaging_ws_url or fill(self.socket.url, settings, "CXONE_MESSAGING_WS_URL")
 
     def routing_url(self, settings: CxoneSettings) -> str:
         """As `token_url`, for routing; the override replaces what stands before the path."""
         base, template = settings.messaging_api_url, self.routing.url
         if base is not None:
-            return base.rstrip("/") + _fill(urlsplit(template).path, settings, "CXONE_MESSAGING_API_URL")
-        return _fill(template, settings, "CXONE_MESSAGING_API_URL")
+            return base.rstrip("/") + fill(urlsplit(template).path, settings, "CXONE_MESSAGING_API_URL")
+        return fill(template, settings, "CXONE_MESSAGING_API_URL")
 
 
-class ActionPaths(_Strict):
+class ActionPaths(Strict):
     """`schemas.frame_fields.ActionFields` as it is written in a file: paths with dots."""
 
     interaction_id: DottedPaths
@@ -210,7 +163,7 @@ class ActionPaths(_Strict):
         return ActionFields(**dict(self))
 
 
-class ChangePaths(_Strict):
+class ChangePaths(Strict):
     """`schemas.frame_fields.ChangeFields` as it is written in a file: paths with dots."""
 
     dashboard_id: DottedPaths
@@ -223,19 +176,20 @@ class ChangePaths(_Strict):
         return ChangeFields(**dict(self))
 
 
-class Actions(_Strict):
+class Actions(Strict):
     """What CXone's webhooks bring: Data Actions, and changes of dashboards."""
 
     interaction: ActionPaths
     dashboard: ChangePaths
 
 
-class Dialect(_Strict):
+class Dialect(Strict):
     """One file."""
 
     interactions: Interactions
     messaging: Messaging
     actions: Actions
+    analytics: Analytics
 
 
 def load(name_or_path: str) -> Dialect:
@@ -255,17 +209,6 @@ def load(name_or_path: str) -> Dialect:
     except ValidationError as refused:
         lines = [f"CXONE_DIALECT: {name_or_path}: {_explain(detail)}" for detail in refused.errors(include_url=False)]
     raise ConfigurationError("\n".join(lines))
-
-
-def _fill(template: str, settings: CxoneSettings, override: str) -> str:
-    values = {"org": settings.org_domain, "region": settings.region}
-    for name in sorted(_placeholders(template)):
-        if values[name] is None:
-            raise ConfigurationError(
-                f"{_VARIABLES[name]}: is not set. Expected: a value, because the dialect's URL is {template};"
-                f" or a whole URL in {override}."
-            )
-    return template.format(**values)
 
 
 def _explain(detail: ErrorDetails) -> str:

@@ -44,7 +44,7 @@ class Opening:
     url: str = field(repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     messages: tuple[str, ...] = field(default=(), repr=False)  # sent in order, right after the handshake
-    auth: Auth | None = field(default=None, repr=False)  # where the token is one of the messages
+    auth: Auth | None = field(default=None, repr=False)  # where CXone may refuse what the first message shows
 
 
 class _Direct(connect):
@@ -101,6 +101,7 @@ class Socket:
         self._delays = delays(policy.first_delay, policy.longest_delay)
         self._connections: set[Connection] = set()
         self._ever_connected = False
+        self._failures = 0  # in a row
         self._renewed = False  # since the last healthy connection, a refused token was replaced without a delay
         self._log = structlog.get_logger().bind(connector=connector)
 
@@ -110,7 +111,8 @@ class Socket:
 
     def why_not_ready(self) -> str | None:
         connected = any(connection.admitted and not connection.reading.done() for connection in self._connections)
-        return None if connected else f"{self._connector}: not connected"
+        tried_little = self._ever_connected and 0 < self._failures < self._policy.red_after
+        return None if connected or tried_little else f"{self._connector}: not connected"
 
     async def run(self) -> None:
         """Keep a connection up until cancelled; then close with 1000 and hand over what had arrived.
@@ -189,10 +191,11 @@ class Socket:
         return connection
 
     async def _admitted(self, connection: Connection) -> bool:
-        """Wait for the answer to a token that was sent as a message. A CXone that gives none has nothing against it."""
+        """Wait for the answer to the first message. A CXone that gives none has nothing against it."""
         if connection.auth is not None and not await self._delivers(connection, self._policy.open_timeout):
             return False
         connection.admitted = self._ever_connected = True
+        self._failures = 0
         self._log.info("connected", connection=connection.id)
         self._opened()
         return True
@@ -223,7 +226,8 @@ class Socket:
         reason = _without(connection.token, await connection.reading)
         wait = None
         if connection.refused:
-            self._tokens.refused(connection.token)
+            told = connection.auth.refused if connection.auth is not None else None
+            self._tokens.refused(connection.token) if told is None else told()
             wait, self._renewed = None if self._renewed else 0.0, True
         await self._failed(reason, wait, connection=connection.id)
 
@@ -235,6 +239,7 @@ class Socket:
 
     async def _failed(self, reason: str, wait: float | None = None, **names: str) -> None:
         FAILED.labels(self._connector).inc()
+        self._failures += 1
         wait = next(self._delays) if wait is None else wait
         self._log.warning("not connected", reason=reason, retry_in=round(wait, 1), **names)
         await self._sleep(wait)

@@ -13,12 +13,13 @@ import structlog
 from pydantic import SecretStr
 
 from connectors.cxone.connection import Policy
-from connectors.cxone.dialect import Interactions, Messaging
+from connectors.cxone.dialect import Analytics, Interactions, Messaging
 from connectors.cxone.oauth import Credentials
 from connectors.cxone.websocket import Opening
 from connectors.http.proxies import Proxies
 from connectors.ingress.inbox import Inbox
 from connectors.ingress.raw_record import Feed, outgoing
+from connectors.ingress.subscription import Subscription
 from connectors.kafka.publisher import Publisher
 from connectors.settings import CxoneSettings
 from schemas.dead_letters import DEAD_REASON, DEAD_SOURCE
@@ -29,15 +30,26 @@ Begin = Callable[[SecretStr], Opening]
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A socket, as the program needs it that opens it: how to get a token and begin, and what its frames are."""
+    """A socket, as the program needs it that opens it: how to get a token and begin, and what its frames are.
+
+    Where it names a `subscription`, that has to be obtained before a socket opens.
+    """
 
     feed: Feed
     credentials: Credentials
     begin: Begin
     policy: Policy
+    subscription: Subscription | None = None
 
     @classmethod
-    def of(cls, section: Interactions | Messaging, settings: CxoneSettings, begin: Begin, feed: Feed) -> Self:
+    def of(
+        cls,
+        section: Interactions | Messaging | Analytics,
+        settings: CxoneSettings,
+        begin: Begin,
+        feed: Feed,
+        subscription: Subscription | None = None,
+    ) -> Self:
         """Put a section of the dialect and the settings together.
 
         Raises ConfigurationError naming what is not set, or the variable with a proxy that cannot be used.
@@ -54,8 +66,10 @@ class Source:
             ping_interval=section.socket.ping_interval,
             pong_timeout=section.socket.pong_timeout,
             max_frame_bytes=section.socket.max_frame_bytes,
+            open_timeout=section.socket.open_timeout,
+            red_after=section.socket.red_after,
         )
-        return cls(feed, credentials, begin, policy)
+        return cls(feed, credentials, begin, policy, subscription)
 
 
 async def forward(inbox: Inbox, publisher: Publisher, feed: Feed) -> None:

@@ -1,6 +1,6 @@
 """`/faults`: what goes wrong, changed while everything runs."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from aiohttp import web
 from pydantic import ValidationError
@@ -10,23 +10,31 @@ from connectors.simulator.cxone.broadcast import Socket
 from connectors.simulator.cxone.tokens import Tokens
 from connectors.simulator.faults import FaultBox, Faults
 
+_STRIKES = {"close": None, "revoke": False, "silence": False, "forget": False}  # they do not stay in force
+
 
 class Controls:
     """Changes the faults in force, and strikes the clients' sockets that are open."""
 
-    def __init__(self, faults: FaultBox, tokens: Tokens, sockets: Iterable[set[Socket]]) -> None:
+    def __init__(
+        self, faults: FaultBox, tokens: Tokens, sockets: Iterable[set[Socket]], forget: Callable[[], None]
+    ) -> None:
+        """`forget` loses all event subscriptions."""
         self._faults = faults
         self._tokens = tokens
         self._sockets = tuple(sockets)
+        self._forget = forget
 
     def routes(self) -> list[web.RouteDef]:
         return [web.get("/faults", self._show), web.post("/faults", self._change)]
 
     def strike(self, wanted: Faults) -> None:
         """Put the faults in force that `wanted` names."""
-        self._faults.change(wanted.model_copy(update={"close": None, "revoke": False, "silence": False}))
+        self._faults.change(wanted.model_copy(update=_STRIKES))
         if wanted.revoke:
             self._tokens.revoke_all()
+        if wanted.forget:
+            self._forget()
         for socket in (socket for sockets in self._sockets for socket in sockets):
             socket.silent = socket.silent or wanted.silence
             if wanted.close is not None:

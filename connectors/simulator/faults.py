@@ -20,8 +20,9 @@ class Refusal(BaseModel):
 class Faults(BaseModel):
     """All faults. A request names those that it changes; null ends one.
 
-    `close`, `revoke` and `silence` strike the sockets that are open at that moment: a close frame with that code, all
-    tokens made invalid, and a half-open socket that neither sends nor answers pings any more.
+    `close`, `revoke`, `silence` and `forget` strike at that moment: a close frame with that code on all open sockets,
+    all tokens made invalid, half-open sockets that neither send nor answer pings any more, and event subscriptions
+    that CXone does not know any more.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -47,10 +48,13 @@ class Faults(BaseModel):
     crm: Refusal | None = None
     crm_seconds: float = Field(default=0, ge=0, description="delay before every answer")
     crm_refuse: str | None = Field(default=None, description="batches with an external_id that begins so: 422")
+    eventsub: Refusal | None = Field(default=None, description="requests for event subscriptions are refused")
+    eventsub_fields_refused: tuple[str, ...] = Field(default=(), description="requestedFields that CXone has not: 422")
     expires_in: int = Field(default=3600, description="lifetime of tokens issued from now on, in seconds")
     close: int | None = Field(default=None, ge=1000, le=4999)
     revoke: bool = False
     silence: bool = False
+    forget: bool = False
 
 
 class FaultBox:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from connectors.simulator.analytics import traffic as analytics_traffic
+from connectors.simulator.analytics.endpoints import Analytics
 from connectors.simulator.controls import Controls
 from connectors.simulator.crm.endpoints import Crm
 from connectors.simulator.cxone.tokens import CxoneAccount, Tokens
@@ -28,6 +30,7 @@ class Simulation:
     """What to run. Port 0 takes a free one; the credentials are what clients have to show."""
 
     plan: Plan = field(default_factory=Plan)
+    analytics: analytics_traffic.Plan = field(default_factory=analytics_traffic.Plan)
     faults: Faults = field(default_factory=Faults)
     cxone: CxoneAccount = field(default_factory=CxoneAccount)
     influx: InfluxAccount = field(default_factory=InfluxAccount)
@@ -54,6 +57,10 @@ class Addresses:
     messages_ledger_url: str
     routing_ledger_url: str
     crm_ledger_url: str
+    analytics_token_url: str
+    analytics_api_url: str
+    analytics_ws_url: str
+    analytics_ledger_url: str
 
 
 @asynccontextmanager
@@ -67,16 +74,19 @@ async def serve(simulation: Simulation, *, now: Callable[[], float] = time.time)
     messaging = Messaging(tokens, faults, seed=seed, now=now)
     routing = Routing(tokens, faults, messaging.ledger.seconds_since, seed=seed, now=now)
     crm = Crm(faults)
-    controls = Controls(faults, tokens, (cxone.feed.sockets, messaging.feed.sockets))
+    analytics = Analytics(analytics_traffic.deliveries(simulation.analytics, started_at), tokens, faults, now=now)
+    sockets = (cxone.feed.sockets, messaging.feed.sockets, analytics.feed.sockets)
+    controls = Controls(faults, tokens, sockets, analytics.forget)
     influx = Influx(simulation.influx, PointStore(), faults, now=now)
     app = web.Application()
-    for door in (cxone, messaging, routing, crm, controls):
+    for door in (cxone, messaging, routing, crm, analytics, controls):
         app.add_routes(door.routes())
     async with (
         _listening(app, simulation.cxone_port) as port,
         _listening(influx.app(), simulation.influx_port) as influx_port,
     ):
-        pumps = [asyncio.create_task(cxone.run(started_at)), asyncio.create_task(messaging.run())]
+        running = (cxone.run(started_at), messaging.run(), analytics.run(started_at))
+        pumps = [asyncio.create_task(run) for run in running]
         try:
             yield _addresses(port, influx_port)
         finally:
@@ -85,6 +95,7 @@ async def serve(simulation: Simulation, *, now: Callable[[], float] = time.time)
                 with suppress(asyncio.CancelledError):
                     await pump
             cxone.feed.close()
+            analytics.feed.close()
             await messaging.close()
 
 
@@ -128,4 +139,8 @@ def _addresses(port: int, influx_port: int) -> Addresses:
         messages_ledger_url=f"{cxone}/ledger/messages",
         routing_ledger_url=f"{cxone}/ledger/routing",
         crm_ledger_url=f"{cxone}/ledger/crm",
+        analytics_token_url=f"{cxone}/analytics/oauth/token",
+        analytics_api_url=f"{cxone}/analytics",
+        analytics_ws_url=f"{ws}/analytics/api/v2/events",
+        analytics_ledger_url=f"{cxone}/ledger/analytics",
     )

@@ -1,11 +1,14 @@
 """What travels on the topics: frozen records, one module for each path."""
 
+from schemas.records.analytics import AnalyticsEvent, AnalyticsMetrics
 from schemas.records.audit import AuditEntry, AuditHead, AuditRecord
 from schemas.records.guests import GuestMessage, GuestThrottled, RoutingResult
 from schemas.records.interactions import CampaignHour, InteractionCompleted, Summary
 from schemas.records.webhooks import CXoneInteraction, DashboardChange
 
 __all__ = [
+    "AnalyticsEvent",
+    "AnalyticsMetrics",
     "AuditEntry",
     "AuditHead",
     "AuditRecord",

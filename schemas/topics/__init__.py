@@ -3,6 +3,7 @@
 The changelogs of stages follow from their declarations. `streams.topology.topics()` is all of them together.
 """
 
+from schemas.topics.analytics import ANALYTICS_EVENTS, RAW_ANALYTICS, SUBSCRIPTIONS
 from schemas.topics.audit import DASHBOARD_AUDIT, DASHBOARD_AUDIT_HEADS
 from schemas.topics.dead_letters import DEAD_LETTERS
 from schemas.topics.guests import (
@@ -34,10 +35,14 @@ TOPICS: tuple[TopicSpec, ...] = (
     RAW_WEBHOOKS,
     INTERACTIONS_ML,
     DASHBOARD_CHANGES,
+    SUBSCRIPTIONS,
+    RAW_ANALYTICS,
+    ANALYTICS_EVENTS,
     DEAD_LETTERS,
 )
 
 __all__ = [
+    "ANALYTICS_EVENTS",
     "CAMPAIGN_HOURLY",
     "CHANGELOG_CONFIG",
     "DASHBOARD_AUDIT",
@@ -51,11 +56,13 @@ __all__ = [
     "INTERACTIONS_COMPLETED",
     "INTERACTIONS_ML",
     "MINUTE_MS",
+    "RAW_ANALYTICS",
     "RAW_INTERACTIONS",
     "RAW_MESSAGES",
     "RAW_WEBHOOKS",
     "ROUTING_RESULTS",
     "ROUTING_RETRIES",
+    "SUBSCRIPTIONS",
     "TOPICS",
     "Cleanup",
     "TopicSpec",

@@ -68,6 +68,18 @@ def webhooks() -> None:
             runner.run(run(settings, callers, actions, kafka))
 
 
+@app.command()
+def analytics() -> None:
+    """Subscribe to CXone's analytics events and write every frame to cxone.raw.analytics.
+
+    The subscription is asked for once and remembered in cxone.subscriptions. Another one is made when CXone has
+    forgotten it, or when the dialect asks for something else.
+    """
+    from connectors.ingress.analytics import source
+
+    _run(source)
+
+
 def _run(source_of: Callable[["CxoneSettings"], "Source"]) -> None:
     import asyncio
 

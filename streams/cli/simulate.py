@@ -15,6 +15,10 @@ def simulate(  # noqa: PLR0913 - one argument per option
     malformed: Annotated[float, typer.Option(min=0, max=0.9, help="Share of frames that are wrong.")] = 0.01,
     seed: Annotated[int, typer.Option(help="The same seed and start give the same frames.")] = 1,
     count: Annotated[int | None, typer.Option(min=1, help="Stop generating after so many new frames.")] = None,
+    analytics_rate: Annotated[float, typer.Option(min=0.1, help="New analytics events per second.")] = 10,
+    analytics_speedup: Annotated[float, typer.Option(min=1, help="As --speedup, of analytics.")] = 1,
+    analytics_history: Annotated[float, typer.Option(min=0, help="As --history-hours, of analytics; in seconds.")] = 0,
+    analytics_wave: Annotated[float, typer.Option(min=60, help="Seconds between two waves of long calls.")] = 900,
     cxone_port: Annotated[int, typer.Option(help="Port of CXone and the CRM; 0 takes a free one.")] = 0,
     influx_port: Annotated[int, typer.Option(help="Port of InfluxDB; 0 takes a free one.")] = 0,
     client_id: Annotated[str, typer.Option(help="What clients have to show; made up.")] = "simulator",
@@ -24,7 +28,7 @@ def simulate(  # noqa: PLR0913 - one argument per option
     influx_bucket: Annotated[str, typer.Option(help="Bucket to write to.")] = "cxone",
     faults: Annotated[str, typer.Option(help="Faults from the start, as JSON; see docs/simulator.md.")] = "{}",
 ) -> None:
-    """Stand in for CXone (OAuth, events, web messaging, routing), a CRM and InfluxDB on 127.0.0.1.
+    """Stand in for CXone (OAuth, events, web messaging, routing, analytics), a CRM and InfluxDB on 127.0.0.1.
 
     Prints one line of JSON with its addresses when it is ready; stops on SIGTERM and Ctrl-C.
     """
@@ -35,6 +39,7 @@ def simulate(  # noqa: PLR0913 - one argument per option
     import uvloop
     from pydantic import ValidationError
 
+    from connectors.simulator.analytics import traffic as analytics
     from connectors.simulator.clock import HOUR
     from connectors.simulator.cxone.tokens import CxoneAccount
     from connectors.simulator.faults import Faults
@@ -56,6 +61,15 @@ def simulate(  # noqa: PLR0913 - one argument per option
             redelivered=redelivered,
             malformed=malformed,
             number=count,
+        ),
+        analytics=analytics.Plan(
+            seed=seed,
+            rate=analytics_rate,
+            speedup=analytics_speedup,
+            history=analytics_history,
+            wave=analytics_wave,
+            redelivered=redelivered,
+            malformed=malformed,
         ),
         faults=wanted,
         cxone=CxoneAccount(client_id, client_secret),

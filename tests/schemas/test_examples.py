@@ -11,10 +11,19 @@ import schemas
 from connectors.cxone.dialect import load
 from schemas.avro import Codec
 from schemas.frame_fields import Kind
-from schemas.records import CampaignHour, GuestMessage, GuestThrottled, InteractionCompleted, Summary
+from schemas.records import (
+    AnalyticsEvent,
+    AnalyticsMetrics,
+    CampaignHour,
+    GuestMessage,
+    GuestThrottled,
+    InteractionCompleted,
+    Summary,
+)
 from schemas.releases import FileSchemaIds, releases, subject_of
 from schemas.topics import TOPICS
 from streams.core.contract import Refused
+from streams.stages.analytics import event as analytics
 from streams.stages.messages.message import guest_message
 from streams.stages.normalise.event import interpreter
 
@@ -22,6 +31,7 @@ EXAMPLES = Path(schemas.__file__).with_name("examples")
 ARRIVED = 1_768_471_201_000  # a second after the samples
 FIELDS = load("v2").interactions.fields.interaction()
 MESSAGE_FIELDS = load("v2").messaging.fields.message()
+ANALYTICS_FIELDS = load("v2").analytics.fields.analytics()
 
 
 def _samples(topic: str) -> list[Any]:
@@ -58,6 +68,27 @@ def test_a_raw_message_is_what_its_name_says(path: Path) -> None:
     if kind is Kind.EVENT:
         message = guest_message(frame, ARRIVED, fields=MESSAGE_FIELDS)
         assert isinstance(message, {"message": GuestMessage, "refused": Refused}[outcome])
+
+
+@pytest.mark.parametrize("path", _samples("cxone.raw.analytics"))
+def test_a_raw_analytics_frame_is_what_its_name_says(path: Path) -> None:
+    data = path.read_bytes()
+    frame = json.loads(data)
+    outcome = path.stem.split("-")[0]
+
+    kind = ANALYTICS_FIELDS.kind(frame)
+
+    assert kind is {"control": Kind.CONTROL, "other": Kind.OTHER}.get(outcome, Kind.EVENT)
+    if kind is Kind.EVENT:
+        event = analytics.interpreter(ANALYTICS_FIELDS, clock_skew=0)(frame, data, ARRIVED)
+        assert isinstance(event, {"event": AnalyticsEvent, "refused": Refused}[outcome])
+
+
+@pytest.mark.parametrize("path", _samples("cxone.analytics.events"))
+def test_an_analytics_event_travels_as_avro(path: Path) -> None:
+    values = json.loads(path.read_bytes())
+
+    _travels(AnalyticsEvent(**{**values, "metrics": AnalyticsMetrics(**values["metrics"])}), values)
 
 
 @pytest.mark.parametrize("path", _samples("cxone.interactions.completed"))

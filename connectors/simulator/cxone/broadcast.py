@@ -41,18 +41,18 @@ class Greeting:
 class Socket:
     """One client's connection. A silent one is half-open: it sends nothing and answers nothing.
 
-    `ending` is set to (code, reason) to have the connection's own task close it: aiohttp cuts the connection, and with
-    it the frames under way, when another one does.
+    `ending` is set to (code, reason, last frame or none) to have the connection's own task close it: aiohttp cuts the
+    connection, and with it the frames under way, when another one does.
     """
 
     ws: web.WebSocketResponse
     token: str
-    ending: asyncio.Future[tuple[int, bytes]]
+    ending: asyncio.Future[tuple[int, bytes, bytes]]
     silent: bool = False
 
-    def end(self, code: int, reason: bytes) -> None:
+    def end(self, code: int, reason: bytes, last: bytes = b"") -> None:
         if not self.ending.done():
-            self.ending.set_result((code, reason))
+            self.ending.set_result((code, reason, last))
 
 
 class Feed(Generic[F]):
@@ -109,7 +109,9 @@ class Feed(Generic[F]):
             self.sockets.discard(socket)
             await _cancel(listener)
         if socket.ending.done():
-            code, reason = socket.ending.result()
+            code, reason, last = socket.ending.result()
+            if last:
+                await ws.send_frame(last, WSMsgType.TEXT)
             await ws.close(code=code, message=reason)
         return ws
 

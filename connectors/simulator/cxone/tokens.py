@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 SCOPES = ("view:interaction", "read:interaction")
 MESSAGING_SCOPES = ("webchat:read", "routing:write", "conversations:read", "users:read")
+ANALYTICS_SCOPES = ("analytics:read", "realtime:read", "events:subscribe")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +40,19 @@ class Tokens:
         return self._issue(SCOPES, now, expires_in)
 
     def grant(
-        self, form: Mapping[str, str], *, now: float, expires_in: int, withheld: Collection[str] = ()
+        self,
+        form: Mapping[str, str],
+        scopes: Collection[str] = MESSAGING_SCOPES,
+        *,
+        now: float,
+        expires_in: int,
+        withheld: Collection[str] = (),
     ) -> tuple[int, dict[str, object]]:
-        """Return status and body for a token request of messaging: what it may have of what it asks for."""
+        """Return status and body for a token request: what it may have, of `scopes`, of what it asks for."""
         if problem := self._stranger(form):
             return problem
         wanted = form.get("scope", "").split()
-        granted = tuple(scope for scope in MESSAGING_SCOPES if scope in wanted and scope not in withheld)
+        granted = tuple(scope for scope in scopes if scope in wanted and scope not in withheld)
         return self._issue(granted, now, expires_in)
 
     def valid(self, token: str, now: float) -> bool:

@@ -6,6 +6,8 @@ from typing import Literal
 import pytest
 from structlog.testing import capture_logs
 from websockets.asyncio.server import ServerConnection
+from websockets.datastructures import Headers
+from websockets.http11 import Response
 
 from connectors.cxone.connection import Answer, Auth, Policy
 from connectors.cxone.websocket import Opening
@@ -184,3 +186,50 @@ async def test_a_refusal_that_repeats_the_token_does_not_tell_it() -> None:
     reason = str(lines[0]["reason"])
     assert "4401" in reason
     assert "*** ended" in reason
+
+
+async def test_what_is_refused_may_be_something_else_than_the_token() -> None:
+    told: list[str] = []
+    auth = Auth(ANSWERS.get, set(), of="the subscription", refused=lambda: told.append("refused"))
+
+    async def serving(connection: ServerConnection) -> None:
+        if len(told) == 0:
+            await connection.send("go away")
+            await connection.wait_closed()
+        else:
+            await accept(connection)
+
+    async with cxone(serving) as server:
+        client = Client(server, policy=POLICY)
+        client.opening = lambda token: Opening(server.url, messages=("hello",), auth=auth)
+        with capture_logs() as logs:
+            async with running(client):
+                await until(lambda: client.opened)
+
+    assert told == ["refused"]
+    assert client.tokens.refused_tokens == []
+    assert client.slept == [0]
+    assert logs[0]["reason"] == "CXone refused the subscription"
+
+
+async def test_a_socket_stays_ready_for_as_many_failures_as_its_policy_bears() -> None:
+    policy = Policy(ping_interval=20, pong_timeout=10, max_frame_bytes=2**20, close_timeout=0.1, red_after=3)
+    readiness: list[str | None] = []
+
+    class Watched(Client):
+        async def sleep(self, seconds: float) -> None:
+            readiness.append(self.socket.why_not_ready())
+            await super().sleep(seconds)
+
+    async def serving(connection: ServerConnection) -> None:
+        await accept(connection)
+
+    async with cxone(serving) as server:
+        client = Watched(server, policy=policy)
+        async with running(client):
+            await until(lambda: client.opened)
+            server.answers = [Response(503, "away", Headers()) for _ in range(4)]
+            await server.connections[0].close()
+            await until(lambda: client.opened == 2)
+
+    assert readiness == [None, None, *["test: not connected"] * 3]

@@ -17,10 +17,11 @@ from confluent_kafka.admin import AdminClient
 from websockets.asyncio.client import connect
 
 from connectors.kafka.embedded import PARTITIONS, EmbeddedBroker
+from connectors.simulator.analytics import traffic as analytics_traffic
 from connectors.simulator.faults import Faults, Refusal
 from connectors.simulator.interactions.traffic import Plan
 from connectors.simulator.server import Addresses, Simulation, serve
-from schemas.topics import DEAD_LETTERS, RAW_INTERACTIONS, RAW_MESSAGES, TopicSpec
+from schemas.topics import DEAD_LETTERS, RAW_ANALYTICS, RAW_INTERACTIONS, RAW_MESSAGES, SUBSCRIPTIONS, TopicSpec
 from streams.demo.processes import SETTINGS
 
 ROOT = Path(__file__).parents[3]
@@ -33,11 +34,11 @@ def environment(**settings: str) -> dict[str, str]:
 
 
 @contextmanager
-def kafka(raw: TopicSpec = RAW_INTERACTIONS) -> Iterator[str]:
+def kafka(*raw: TopicSpec) -> Iterator[str]:
     """An embedded broker with the connector's topics, which appear when somebody asks for them."""
     broker = EmbeddedBroker()
     admin = AdminClient({"bootstrap.servers": broker.bootstrap_servers, "log_level": 0})
-    for topic in (raw, DEAD_LETTERS):
+    for topic in (*(raw or (RAW_INTERACTIONS,)), DEAD_LETTERS):
         admin.list_topics(topic.name, timeout=10)
     yield broker.bootstrap_servers
     broker.close()
@@ -211,3 +212,64 @@ def written(bootstrap: str, *topics: TopicSpec) -> int:
             total += high - low
     consumer.close()
     return total
+
+
+def analytics_settings(cxone: Addresses, bootstrap: str) -> dict[str, str]:
+    return {
+        "CXONE_CLIENT_SECRET": "simulator-secret",
+        "CXONE_ANALYTICS_TOKEN_URL": cxone.analytics_token_url,
+        "CXONE_ANALYTICS_API_URL": cxone.analytics_api_url,
+        "CXONE_ANALYTICS_WS_URL": cxone.analytics_ws_url,
+        "KAFKA_BOOTSTRAP_SERVERS": bootstrap,
+        "KAFKA_CREATE_TOPICS": "false",
+    }
+
+
+async def test_a_field_that_cxone_has_not_is_named_at_the_start(tmp_path: Path) -> None:
+    faults = Faults(eventsub_fields_refused=("metrics.queueTime",))
+    with kafka(RAW_ANALYTICS, SUBSCRIPTIONS) as bootstrap:
+        async with serve(Simulation(faults=faults)) as cxone:
+            process = await start(tmp_path, "analytics", **analytics_settings(cxone, bootstrap))
+            out, err = (text.decode() for text in await process.communicate())
+
+    assert process.returncode == 2
+    assert out == ""
+    assert "CXone refused the event subscription (422): \"requestedFields: 'metrics.queueTime' is not a field" in err
+    assert "Traceback" not in err
+
+
+def together(before: dict[str, int], told: dict[str, int]) -> bool:
+    """Tell whether two connectors are subscribed by one subscription, which is another than before."""
+    again = told["subscriptions_made"] > before["subscriptions_made"]
+    return bool(again and told["connectors"] == 2 and told["subscriptions"] == 1 and told["finished"])
+
+
+async def test_two_connectors_share_a_subscription_and_make_another_when_it_is_forgotten(tmp_path: Path) -> None:
+    analytics = analytics_traffic.Plan(rate=1000, number=200, redelivered=0, malformed=0)
+    with kafka(RAW_ANALYTICS, SUBSCRIPTIONS) as bootstrap:
+        async with serve(Simulation(analytics=analytics)) as cxone, httpx.AsyncClient() as client:
+
+            async def counts() -> dict[str, int]:
+                found: dict[str, int] = (await client.get(cxone.analytics_ledger_url)).json()
+                return found
+
+            settings = analytics_settings(cxone, bootstrap)
+            processes = [await start(tmp_path, "analytics", **settings) for _ in range(2)]
+            for process in processes:
+                assert process.stdout is not None
+                assert orjson.loads(await process.stdout.readline())["ready"] == ["connect analytics"]
+            before = await counts()
+            await client.post(cxone.faults_url, json={"forget": True})
+            async with asyncio.timeout(30):
+                while not together(before, await counts()):  # noqa: ASYNC110 - other processes
+                    await asyncio.sleep(0.02)
+            for process in processes:
+                process.send_signal(signal.SIGTERM)
+            errors = [(await process.communicate())[1].decode() for process in processes]
+        frames = values(bootstrap, RAW_ANALYTICS)
+
+    assert [process.returncode for process in processes] == [0, 0]
+    assert before["subscriptions"] == 1
+    assert {orjson.loads(value)["metadata"]["sequence"] for _, value in frames} == set(range(200))
+    assert any("CXone refused the subscription, which it does not know" in err for err in errors)
+    assert not any("simulator-secret" in err or "Bearer" in err for err in errors)

@@ -1,0 +1,1 @@
+"""The stand-in CXone for analytics: event subscriptions, their socket, traffic with waves, and what was really sent."""
