@@ -11,6 +11,9 @@ install: .venv/dev ## .venv with everything for development
 demo: .venv/runtime ## the whole system on this machine, live (Ctrl-C stops it)
 	@[ ! -t 0 ] || set -m; $(BIN)/cxone-streams demo # on a terminal, Ctrl-C is for the demo alone: make would report an error
 
+stage: .venv/dev ## the files of a new stage (NAME=skills READS=cxone.interactions.completed LIKE=rows|eager|...)
+	$(BIN)/python scaffold/stage.py --name "$(NAME)" --reads "$(READS)" --like "$(LIKE)"
+
 test: .venv/dev ## all tests, fast ones first; those on a real Kafka where Java and Maven are installed
 	$(BIN)/pytest
 
@@ -49,4 +52,4 @@ bench: .venv/dev ## throughput beside stock Faust, and cold starts (ARGS="--even
 	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock && touch $@
 	@echo 'Done: . .venv/bin/activate && cxone-streams --help'
 
-.PHONY: help install demo test lint types faults kafka kafka-down influxd bench
+.PHONY: help install demo stage test lint types faults kafka kafka-down influxd bench
