@@ -1,8 +1,10 @@
 """Faults on request: what the stand-ins do wrong, and for how long."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from connectors.simulator.dashboards.editor import FIELDS
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -32,7 +34,9 @@ class Faults(BaseModel):
     influx: Refusal | None = None
     influx_seconds: float = Field(default=0, ge=0, description="delay before every answer")
     influx_refuse: str | None = Field(default=None, description="points with this text in a tag are refused: 422")
-    scopes_withheld: tuple[str, ...] = Field(default=(), description="messaging scopes that no token is granted")
+    scopes_withheld: tuple[str, ...] = Field(
+        default=(), description="scopes that no token is granted, but for interactions"
+    )
     auth: Refusal | None = Field(default=None, description="the messaging socket closes with 4000 + status")
     messages_redelivered: Share = Field(default=0, description="of the guests' frames, sent twice")
     messages_malformed: Share = Field(default=0, description="of the guests' frames, followed by a wrong one")
@@ -50,6 +54,19 @@ class Faults(BaseModel):
     crm_refuse: str | None = Field(default=None, description="batches with an external_id that begins so: 422")
     eventsub: Refusal | None = Field(default=None, description="requests for event subscriptions are refused")
     eventsub_fields_refused: tuple[str, ...] = Field(default=(), description="requestedFields that CXone has not: 422")
+    dashboards: Refusal | None = None
+    dashboards_seconds: float = Field(default=0, ge=0, description="delay before every answer")
+    dashboards_500: Share = Field(default=0, description="of the dashboard calls, answered with 503 and not taken")
+    dashboards_429: Share = Field(default=0, description="of the dashboard calls, answered with 429")
+    dashboards_retry_after: float = Field(default=1, ge=0, description="of these 429s, in seconds")
+    dashboards_lost: Share = Field(default=0, description="of the writes, taken and cut off instead of answered")
+    dashboards_502: Share = Field(default=0, description="of the writes, taken and answered with 502")
+    dashboards_storm: Share = Field(default=0, description="of the writes, before which somebody else edits")
+    dashboards_edits: float = Field(default=0, ge=0, le=1000, description="edits of somebody else in a second")
+    dashboards_edit_fields: tuple[str, ...] = Field(default=FIELDS, description="what these edits change")
+    dashboards_etags: Literal["strong", "weak", "compressed", "missing"] = "strong"
+    subscriptions_listed: bool = Field(default=True, description="whether GET lists event subscriptions")
+    webhooks_repeated: Share = Field(default=0, description="of the webhooks, sent twice")
     expires_in: int = Field(default=3600, description="lifetime of tokens issued from now on, in seconds")
     close: int | None = Field(default=None, ge=1000, le=4999)
     revoke: bool = False

@@ -14,6 +14,8 @@ from connectors.simulator.analytics.endpoints import Analytics
 from connectors.simulator.controls import Controls
 from connectors.simulator.crm.endpoints import Crm
 from connectors.simulator.cxone.tokens import CxoneAccount, Tokens
+from connectors.simulator.dashboards.endpoints import Dashboards
+from connectors.simulator.dashboards.subscriptions import Subscriptions
 from connectors.simulator.faults import FaultBox, Faults
 from connectors.simulator.influx.endpoints import Influx, InfluxAccount
 from connectors.simulator.influx.points import PointStore
@@ -61,6 +63,11 @@ class Addresses:
     analytics_api_url: str
     analytics_ws_url: str
     analytics_ledger_url: str
+    dashboards_url: str
+    dashboards_edit_url: str
+    dashboards_ledger_url: str
+    subscriptions_url: str
+    subscriptions_ledger_url: str
 
 
 @asynccontextmanager
@@ -74,18 +81,22 @@ async def serve(simulation: Simulation, *, now: Callable[[], float] = time.time)
     messaging = Messaging(tokens, faults, seed=seed, now=now)
     routing = Routing(tokens, faults, messaging.ledger.seconds_since, seed=seed, now=now)
     crm = Crm(faults)
+    secret = simulation.cxone.webhook_secret
+    subscriptions = Subscriptions(tokens, faults, secret=secret, seed=seed, now=now)
+    dashboards = Dashboards(tokens, faults, subscriptions.changed, seed=seed, now=now)
     analytics = Analytics(analytics_traffic.deliveries(simulation.analytics, started_at), tokens, faults, now=now)
     sockets = (cxone.feed.sockets, messaging.feed.sockets, analytics.feed.sockets)
     controls = Controls(faults, tokens, sockets, analytics.forget)
     influx = Influx(simulation.influx, PointStore(), faults, now=now)
     app = web.Application()
-    for door in (cxone, messaging, routing, crm, analytics, controls):
+    for door in (cxone, messaging, routing, crm, analytics, dashboards, subscriptions, controls):
         app.add_routes(door.routes())
     async with (
         _listening(app, simulation.cxone_port) as port,
         _listening(influx.app(), simulation.influx_port) as influx_port,
     ):
-        running = (cxone.run(started_at), messaging.run(), analytics.run(started_at))
+        endless = (messaging.run(), dashboards.run(), subscriptions.run())
+        running = (cxone.run(started_at), analytics.run(started_at), *endless)
         pumps = [asyncio.create_task(run) for run in running]
         try:
             yield _addresses(port, influx_port)
@@ -143,4 +154,9 @@ def _addresses(port: int, influx_port: int) -> Addresses:
         analytics_api_url=f"{cxone}/analytics",
         analytics_ws_url=f"{ws}/analytics/api/v2/events",
         analytics_ledger_url=f"{cxone}/ledger/analytics",
+        dashboards_url=f"{cxone}/api/v2/dashboards",
+        dashboards_edit_url=f"{cxone}/dashboards/edit",
+        dashboards_ledger_url=f"{cxone}/ledger/dashboards",
+        subscriptions_url=f"{cxone}/api/v2/events/subscriptions",
+        subscriptions_ledger_url=f"{cxone}/ledger/subscriptions",
     )

@@ -16,6 +16,7 @@ from connectors.simulator.interactions.traffic import Plan
 from connectors.simulator.server import Addresses, Simulation, serve
 
 SCOPE = "webchat:read routing:write conversations:read users:read"
+DASHBOARD_SCOPE = "dashboard:read dashboard:write event:subscribe webhook:write"
 FORM = {
     "grant_type": "client_credentials",
     "client_id": "simulator",
@@ -65,6 +66,23 @@ class Doors:
 
     async def contacts(self, key: str, *records: dict[str, Any]) -> httpx.Response:
         return await self.http.post(self.addresses.crm_url, json=records, headers={"Idempotency-Key": key})
+
+    async def dashboard(  # noqa: PLR0913 - a call is all of these
+        self,
+        method: str,
+        name: str,
+        document: object = None,
+        *,
+        etag: str | None = None,
+        token: str | None = None,
+        key: str | None = None,
+    ) -> httpx.Response:
+        bearer = await self.token(DASHBOARD_SCOPE) if token is None else token
+        wanted = {"If-Match": etag, "Idempotency-Key": key, "Authorization": f"Bearer {bearer}"}
+        headers = {name: value for name, value in wanted.items() if value is not None}
+        url = f"{self.addresses.dashboards_url}/{name}"
+        body = None if document is None else json.dumps(document)
+        return await self.http.request(method, url, content=body, headers=headers)
 
     async def fault(self, **fault: object) -> None:
         assert (await self.http.post(self.addresses.faults_url, json=fault)).status_code == 200

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 SCOPES = ("view:interaction", "read:interaction")
 MESSAGING_SCOPES = ("webchat:read", "routing:write", "conversations:read", "users:read")
 ANALYTICS_SCOPES = ("analytics:read", "realtime:read", "events:subscribe")
+DASHBOARD_SCOPES = ("dashboard:read", "dashboard:write", "event:subscribe", "webhook:write")
+V2_SCOPES = (*MESSAGING_SCOPES, *DASHBOARD_SCOPES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +17,7 @@ class CxoneAccount:
 
     client_id: str = "simulator"
     client_secret: str = "simulator-secret"  # noqa: S105 - see above
+    webhook_secret: str = "simulator-webhook-secret"  # noqa: S105 - what it shows when it calls
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,7 @@ class Tokens:
     def grant(
         self,
         form: Mapping[str, str],
-        scopes: Collection[str] = MESSAGING_SCOPES,
+        scopes: Collection[str] = V2_SCOPES,
         *,
         now: float,
         expires_in: int,
