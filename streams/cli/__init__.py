@@ -2,6 +2,7 @@
 
 import typer
 
+from streams.cli.audit import app as audit
 from streams.cli.connect import app as connect
 from streams.cli.dashboards import app as dashboards
 from streams.cli.demo import demo
@@ -25,6 +26,7 @@ app.command()(guests)
 app.add_typer(query, name="query")
 app.add_typer(topics, name="topics")
 app.add_typer(dashboards, name="dashboards")
+app.add_typer(audit, name="audit")
 
 
 def main() -> None:

@@ -10,6 +10,7 @@ from connectors.kafka.embedded import EmbeddedBroker
 from connectors.simulator.cxone.tokens import CxoneAccount
 from connectors.simulator.influx.endpoints import InfluxAccount
 from connectors.simulator.server import Addresses
+from streams.core.audit.heads import new_key
 from streams.demo.processes import Child, ChildError
 from streams.demo.watch import Watch
 
@@ -56,7 +57,7 @@ async def running(simulate: Sequence[str], guests: Sequence[str], folder: Path) 
         try:
             simulator = await start("simulator", "simulate", *simulate)
             addresses = Addresses(**await simulator.ready(READY_SECONDS))
-            environment |= _settings(broker.bootstrap_servers, addresses)
+            environment |= _settings(broker.bootstrap_servers, addresses, folder)
             worker = await (await start("worker", "worker", "all")).ready(READY_SECONDS)
             connectors = [await start(f"connector-{name}", "connect", name) for name in ("interactions", "messaging")]
             for connector in connectors:
@@ -79,8 +80,10 @@ async def _stop(children: Sequence[Child]) -> list[str]:
     return failures
 
 
-def _settings(bootstrap_servers: str, addresses: Addresses) -> dict[str, str]:
+def _settings(bootstrap_servers: str, addresses: Addresses, folder: Path) -> dict[str, str]:
     cxone, influx = CxoneAccount(), InfluxAccount()
+    key = folder / "audit-key.pem"
+    key.write_bytes(new_key()[0])
     return {
         "KAFKA_BOOTSTRAP_SERVERS": bootstrap_servers,
         "KAFKA_CREATE_TOPICS": "false",
@@ -97,6 +100,8 @@ def _settings(bootstrap_servers: str, addresses: Addresses) -> dict[str, str]:
         "INFLUX_ORG": influx.org,
         "INFLUX_BUCKET": influx.bucket,
         "CRM_URL": addresses.crm_url,
+        "AUDIT_DIR": str(folder / "audit"),
+        "AUDIT_KEY": str(key),
         "STREAMS_FETCH_WAIT": "0.03",  # the embedded broker lets a fetch wait even when something comes
         # So short that one sees retries, batches and messages that are given up, and that a bounded demo ends soon
         "CRM_WAIT": "2",

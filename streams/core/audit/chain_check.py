@@ -18,6 +18,7 @@ class ChainCheck:
     def __init__(self, partition: int, *, whole: bool) -> None:
         self.partition = partition
         self.tip: Tip | None = None
+        self.first = 0  # the first sequence that was taken
         self.entries = self.repeated = 0
         self.finding: Finding | None = None
         self._whole = whole
@@ -64,6 +65,7 @@ class ChainCheck:
         return None
 
     def _accept(self, entry: AuditEntry, where: str) -> None:
+        self.first = self.first or entry.sequence
         if self.tip is None or entry.epoch > self.tip["epoch"]:
             self._epochs.append((entry.sequence, entry.epoch, where))
         self.tip = Tip(sequence=entry.sequence, epoch=entry.epoch, hash=entry.hash)

@@ -1,5 +1,6 @@
 """Ed25519 over heads: what nobody can make again without the private key."""
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
@@ -17,6 +18,8 @@ from cryptography.hazmat.primitives.serialization import (
 
 from schemas.records.audit import AuditHead
 from streams.core.audit.canonical import canonical, digest
+
+_PEM = re.compile(rb"-----BEGIN [A-Z ]+-----.*?-----END [A-Z ]+-----\n?", re.DOTALL)
 
 Trusted = dict[str, Ed25519PublicKey]  # by key id
 Sign = Callable[[AuditHead], AuditHead]
@@ -60,6 +63,11 @@ def public_key(pem: bytes) -> Ed25519PublicKey:
     if not isinstance(key, Ed25519PublicKey):
         raise KeyFormatError("its key is not for Ed25519")
     return key
+
+
+def public_keys(pem: bytes) -> list[Ed25519PublicKey]:
+    """Return the keys of a file with one or several PEMs. Raises KeyFormatError, also when there is none."""
+    return [public_key(each) for each in _PEM.findall(pem) or [b""]]
 
 
 def key_id(key: Ed25519PublicKey) -> str:

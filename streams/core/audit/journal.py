@@ -7,6 +7,7 @@ last of a day. The header of a day names the last line and the last head of the 
 
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -46,12 +47,17 @@ class Append:
 
 @dataclass(frozen=True, slots=True)
 class LastDay:
-    """The newest day of a folder: whole lines, without their ends. `before` are the heads of the day before it."""
+    """The newest day of a folder: whole lines, without their ends.
+
+    `before` are the heads of the day before it, and `earlier` the last lines of that day: at midnight, they too may
+    come again.
+    """
 
     day: str
     lines: Iterable[bytes]
     heads: Sequence[bytes] = ()
     before: Sequence[bytes] = ()
+    earlier: Iterable[bytes] = ()
 
 
 @dataclass(slots=True)
@@ -84,6 +90,9 @@ class Journal:
         self.tips: dict[str, Tip] = {}
         self._known: OrderedDict[str, None] = OrderedDict()
         if last is not None:
+            for data in last.earlier:
+                with suppress(LineError):
+                    self._remember(read_line(data))
             self._resume(last, keys or {})
 
     def append(self, entries: Iterable[tuple[int, AuditEntry]], now: int) -> tuple[list[Append], list[AuditHead]]:
@@ -176,7 +185,7 @@ class Journal:
                 raise AlteredError(f"{day_file(last.day)} line {number} does not follow the line before it")
             is_.lines, is_.line, is_.at = number, digest(data), max(line.at, is_.at)
             if isinstance(line, EntryLine):
-                self._known[line.entry.hash] = None
+                self._remember(line)
                 if number > signed:
                     self._note(line.entry)
             elif not last.heads and line.previous_head != is_.head:
@@ -186,6 +195,10 @@ class Journal:
         if is_.lines < signed:
             raise AlteredError(f"{day_file(last.day)} has {is_.lines} lines, but {signed} were signed")
         is_.headed = signed or -1
+
+    def _remember(self, line: Line) -> None:
+        if isinstance(line, EntryLine):
+            self._known[line.entry.hash] = None
 
     def _last_head(self, last: LastDay, keys: Trusted) -> AuditHead | None:
         lines = last.heads or last.before

@@ -28,10 +28,10 @@ def last_day(files: Files) -> LastDay | None:
     found = days(files)
     if not found:
         return None
-    before = split(files.get(heads_file(found[-2]), b"")) if len(found) > 1 else []
-    texts = split(files.get(day_file(found[-1]), b"")), split(files.get(heads_file(found[-1]), b"")), before
-    lines, heads, earlier = ([line.removesuffix(b"\n") for line in text] for text in texts)
-    return LastDay(found[-1], lines, heads, earlier)
+    names = [named(day) for day in found[-1:] + found[-2:-1] for named in (day_file, heads_file)]
+    texts = [[line.removesuffix(b"\n") for line in split(files.get(name, b""))] for name in names]
+    lines, heads, earlier, before = [*texts, [], []][:4]
+    return LastDay(found[-1], lines, heads, before, earlier)
 
 
 def resumed(files: Files) -> Journal:
@@ -109,6 +109,18 @@ def test_what_comes_again_is_not_written_again() -> None:
 
     assert check(files).entries == 4
     assert check(files).repeated == 0
+
+
+def test_what_comes_again_behind_midnight_is_not_written_again() -> None:
+    made = list(enumerate(entries(4)))
+    files: Files = {}
+    journal = Journal(SIGN)
+    apply(files, journal.append(made[:2], START)[0])
+    apply(files, journal.append(made[2:3], START + DAY)[0])
+
+    apply(files, resumed(files).append(made, START + DAY + 1)[0])
+
+    assert (check(files).entries, check(files).repeated) == (4, 0)
 
 
 @settings(deadline=None, max_examples=60)

@@ -1,0 +1,1 @@
+"""Audit entries into day files."""
