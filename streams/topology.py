@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from schemas.topics import (
+    DASHBOARD_AUDIT,
+    DASHBOARD_AUDIT_HEADS,
+    DAY_MS,
     DEAD_LETTERS,
     RAW_ANALYTICS,
     RAW_INTERACTIONS,
@@ -73,6 +76,21 @@ def topics() -> tuple[TopicSpec, ...]:
         behind = [log for each in DECLARATIONS.values() if each.reads is spec for log in each.changelogs]
         found += [replace(each, copartition=group.get(each.name)) for each in (spec, *behind)]
     return tuple(found)
+
+
+def configured(specs: tuple[TopicSpec, ...]) -> tuple[TopicSpec, ...]:
+    """Return topics as settings want them: those of the audit are kept for AUDIT_RETENTION_DAYS.
+
+    Raises ConfigurationError.
+    """
+    from connectors.settings import load  # noqa: PLC0415 - help and completion need none of it
+    from streams.stages.audit.settings import AuditSettings  # noqa: PLC0415
+
+    audit = _names((DASHBOARD_AUDIT, DASHBOARD_AUDIT_HEADS))
+    if not audit & _names(specs):
+        return specs
+    kept = load(AuditSettings).retention_days * DAY_MS
+    return tuple(replace(spec, retention_ms=kept) if spec.name in audit else spec for spec in specs)
 
 
 def writers(topic: str) -> tuple[str, ...]:

@@ -32,7 +32,8 @@ def create(*, partitions: Partitions = None, json: Json = False) -> None:
 
     with ended():
         admin, settings = _admin()
-        created = admin.create(topology.topics(), partitions=partitions, replication_factor=settings.replication_factor)
+        wanted = topology.configured(topology.topics())
+        created = admin.create(wanted, partitions=partitions, replication_factor=settings.replication_factor)
     if json:
         typer.echo(jsonlib.dumps({"created": created}))
         return
@@ -52,7 +53,7 @@ def check(*, partitions: Partitions = None, json: Json = False) -> None:
 
     with ended():
         admin, _ = _admin()
-        drift = admin.drift(topology.topics(), partitions=partitions)
+        drift = admin.drift(topology.configured(topology.topics()), partitions=partitions)
         mismatches = copartition_mismatches(topology.topics(), admin.partitions())
     if json:
         typer.echo(jsonlib.dumps({"drift": [asdict(one) for one in drift], "copartition": mismatches}))

@@ -37,7 +37,7 @@ def worker(
         log_to_stderr()
         kafka, settings = load(KafkaSettings), load(WorkerSettings)
         needed = {spec.name: spec for stage in wanted for spec in topology.of_stage(stage)}
-        topic_admin.ensure_topics(kafka, tuple(needed.values()))
+        topic_admin.ensure_topics(kafka, topology.configured(tuple(needed.values())))
 
         async def main() -> int:
             return await run([topology.build(stage) for stage in wanted], settings)

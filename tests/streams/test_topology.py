@@ -68,6 +68,16 @@ def test_a_stage_needs_its_topics_its_changelogs_and_the_dead_letters() -> None:
     ]
 
 
+def test_the_topics_of_the_audit_are_kept_as_long_as_a_setting_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AUDIT_RETENTION_DAYS", "3")
+
+    kept = {spec.name: spec.retention_ms for spec in topology.configured(topics())}
+
+    assert kept["cxone.dashboard.audit"] == kept["cxone.dashboard.audit.heads"] == 3 * 86_400_000
+    others = {spec.name: spec.retention_ms for spec in topics() if "audit" not in spec.name}
+    assert others.items() <= kept.items()
+
+
 def test_settings_of_everything_are_found() -> None:
     found = {model.__name__ for model in topology.settings_models()}
 

@@ -12,6 +12,11 @@ class AuditSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="AUDIT_", env_ignore_empty=True, extra="ignore", frozen=True)
 
     dir: Path = Field(Path("audit"), description="folder of the day files; one worker owns it at a time")
+    retention_days: int = Field(
+        400,
+        ge=1,
+        description="days for which the audit topics are made to keep records; day files are yours to put away",
+    )
     key: FilePath | None = Field(
         None, description="PEM file with the Ed25519 key that signs (needed by the audit stage); audit key makes one"
     )

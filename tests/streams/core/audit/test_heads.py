@@ -1,12 +1,15 @@
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
+from schemas.avro import Codec
 from schemas.records.audit import AuditHead, Tip
+from schemas.releases import FileSchemaIds
 from streams.core.audit.heads import KeyFormatError, new_key, private_key, public_key, verified
-from tests.support.audit_trail import KEYS, PRIVATE, PUBLIC, SIGN
+from tests.support.audit_trail import KEYS, PRIVATE, PUBLIC, SIGN, entries
 
 HEAD = SIGN(AuditHead(1, "20260101", 3, "a" * 64, 1, "0" * 64, {"0": Tip(sequence=1, epoch=1, hash="b" * 64)}, "", ""))
 
@@ -44,3 +47,11 @@ def test_what_is_no_ed25519_key_is_an_error_without_the_pem_in_it(pem: bytes) ->
     assert "BEGIN" not in str(error.value)
     with pytest.raises(KeyFormatError):
         private_key(pem)
+
+
+def test_a_head_and_an_entry_travel_as_avro() -> None:
+    codec = Codec(FileSchemaIds())
+
+    for record in (HEAD, *entries(2), *entries(1, after=entries(2), actor="Bőrje")):
+        kind: Any = type(record)
+        assert codec.decoder(kind)(codec.encoder(kind)(record)) == record
