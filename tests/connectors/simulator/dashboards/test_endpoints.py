@@ -1,5 +1,6 @@
 """The dashboards API over HTTP: ETags, others' edits, and everything that goes wrong on request."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -182,8 +183,9 @@ async def test_a_retry_after_that_is_not_waited_for_is_counted(doors: Doors) -> 
 async def test_somebody_edits_beside_us(doors: Doors) -> None:
     await edit(doors, "d-1", [], dashboard(), by="Jon")
     await doors.fault(dashboards_edits=1000)
-    while (await counts(doors))["edits"] < 20:
-        pass
+    async with asyncio.timeout(30):
+        while (await counts(doors))["edits"] < 20:
+            pass
     await doors.fault(dashboards_edits=0)
 
     documents = await doors.rows(f"{doors.addresses.dashboards_ledger_url}/documents")
