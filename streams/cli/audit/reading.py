@@ -48,12 +48,15 @@ def trusted_keys(paths: Sequence[Path]) -> "Trusted":
 
 
 def days(folder: Path) -> "list[Day]":
-    """Return the files of a folder, oldest day first, to be read line by line."""
+    """Return the files of a folder, oldest day first. Raises ConfigurationError when there are none."""
+    from connectors.errors import ConfigurationError
     from streams.core.audit.files_check import Day
     from streams.core.audit.lines import day_file, day_of, heads_file
 
     names = sorted(path.name for path in folder.iterdir())
     found = {day for name in names for day in (day_of(name), day_of(name.replace(".heads.", "."))) if day}
+    if not found:
+        raise ConfigurationError(f"{folder}: there are no day files in it; --files or AUDIT_DIR names their folder")
     return [Day(day, _lines(folder / day_file(day)), _lines(folder / heads_file(day))) for day in sorted(found)]
 
 

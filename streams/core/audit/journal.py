@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 from schemas.records.audit import AuditEntry, AuditHead, Tip
 from streams.core.audit.canonical import digest
-from streams.core.audit.chain import GENESIS
+from streams.core.audit.chain import GENESIS, entry_hash
 from streams.core.audit.heads import Sign, Trusted, verified
 from streams.core.audit.lines import (
     END,
@@ -89,6 +89,7 @@ class Journal:
         self._is = _Position()
         self.tips: dict[str, Tip] = {}
         self._known: OrderedDict[str, None] = OrderedDict()
+        self._due = self._looked = 0  # when the next head is due, by the clock, and what that said last
         if last is not None:
             for data in last.earlier:
                 with suppress(LineError):
@@ -103,7 +104,7 @@ class Journal:
         """
         new: list[tuple[int, AuditEntry]] = []
         for offset, entry in entries:
-            if entry.hash not in self._known:
+            if entry.hash not in self._known or entry_hash(entry) != entry.hash:
                 self._known[entry.hash] = None
                 new.append((offset, entry))
         while len(self._known) > REMEMBERED:
@@ -112,8 +113,10 @@ class Journal:
         heads: list[AuditHead] = []
         if not new and not self._is.day:
             return writes, heads
+        is_due, clock = self.is_head_due(now), now
         now = max(now, self._is.at)
-        self._turn(_day(now), now, writes, heads)
+        self._turn(now, is_due=is_due or now >= self._is.head_at + HEAD_EVERY, writes=writes, heads=heads)
+        self._due = clock + HEAD_EVERY if heads else self._due
         if new:
             lines = [self._line(EntryLine(self._is.lines + 1, now, *each, self._is.line)) for each in new]
             writes.append(Append(day_file(self._is.day), b"".join(lines)))
@@ -129,21 +132,23 @@ class Journal:
             self._head(max(now, self._is.at), writes, heads)
         return writes, heads
 
-    @property
-    def head_due(self) -> int:
-        """When the next head is due, in milliseconds since the epoch."""
-        return self._is.head_at + HEAD_EVERY
+    def is_head_due(self, now: int) -> bool:
+        """Whether a head is due at `now`, in milliseconds since the epoch, also of a clock that was set back."""
+        if now < self._looked:
+            self._due = min(self._due, now + HEAD_EVERY)
+        self._looked = now
+        return bool(self._is.day) and now >= self._due
 
     @property
     def is_signed(self) -> bool:
         """Whether the last head is of everything that stands in the folder."""
         return self._is.headed == self._is.lines
 
-    def _turn(self, day: str, now: int, writes: list[Append], heads: list[AuditHead]) -> None:
-        """Bring the heads up to date, and begin the file of `day` if it is not the newest one."""
-        is_ = self._is
+    def _turn(self, now: int, *, is_due: bool, writes: list[Append], heads: list[AuditHead]) -> None:
+        """Bring the heads up to date, and begin the file of the day if it is not the newest one."""
+        is_, day = self._is, _day(now)
         begins = day > is_.day
-        if is_.day and (now >= self.head_due or (begins and not self.is_signed)):
+        if is_.day and (is_due or (begins and not self.is_signed)):
             self._head(now, writes, heads)
         if not begins:
             return

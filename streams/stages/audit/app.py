@@ -164,6 +164,9 @@ def assemble(  # noqa: PLR0913 - a composition point
     def on_state(state: str) -> None:
         stage.blocked = None if state == "ok" else state
 
+    def is_head_due(now: int) -> bool:
+        return mirror.journal.is_head_due(now)
+
     async def deliver(flushes: Mapping[int, Entries]) -> None:
         entries = [each for flush in flushes.values() for each in flush.entries]
         dead = [output for flush in flushes.values() for output in flush.outputs]
@@ -183,7 +186,7 @@ def assemble(  # noqa: PLR0913 - a composition point
     stage = Stage(
         STAGE,
         load=dict,
-        core=lambda partition, _stored: Partition(partition, decode=decode, head_due=lambda: mirror.journal.head_due),
+        core=lambda partition, _stored: Partition(partition, decode=decode, head_due=is_head_due),
         deliver=deliver,
         interval=FLUSH_INTERVAL,
         refusals=worker.dead_letter_share,

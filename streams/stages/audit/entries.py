@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import msgspec
+
 from schemas.avro import DecodeError
 from schemas.dead_letters import dead_letter
 from schemas.envelope import Outgoing, Record
@@ -31,13 +33,15 @@ class Partition:
     """What came of one partition since the last flush. Nothing is stored: the topic is the buffer.
 
     Whatever is an entry is written down, also one that does not fit into its chain: verifying names it. An entry that
-    cannot be written as a line (numbers beyond 53 bits, another partition's) is a dead letter.
+    no line can carry (numbers beyond 53 bits, an unknown status), or that is another partition's, is a dead letter.
 
     Args:
-        head_due: when the next head is due, in milliseconds since the epoch.
+        head_due: whether a head is due at a time, in milliseconds since the epoch.
     """
 
-    def __init__(self, partition: int, *, decode: Callable[[bytes], AuditEntry], head_due: Callable[[], int]) -> None:
+    def __init__(
+        self, partition: int, *, decode: Callable[[bytes], AuditEntry], head_due: Callable[[int], bool]
+    ) -> None:
         self._partition, self._decode, self._head_due = partition, decode, head_due
         self._entries: list[tuple[int, AuditEntry]] = []
         self._refused: list[Outgoing] = []
@@ -48,7 +52,9 @@ class Partition:
         for record in chunk.records:
             try:
                 entry = self._decode(record.value or b"")
-                entry_hash(entry)
+                entry_hash(
+                    msgspec.convert(msgspec.to_builtins(entry), AuditEntry)
+                )  # what no line carries is found here
                 if entry.partition != self._partition:
                     raise OverflowError(f"it says that it is of partition {entry.partition}")  # noqa: TRY301
             except DecodeError as error:
@@ -63,7 +69,7 @@ class Partition:
 
     def flush(self, now: float, *, seal: bool) -> Entries:  # noqa: ARG002 - there is nothing to seal
         """Return what came since the last flush."""
-        flush = Entries(outputs=self._refused, entries=self._entries, head=1000 * now >= self._head_due())
+        flush = Entries(outputs=self._refused, entries=self._entries, head=self._head_due(int(1000 * now)))
         self._entries, self._refused = [], []
         return flush
 

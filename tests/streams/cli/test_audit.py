@@ -81,6 +81,14 @@ def test_a_folder_that_is_not_there_is_a_wrong_setting(monkeypatch: pytest.Monke
     assert (done.exit_code, "nowhere" in done.stderr) == (2, True)
 
 
+def test_a_folder_without_files_proves_nothing(folder: Path) -> None:
+    (folder.parent / "empty").mkdir()
+
+    done = run("verify", "--files", folder.parent / "empty")
+
+    assert (done.exit_code, "no day files" in done.stderr) == (2, True)
+
+
 def test_a_key_is_made_once_for_its_owner_alone(folder: Path) -> None:
     made = run("key", "new.pem")
 

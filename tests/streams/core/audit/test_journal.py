@@ -1,9 +1,12 @@
 """Entries become lines of the day they are written on; heads come in time; what was altered is not written on."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from streams.core.audit.findings import Kind
 from streams.core.audit.journal import HEAD_EVERY, AlteredError, Journal, LastDay
 from streams.core.audit.lines import day_file, heads_file, read_head, read_line
 from tests.support.audit_trail import (
@@ -59,7 +62,8 @@ def test_a_head_is_due_a_minute_after_the_last_one() -> None:
     journal = Journal(SIGN)
     journal.append(list(enumerate(entries(1))), START)
 
-    assert journal.head_due == START + HEAD_EVERY
+    assert not journal.is_head_due(START + HEAD_EVERY - 1)
+    assert journal.is_head_due(START + HEAD_EVERY)
     assert not journal.is_signed
     assert journal.append([], START + HEAD_EVERY - 1) == ([], [])
     assert len(journal.append([], START + HEAD_EVERY)[1]) == 1
@@ -97,6 +101,25 @@ def test_a_clock_that_is_set_back_goes_back_to_no_earlier_file() -> None:
 
     assert len(days(files)) == 2
     assert check(files).findings == []
+
+
+def test_heads_are_signed_in_time_by_a_clock_that_was_set_back() -> None:
+    journal = Journal(SIGN)
+    journal.append(list(enumerate(entries(1))), START + 1000 * DAY)
+
+    assert journal.append([], START) == ([], [])
+    assert len(journal.append([], START + HEAD_EVERY)[1]) == 1
+    assert journal.append([], START + HEAD_EVERY + 1) == ([], [])
+
+
+def test_an_entry_that_bears_the_hash_of_another_is_written_down() -> None:
+    made = entries(1)
+    journal, files = Journal(SIGN), dict[str, bytes]()
+    apply(files, journal.append(list(enumerate(made)), START)[0])
+
+    apply(files, journal.append([(1, replace(made[0], epoch=9))], START)[0])
+
+    assert check(files).findings[0].kind is Kind.ALTERED
 
 
 def test_what_comes_again_is_not_written_again() -> None:

@@ -1,34 +1,29 @@
 from dataclasses import replace
 
-import msgspec
 import pytest
 
-from schemas.avro import DecodeError
+from schemas.avro import Codec
 from schemas.dead_letters import DEAD_REASON
 from schemas.envelope import Consumed
 from schemas.records.audit import AuditEntry
+from schemas.releases import FileSchemaIds
 from schemas.topics.audit import DASHBOARD_AUDIT
 from streams.core.contract import Chunk
 from streams.stages.audit.entries import OUT_OF_RANGE, UNDECODABLE, Partition
-from tests.support.audit_trail import entries
+from tests.support.audit_trail import entries, record
 
+CODEC = Codec(FileSchemaIds())
+encode, decode = CODEC.encoder(AuditEntry), CODEC.decoder(AuditEntry)
 MADE = entries(4, partitions=1)
 
 
-def decode(value: bytes) -> AuditEntry:
-    try:
-        return msgspec.json.decode(value, type=AuditEntry)
-    except msgspec.MsgspecError as wrong:
-        raise DecodeError(str(wrong)) from None
-
-
 def chunk(*made: AuditEntry | bytes) -> Chunk:
-    values = [each if isinstance(each, bytes) else msgspec.json.encode(each) for each in made]
+    values = [each if isinstance(each, bytes) else encode(each) for each in made]
     return Chunk(DASHBOARD_AUDIT.name, 0, [Consumed(offset, value) for offset, value in enumerate(values, 7)])
 
 
 def partition(*, head_due: int = 1000) -> Partition:
-    return Partition(0, decode=decode, head_due=lambda: head_due)
+    return Partition(0, decode=decode, head_due=lambda at: at >= head_due)
 
 
 def test_entries_are_handed_on_once_with_their_offsets() -> None:
@@ -53,6 +48,8 @@ def test_a_head_is_asked_for_when_it_is_due() -> None:
         (b"garbage", UNDECODABLE),
         (replace(MADE[0], partition=1), OUT_OF_RANGE),
         (replace(MADE[0], sequence=2**60), OUT_OF_RANGE),
+        (replace(MADE[0], record=record(1, status="another")), OUT_OF_RANGE),
+        (replace(MADE[0], record=record(1, latency_ms=float("inf"))), OUT_OF_RANGE),
     ],
 )
 def test_what_cannot_be_written_down_is_a_dead_letter(value: AuditEntry | bytes, reason: str) -> None:
