@@ -1,0 +1,1 @@
+"""CXone's side of webhooks: it calls a door, and repeats what failed."""
