@@ -36,9 +36,10 @@ class Waiting:
 
 
 class Groups:
-    """What waits, between the event loop and the producer's thread."""
+    """What waits, between the event loop and the producer's thread. `sharing` publishers at most make a group."""
 
-    def __init__(self) -> None:
+    def __init__(self, sharing: int) -> None:
+        self._sharing = sharing
         self.closed = False
         self.oldest: float | None = None  # since when the first of the group has waited that was taken last
         self._waiting: deque[Waiting] = deque()
@@ -68,7 +69,9 @@ class Groups:
     def _group(self) -> list[Waiting]:
         group: list[Waiting] = []
         records = size = 0
-        while self._waiting and (not group or (records < MOST_RECORDS and size < MOST_BYTES)):
+        while self._waiting and (
+            not group or (len(group) < self._sharing and records < MOST_RECORDS and size < MOST_BYTES)
+        ):
             waiting = self._waiting.popleft()
             if not waiting.withdrawn:
                 group.append(waiting)

@@ -29,6 +29,7 @@ from schemas.envelope import Outgoing
 log = structlog.get_logger(component="transactions")
 
 FENCED_AGAIN = 60.0  # seconds
+SHARING = 10_000  # as many as wait: records and bytes bound a transaction
 
 PROCESSED = Counter("cxone_kafka_messages_processed", "Records whose transaction was committed.")
 COMMITS = Counter("cxone_kafka_transaction_commits", "Transactions committed.")
@@ -46,6 +47,7 @@ class TransactionalPublisher:
         config: of librdkafka, as `transactional_config` returns it.
         new_producer: makes a producer from a configuration.
         clock: seconds; its zero means nothing.
+        sharing: publishers in one transaction at most.
     """
 
     def __init__(
@@ -54,11 +56,12 @@ class TransactionalPublisher:
         *,
         new_producer: Callable[..., Any] = Producer,
         clock: Callable[[], float] = time.monotonic,
+        sharing: int = SHARING,
     ) -> None:
         self.blocked: str | None = "not connected yet"  # why nothing can be committed now, for readiness
         self.initialisations = 0
         self._config, self._new_producer, self._clock = dict(config), new_producer, clock
-        self._groups = Groups()
+        self._groups = Groups(sharing)
         self._said: KafkaError | None = None  # what librdkafka told last of its connections
         self._replaced_at = -FENCED_AGAIN
         self._producer: Any = None

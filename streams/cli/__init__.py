@@ -2,6 +2,7 @@
 
 import typer
 
+from streams.cli.actions import actions
 from streams.cli.audit import app as audit
 from streams.cli.connect import app as connect
 from streams.cli.dashboards import app as dashboards
@@ -23,6 +24,7 @@ app.command()(worker)
 app.add_typer(connect, name="connect")
 app.command()(simulate)
 app.command()(guests)
+app.command()(actions)
 app.add_typer(query, name="query")
 app.add_typer(topics, name="topics")
 app.add_typer(dashboards, name="dashboards")

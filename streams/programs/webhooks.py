@@ -13,7 +13,7 @@ from connectors.ingress.webhooks.server import Door
 from connectors.ingress.webhooks.settings import WebhookSettings
 from connectors.kafka.publisher import transactional_config
 from connectors.kafka.topic_admin import ensure_topics
-from connectors.kafka.transactions import TransactionalPublisher
+from connectors.kafka.transactions import SHARING, TransactionalPublisher
 from connectors.settings import KafkaSettings
 from schemas.envelope import DASHBOARD_PATH, DATA_ACTION_PATH
 from schemas.topics import DEAD_LETTERS, RAW_WEBHOOKS
@@ -28,13 +28,20 @@ def endpoints(actions: Actions) -> tuple[Endpoint, ...]:
     )
 
 
-async def run(settings: WebhookSettings, callers: Callers, actions: Actions, kafka: KafkaSettings) -> None:
-    """Take webhooks until a signal comes. Prints the ready line when they can be stored. Raises ConnectorError."""
+async def run(
+    settings: WebhookSettings, callers: Callers, actions: Actions, kafka: KafkaSettings, *, sharing: int = SHARING
+) -> None:
+    """Take webhooks until a signal comes, `sharing` at most in a transaction.
+
+    Prints the ready line when they can be stored. Raises ConnectorError.
+    """
     structlog.contextvars.bind_contextvars(connector="webhooks")
     await asyncio.to_thread(ensure_topics, kafka, (RAW_WEBHOOKS, DEAD_LETTERS))
     stop = asyncio.Event()
     on_signal(stop.set)
-    transactions = TransactionalPublisher(transactional_config(kafka.librdkafka(), settings.transactional_id))
+    transactions = TransactionalPublisher(
+        transactional_config(kafka.librdkafka(), settings.transactional_id), sharing=sharing
+    )
     door = Door(
         endpoints(actions),
         callers,

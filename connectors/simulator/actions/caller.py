@@ -48,7 +48,7 @@ async def call(  # noqa: PLR0913 - what is called, how often and until when
 ) -> None:
     """Call the door at `url` `rate` times a second until `until()`; wait for what is under way.
 
-    A call that got no answer, or 5xx, is repeated twice, `pause` seconds (or Retry-After, up to ten times as long) apart.
+    A call that got no answer, or 5xx, is repeated twice, `pause` seconds apart (or Retry-After, up to ten times that).
     """
     loop = asyncio.get_running_loop()
     timeout, connector = aiohttp.ClientTimeout(total=TIMEOUT), aiohttp.TCPConnector(limit=0)

@@ -1,0 +1,157 @@
+"""`python -m benchmarks.webhooks`: what the door takes, beside the same door with one transaction a request.
+
+On a real Kafka of its own. Clients of a number ask again as soon as they have an answer; then new requests come at a
+steady rate, whatever the answers take. The generator writes and reads bytes, so that it costs less than the door.
+"""
+
+import asyncio
+import sys
+import time
+from collections.abc import Sequence
+from typing import Annotated, Self
+
+import numpy as np
+import typer
+import uvloop
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.__main__ import own_kafka
+from benchmarks.process import Process
+from connectors.kafka.publisher import transactional_config
+from connectors.kafka.topic_admin import TopicAdmin
+from connectors.kafka.transactions import TransactionalPublisher
+from schemas.envelope import DATA_ACTION_PATH, Outgoing
+from schemas.topics import RAW_WEBHOOKS
+from streams.topology import topics
+
+SECRET = "a-secret-of-the-benchmark"
+DOORS = {
+    "shared transactions": ("-m", "streams", "connect", "webhooks"),
+    "one a request": ("-m", "benchmarks.lone_door"),
+}
+WARM_UP = 1.0  # seconds
+
+
+def request(number: int) -> bytes:
+    body = b'{"id":"i-%d","channel":"voice","customer":{"email":"a@example.com"},"agent":{"id":"a-1"}}' % number
+    head = f"POST {DATA_ACTION_PATH} HTTP/1.1\r\nHost: x\r\nX-CXone-Webhook-Secret: {SECRET}\r\n"
+    return f"{head}Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+class Client:
+    """One connection."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+
+    async def open(self) -> Self:
+        self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self._port)
+        return self
+
+    async def ask(self, number: int) -> bool:
+        """Return whether the request was accepted."""
+        self._writer.write(request(number))
+        head = await self._reader.readuntil(b"\r\n\r\n")
+        length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+        await self._reader.readexactly(length)
+        return head.startswith(b"HTTP/1.1 200 ")
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+async def closed_loop(port: int, clients: int, seconds: float) -> tuple[float, list[float]]:
+    """Return requests a second, and the seconds that each took."""
+    took: list[float] = []
+    begins = time.monotonic() + WARM_UP
+    ends = begins + seconds
+
+    async def live(first: int) -> None:
+        client, number = await Client(port).open(), first
+        while (asked := time.monotonic()) < ends:
+            accepted = await client.ask(number)
+            number += clients
+            if accepted and asked >= begins:
+                took.append(time.monotonic() - asked)
+        client.close()
+
+    await asyncio.gather(*(live(number) for number in range(clients)))
+    return len(took) / seconds, took
+
+
+async def open_loop(port: int, rate: float, seconds: float) -> tuple[float, list[float]]:
+    """As `closed_loop`, for new requests at a steady rate; a request's time begins when it is due."""
+    took: list[float] = []
+    free: list[Client] = []
+    begins = time.monotonic()
+
+    async def ask(number: int, due: float) -> None:
+        client = free.pop() if free else await Client(port).open()
+        if await client.ask(number) and due >= begins + WARM_UP:
+            took.append(time.monotonic() - due)
+        free.append(client)
+
+    async with asyncio.TaskGroup() as asking:
+        for number in range(int(rate * (seconds + WARM_UP))):
+            due = begins + number / rate
+            await asyncio.sleep(due - time.monotonic())
+            asking.create_task(ask(number, due))
+    for client in free:
+        client.close()
+    return len(took) / seconds, took
+
+
+async def commits(bootstrap: str, seconds: float) -> list[float]:
+    """Return the seconds that single commits take, without a door."""
+    publisher = TransactionalPublisher(transactional_config({"bootstrap.servers": bootstrap}, "cxone-webhooks-bench"))
+    await publisher.start()
+    took: list[float] = []
+    ends = time.monotonic() + seconds
+    while (asked := time.monotonic()) < ends:
+        await publisher.publish([Outgoing(RAW_WEBHOOKS.name, b"k", bytes(100))])
+        took.append(time.monotonic() - asked)
+    await publisher.close()
+    return took
+
+
+def main(
+    *,
+    clients: Annotated[str, typer.Option(help="Numbers of clients.")] = "1,16,128,512",
+    rate: Annotated[float, typer.Option(min=1, help="Requests a second of the open loop.")] = 1000,
+    seconds: Annotated[float, typer.Option(min=1, max=60, help="Of each measurement.")] = 5,
+) -> None:
+    """Measure requests a second and latencies of both doors, in one run."""
+    numbers = [int(number) for number in clients.split(",")]
+    table = Table("door", "clients", "requests/s", "p50 ms", "p99 ms", title="connect webhooks")
+    with own_kafka() as bootstrap, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        TopicAdmin({"bootstrap.servers": bootstrap, "log_level": 0}).create(topics())
+        settings = {
+            "KAFKA_BOOTSTRAP_SERVERS": bootstrap,
+            "CXONE_WEBHOOK_SECRETS": SECRET,
+            "WEBHOOKS_PORT": "0",
+            "LOG_LEVEL": "warning",
+        }
+        for door, command in DOORS.items():
+            with Process([sys.executable, *command], settings) as process:
+                port = int(str(process.ready(60)["http"]).rpartition(":")[2])
+                for number in numbers:
+                    per_second, took = runner.run(closed_loop(port, number, seconds))
+                    row(table, door, str(number), per_second, took)
+                if door == "shared transactions":
+                    per_second, took = runner.run(open_loop(port, rate, seconds))
+                    row(table, door, f"{rate:g}/s", per_second, took)
+        took = runner.run(commits(bootstrap, seconds))
+        row(table, "no door: one commit", "1", len(took) / seconds, took)
+    console = Console()
+    console.width = max(console.width, 100)
+    console.print(table)
+
+
+def row(table: Table, door: str, clients: str, per_second: float, took: Sequence[float]) -> None:
+    p50, p99 = np.percentile(took, (50, 99)) * 1000 if took else (0.0, 0.0)
+    table.add_row(door, clients, f"{per_second:,.0f}", f"{p50:.1f}", f"{p99:.1f}")
+
+
+if __name__ == "__main__":
+    typer.run(main)
