@@ -4,12 +4,12 @@ Times are `timestamp-millis` in the schemas and plain integers in the records: t
 fastavro sees a schema, because building a `datetime` per record costs more than everything else in it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import fields, is_dataclass
 from functools import partial
 from io import BytesIO
 from operator import attrgetter
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_origin
 
 from fastavro import parse_schema, schemaless_reader, schemaless_writer
 
@@ -148,38 +148,45 @@ def _written(record: Any) -> list[str]:
     return _names(record) if is_dataclass(record) else list(record.__struct_encode_fields__)
 
 
-def _nested(record: Any) -> dict[str, type[Any]]:
-    types = {field.name: field.type for field in fields(record)} if is_dataclass(record) else {}
-    return {name: type_ for name, type_ in types.items() if isinstance(type_, type) and is_dataclass(type_)}
+def _converted(record: Any, convert: Callable[[Any], Callable[[Any], Any]]) -> dict[str, Callable[[Any], Any]]:
+    """Return what to do with the fields that are records themselves, or tuples of them."""
+    found: dict[str, Callable[[Any], Any]] = {}
+    for field in fields(record) if is_dataclass(record) else ():
+        [of, *_] = get_args(field.type) or [field.type]
+        if is_dataclass(of):
+            one = convert(of)
+            found[field.name] = partial(_each, one) if get_origin(field.type) is tuple else one
+    return found
+
+
+def _each(convert: Callable[[Any], Any], values: Iterable[Any]) -> tuple[Any, ...]:
+    return tuple(map(convert, values))
 
 
 def _to_dict(record: Any) -> Callable[[Any], dict[str, Any]]:
     names = _written(record)
     values = attrgetter(*_names(record))
-    nested = {name: _to_dict(type_) for name, type_ in _nested(record).items()}
+    converted = _converted(record, _to_dict)
 
     def flat(value: Any) -> dict[str, Any]:
         return dict(zip(names, values(value), strict=True))
 
     def deep(value: Any) -> dict[str, Any]:
         result = flat(value)
-        for name, convert in nested.items():
+        for name, convert in converted.items():
             result[name] = convert(result[name])
         return result
 
-    return deep if nested else flat
+    return deep if converted else flat
 
 
 def _from_dict(record: type[R], *, by_name: bool) -> Callable[[dict[str, Any]], R]:
     """Build by position where the dict is in field order, as it is when written with our own schema."""
-    nested: dict[str, Callable[[dict[str, Any]], Any]] = {
-        name: _from_dict(type_, by_name=by_name) for name, type_ in _nested(record).items()
-    }
-
+    converted = _converted(record, partial(_from_dict, by_name=by_name))
     attributes = dict(zip(_written(record), _names(record), strict=True))
 
     def build(value: dict[str, Any]) -> R:
-        for name, convert in nested.items():
+        for name, convert in converted.items():
             value[name] = convert(value[name])
         if by_name:
             return record(**{attributes[name]: content for name, content in value.items()})

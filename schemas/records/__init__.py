@@ -4,6 +4,7 @@ from schemas.records.analytics import AnalyticsEvent, AnalyticsMetrics
 from schemas.records.audit import AuditEntry, AuditHead, AuditRecord
 from schemas.records.guests import GuestMessage, GuestThrottled, RoutingResult
 from schemas.records.interactions import CampaignHour, InteractionCompleted, Summary
+from schemas.records.minutes import MetricSnapshot, MinutePartial, MinutePartials
 from schemas.records.webhooks import CXoneInteraction, DashboardChange
 
 __all__ = [
@@ -18,6 +19,9 @@ __all__ = [
     "GuestMessage",
     "GuestThrottled",
     "InteractionCompleted",
+    "MetricSnapshot",
+    "MinutePartial",
+    "MinutePartials",
     "RoutingResult",
     "Summary",
 ]

@@ -19,6 +19,7 @@ from schemas.topics.interactions import (
     INTERACTIONS_COMPLETED,
     RAW_INTERACTIONS,
 )
+from schemas.topics.minutes import METRICS_PARTIALS, METRICS_SNAPSHOTS, ONLY_PARTITION
 from schemas.topics.spec import CHANGELOG_CONFIG, DAY_MS, MINUTE_MS, Cleanup, TopicSpec
 from schemas.topics.webhooks import DASHBOARD_CHANGES, INTERACTIONS_ML, RAW_WEBHOOKS
 
@@ -40,6 +41,8 @@ TOPICS: tuple[TopicSpec, ...] = (
     ANALYTICS_EVENTS,
     DASHBOARD_AUDIT,
     DASHBOARD_AUDIT_HEADS,
+    METRICS_PARTIALS,
+    METRICS_SNAPSHOTS,
     DEAD_LETTERS,
 )
 
@@ -57,7 +60,10 @@ __all__ = [
     "GUEST_THROTTLED",
     "INTERACTIONS_COMPLETED",
     "INTERACTIONS_ML",
+    "METRICS_PARTIALS",
+    "METRICS_SNAPSHOTS",
     "MINUTE_MS",
+    "ONLY_PARTITION",
     "RAW_ANALYTICS",
     "RAW_INTERACTIONS",
     "RAW_MESSAGES",

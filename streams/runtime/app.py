@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 import time
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol, TypeVar
 
 import faust
@@ -32,6 +33,11 @@ NEVER = 14 * 86_400.0  # seconds: milliseconds have to fit into 32 bits
 RECORD_BYTES = 2_000_000
 
 
+async def _group_counts() -> Mapping[tuple[str, int], int] | None:
+    """Say that a stage reads on from what its group has committed."""
+    return None
+
+
 class Resource(Protocol):
     """What an app closes when it has stopped."""
 
@@ -53,6 +59,8 @@ class App(faust.App):
     lease: Lease
     crash_reason: BaseException | None
     recovered_generation: int | None = None
+    # Where a sink keeps how far it was written, by (topic, partition): that counts, not what the group has committed
+    kept_positions: Callable[[], Awaitable[Mapping[tuple[str, int], int] | None]] = staticmethod(_group_counts)
 
     @property
     def recovered(self) -> bool:

@@ -132,6 +132,7 @@ class Consumer(driver.Consumer):
         self._coverage.clear()
         await super().perform_seek()
         tps = [tp for tp in self.assignment() if self._is_chunked(tp)]
+        await self._seek_to_kept(tps)
         fresh = [tp for tp in tps if self._committed_offset[tp] is None]
         first = await self.earliest_offsets(*fresh) if fresh else {}
         for tp in tps:
@@ -140,6 +141,18 @@ class Consumer(driver.Consumer):
             position = self._committed_offset[tp]
             self._coverage[tp] = Coverage(first.get(tp, 0) if position is None else position)
         await self._report_replaced(tps)
+
+    async def _seek_to_kept(self, tps: list[TP]) -> None:
+        """Go to the positions that the stage's sink keeps, from the beginning where it keeps none."""
+        kept = await self.app.kept_positions()
+        if kept is None or not tps:
+            return
+        unknown = [tp for tp in tps if tp not in kept]
+        first = await self.earliest_offsets(*unknown) if unknown else {}
+        positions = {tp: kept.get(tp, first.get(tp, 0)) for tp in tps}
+        await self.seek_wait(positions)
+        self._committed_offset.update(positions)
+        self._read_offset.update(positions)
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:  # noqa: ASYNC109 - as above
         self.polled_at = time.monotonic()

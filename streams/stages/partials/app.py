@@ -1,0 +1,47 @@
+"""cxone.analytics.events -> partials -> cxone.metrics.partials, dead letters.
+
+Effectively once: each event is in its minute exactly once, whatever is killed. A partial says up to which offset of its
+partition it counts, and comes to the same whoever publishes it. Ordered per partition of events.
+"""
+
+from collections.abc import Mapping
+
+from connectors.kafka import schema_registry as registry
+from connectors.settings import KafkaSettings, RegistrySettings, load
+from schemas.avro import Codec
+from schemas.records import AnalyticsEvent, MinutePartials
+from streams.runtime.app import App
+from streams.runtime.assembly import attach_stateful, declared, stored
+from streams.runtime.settings import WorkerSettings
+from streams.stages.partials.declaration import DECLARATION
+from streams.stages.partials.minutes import STAGE, Minutes, Sources
+from streams.stages.partials.own_time import OwnTime
+from streams.stages.partials.settings import PartialsSettings
+
+PUBLISH_INTERVAL = 0.4  # seconds
+
+
+def build() -> App:
+    """Make the stage from the environment. Raises ConfigurationError."""
+    kafka, worker, own = load(KafkaSettings), load(WorkerSettings), load(PartialsSettings)
+    codec = Codec(registry.schema_ids(load(RegistrySettings)))
+    decode, encode = codec.decoder(AnalyticsEvent), codec.encoder(MinutePartials)
+    app = declared(DECLARATION, kafka, worker)
+
+    def partitions() -> int:
+        return app.consumer.topic_partitions(app.source) or 0
+
+    def core(partition: int, stored: Mapping[bytes, bytes]) -> Minutes:
+        sources = Sources(
+            partition=partition,
+            partitions=partitions,
+            lateness=int(own.minute_lateness * 1000),
+            retention=int(own.minute_retention * 1000),
+        )
+        return Minutes(
+            sources, stored, watermark=OwnTime(int(own.minute_idle_after * 1000)), decode=decode, encode=encode
+        )
+
+    state = stored(app, "sums", kafka)
+    attach_stateful(app, STAGE, state, core, interval=PUBLISH_INTERVAL, refusals=worker.dead_letter_share)
+    return app
