@@ -27,6 +27,7 @@ HOUR_SECONDS = 3600
 LOOK_SECONDS = 0.5
 LINE_SECONDS = 5.0
 DRAIN_SECONDS = 90.0
+BEGIN_SECONDS = 30.0  # in which guests have to begin: on a busy machine their program loads for some
 QUIET_LOOKS = 3  # in a row without lag: one may fall between two stages
 SHOWN_MISMATCHES = 20
 INTERRUPTED = 130
@@ -123,9 +124,9 @@ async def _follow(
 ) -> AsyncIterator[bool]:
     """Look, and yield after every look whether everything is drained; end with a signal or after the deadline.
 
-    Guests write for `seconds`; what waits for a retry then is waited for.
+    Guests write for `seconds` from their first message on; what waits for a retry then is waited for.
     """
-    end = float("inf") if seconds is None else time.monotonic() + seconds
+    begun, end = time.monotonic(), float("inf")
     quiet, writing = 0, True
     while not stop.is_set() and time.monotonic() < end + DRAIN_SECONDS:
         if writing and time.monotonic() >= end:
@@ -139,6 +140,9 @@ async def _follow(
             system.check()
             raise
         system.check()
+        came = board.guests.sent > 0 or time.monotonic() - begun > BEGIN_SECONDS
+        if seconds is not None and end == float("inf") and came:
+            end = time.monotonic() + seconds
         quiet = quiet + 1 if not writing and board.drained() else 0
         yield quiet >= QUIET_LOOKS
 
