@@ -183,6 +183,17 @@ class Actions(Strict):
     dashboard: ChangePaths
 
 
+class Scoring(Strict):
+    """What a model's endpoint is asked, beside `interactionId` and `timestamp`, and where its answer has what.
+
+    `request` is {name in the request: path into the `CXoneInteraction`}.
+    """
+
+    request: dict[str, DottedPaths] = Field(default_factory=dict)
+    score: DottedPaths = (("score",),)
+    model: DottedPaths = (("model",),)
+
+
 class Dialect(Strict):
     """One file."""
 
@@ -190,6 +201,7 @@ class Dialect(Strict):
     messaging: Messaging
     actions: Actions
     analytics: Analytics
+    scoring: Scoring = Scoring()
 
 
 def load(name_or_path: str) -> Dialect:

@@ -11,10 +11,9 @@ import httpx
 from connectors.cxone.oauth import Token, TokenSource
 from connectors.errors import AuthorizationError
 from connectors.http.exchange import Answer, Exchange
+from connectors.http.gate import REFUSED, Gate
 from connectors.redaction import Redactor
-from connectors.retry import delays
 
-ASK_AGAIN = 30.0  # seconds after the credentials were refused
 LONGEST_BODY = 16_384  # bytes of an answer that are kept
 
 
@@ -44,9 +43,8 @@ class RestClient:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._exchange, self._tokens = exchange, tokens
-        self._pause, self._patience, self._on_trouble, self._clock = pause, patience, on_trouble, clock
-        self._closed_until = 0.0
-        self._backoff = delays()
+        self._pause, self._patience, self._on_trouble = pause, patience, on_trouble
+        self._gate = Gate(self._paused, clock=clock)
         self._redactor: tuple[Token, Redactor] | None = None  # of the token that was used last
 
     async def post(self, url: httpx.URL | str, body: bytes, *, key: str) -> Answer:
@@ -56,27 +54,26 @@ class RestClient:
         there was no answer in time.
         """
         while True:
-            while (wait := self._closed_until - self._clock()) > 0:
-                await self._pause(wait)
+            await self._gate.passed()
             try:
                 answer = await self._authorized(url, body, key)
             except AuthorizationError as refused:
                 self._on_trouble(str(refused))
-                self._close(ASK_AGAIN)
+                self._gate.close(REFUSED)
                 continue
             self._on_trouble(None)
             if answer.status != HTTPStatus.TOO_MANY_REQUESTS:
-                self._backoff = delays()
+                self._gate.well()
                 return answer
-            self._close(answer.retry_after or next(self._backoff))
+            self._gate.close(answer.retry_after)
 
     async def close(self) -> None:
         """Let go of connections."""
         await self._tokens.close()
         await self._exchange.close()
 
-    def _close(self, seconds: float) -> None:
-        self._closed_until = max(self._closed_until, self._clock() + seconds)
+    async def _paused(self, seconds: float) -> None:
+        await self._pause(seconds)
 
     async def _authorized(self, url: httpx.URL | str, body: bytes, key: str) -> Answer:
         token = await self._token()

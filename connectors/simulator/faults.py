@@ -67,6 +67,12 @@ class Faults(BaseModel):
     dashboards_etags: Literal["strong", "weak", "compressed", "missing"] = "strong"
     subscriptions_listed: bool = Field(default=True, description="whether GET lists event subscriptions")
     webhooks_repeated: Share = Field(default=0, description="of the webhooks, sent twice")
+    inference: Refusal | None = None
+    inference_seconds: float = Field(default=0, ge=0, description="delay before every answer")
+    inference_500: Share = Field(default=0, description="of the requests for a score, answered with 500")
+    inference_429: Share = Field(default=0, description="of the requests for a score, answered with 429")
+    inference_retry_after: float = Field(default=1, ge=0, description="of these 429s, in seconds")
+    inference_nonsense: Share = Field(default=0, description="of the requests for a score, answered without one")
     expires_in: int = Field(default=3600, description="lifetime of tokens issued from now on, in seconds")
     close: int | None = Field(default=None, ge=1000, le=4999)
     revoke: bool = False

@@ -17,6 +17,7 @@ from connectors.simulator.cxone.tokens import CxoneAccount, Tokens
 from connectors.simulator.dashboards.endpoints import Dashboards
 from connectors.simulator.dashboards.subscriptions import Subscriptions
 from connectors.simulator.faults import FaultBox, Faults
+from connectors.simulator.inference.endpoints import Inference
 from connectors.simulator.influx.endpoints import Influx, InfluxAccount
 from connectors.simulator.influx.points import PointStore
 from connectors.simulator.interactions.endpoints import Cxone
@@ -68,6 +69,8 @@ class Addresses:
     dashboards_ledger_url: str
     subscriptions_url: str
     subscriptions_ledger_url: str
+    inference_url: str
+    inference_ledger_url: str
 
 
 @asynccontextmanager
@@ -89,7 +92,8 @@ async def serve(simulation: Simulation, *, now: Callable[[], float] = time.time)
     controls = Controls(faults, tokens, sockets, analytics.forget)
     influx = Influx(simulation.influx, PointStore(), faults, now=now)
     app = web.Application()
-    for door in (cxone, messaging, routing, crm, analytics, dashboards, subscriptions, controls):
+    model = Inference(faults, seed=seed)
+    for door in (cxone, messaging, routing, crm, analytics, dashboards, subscriptions, model, controls):
         app.add_routes(door.routes())
     async with (
         _listening(app, simulation.cxone_port) as port,
@@ -159,4 +163,6 @@ def _addresses(port: int, influx_port: int) -> Addresses:
         dashboards_ledger_url=f"{cxone}/ledger/dashboards",
         subscriptions_url=f"{cxone}/api/v2/events/subscriptions",
         subscriptions_ledger_url=f"{cxone}/ledger/subscriptions",
+        inference_url=f"{cxone}/inference",
+        inference_ledger_url=f"{cxone}/ledger/inference",
     )

@@ -5,6 +5,7 @@ from schemas.records.audit import AuditEntry, AuditHead, AuditRecord
 from schemas.records.guests import GuestMessage, GuestThrottled, RoutingResult
 from schemas.records.interactions import CampaignHour, InteractionCompleted, Summary
 from schemas.records.minutes import MetricSnapshot, MinutePartial, MinutePartials
+from schemas.records.scoring import InteractionScore
 from schemas.records.webhooks import CXoneInteraction, DashboardChange
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "GuestMessage",
     "GuestThrottled",
     "InteractionCompleted",
+    "InteractionScore",
     "MetricSnapshot",
     "MinutePartial",
     "MinutePartials",

@@ -20,6 +20,7 @@ from schemas.topics.interactions import (
     RAW_INTERACTIONS,
 )
 from schemas.topics.minutes import METRICS_PARTIALS, METRICS_SNAPSHOTS, ONLY_PARTITION
+from schemas.topics.scoring import ML_SCORES
 from schemas.topics.spec import CHANGELOG_CONFIG, DAY_MS, MINUTE_MS, Cleanup, TopicSpec
 from schemas.topics.webhooks import DASHBOARD_CHANGES, INTERACTIONS_ML, RAW_WEBHOOKS
 
@@ -43,6 +44,7 @@ TOPICS: tuple[TopicSpec, ...] = (
     DASHBOARD_AUDIT_HEADS,
     METRICS_PARTIALS,
     METRICS_SNAPSHOTS,
+    ML_SCORES,
     DEAD_LETTERS,
 )
 
@@ -63,6 +65,7 @@ __all__ = [
     "METRICS_PARTIALS",
     "METRICS_SNAPSHOTS",
     "MINUTE_MS",
+    "ML_SCORES",
     "ONLY_PARTITION",
     "RAW_ANALYTICS",
     "RAW_INTERACTIONS",

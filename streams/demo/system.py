@@ -102,6 +102,7 @@ def _settings(bootstrap_servers: str, addresses: Addresses, folder: Path) -> dic
         "CRM_URL": addresses.crm_url,
         "AUDIT_DIR": str(folder / "audit"),
         "AUDIT_KEY": str(key),
+        "INFERENCE_URL": addresses.inference_url,
         "STREAMS_FETCH_WAIT": "0.03",  # the embedded broker lets a fetch wait even when something comes
         # So short that one sees retries, batches and messages that are given up, and that a bounded demo ends soon
         "CRM_WAIT": "2",

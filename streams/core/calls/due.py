@@ -18,6 +18,9 @@ class Resting(Generic[M]):
         self._latest = 0  # due time of all, at most
         self._number = count()
 
+    def __len__(self) -> int:
+        return len(self._heap)
+
     @property
     def next_due(self) -> int | None:
         """When the first one is due, or None."""

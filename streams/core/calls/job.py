@@ -49,7 +49,11 @@ Outcome = Done | Failed | Refused
 
 @dataclass(frozen=True, slots=True)
 class Tiers:
-    """Where failed calls wait: in `topics[n]` for `delays[n]` ms after attempt n + 1, after later ones in the last."""
+    """Where failed calls wait: in `topics[n]` for `delays[n]` ms after attempt n + 1, after later ones in the last.
+
+    Without topics they wait in memory, each with its offset unsettled: for stages whose calls need no order, and whose
+    attempts may be counted anew after a kill.
+    """
 
     topics: tuple[str, ...]
     delays: tuple[int, ...]
@@ -61,9 +65,17 @@ class Tiers:
         delays = tuple(int(1000 * min(base * 2**n, cap)) for n in range(len(topics)))
         return cls(topics, delays, attempts=1 + retries)
 
+    @classmethod
+    def in_memory(cls, *, base: float, cap: float, retries: int) -> "Tiers":
+        """Return no tiers, and waits that double from `base` up to `cap` seconds."""
+        waits = [base]
+        while waits[-1] < cap and len(waits) <= retries:
+            waits.append(min(2 * waits[-1], cap))
+        return cls((), tuple(int(1000 * min(wait, cap)) for wait in waits), attempts=1 + retries)
+
     def after(self, attempt: int) -> int:
-        """Return the tier after a failed attempt."""
-        return min(attempt, len(self.topics)) - 1
+        """Return the tier, or without any the number of the wait, after a failed attempt."""
+        return min(attempt, len(self.delays)) - 1
 
     def for_wait(self, wait: int) -> int:
         """Return the first tier that waits at least so many milliseconds, or the last."""

@@ -40,8 +40,8 @@ class Calls(Generic[M]):
         partition: of the topic and of each tier.
         stored: {key: value} of an earlier life.
         stage: for dead letters.
-        topic: of the records that ask for calls; `tiers` are read beside it.
-        read: bytes -> (key, message); raises ValueError.
+        topic: of the records that ask for calls; `tiers`, if there are any, are read beside it.
+        read: bytes -> (key, message); raises ValueError. Key None: nothing waits behind this record, or before it.
         once: call only for the first record of each key, which is remembered for `remember` milliseconds.
     """
 
@@ -53,7 +53,7 @@ class Calls(Generic[M]):
         stage: str,
         topic: str,
         tiers: Tiers,
-        read: Callable[[bytes], tuple[str, M]],
+        read: Callable[[bytes], tuple[str | None, M]],
         once: bool = False,
         remember: int = 0,
     ) -> None:
@@ -94,7 +94,7 @@ class Calls(Generic[M]):
     @property
     def parked(self) -> int:
         """How many records wait for another attempt, or behind one that does."""
-        return sum(map(len, self._parked.values()))
+        return sum(map(len, self._parked.values())) + (0 if self._tiers.topics else len(self._resting))
 
     def fold(self, chunk: Chunk) -> int:
         """Queue the records of a chunk. Returns how many were refused."""
@@ -128,7 +128,10 @@ class Calls(Generic[M]):
         self._began = now if self._began is None else self._began
         self._resting.bound(now + max(self._tiers.delays))  # the slowest tier's
         for job in self._resting.take(now):
-            self._enqueue(job)
+            if self._tiers.topics:
+                self._enqueue(job)
+            else:
+                self.release(job)
         jobs: list[Job[M]] = []
         while self._ready and len(jobs) < room:
             key = self._ready.popleft()
@@ -154,6 +157,10 @@ class Calls(Generic[M]):
                 if job.attempt < self._tiers.attempts:
                     tier = self._tiers.after(job.attempt)
                     job.attempt += 1
+                    if not self._tiers.topics:
+                        job.due = now + self._tiers.delays[tier]
+                        self._resting.add(job)  # its key stays busy, so that what comes behind it waits
+                        return
                     self._park(job, tier, now)
                 else:
                     detail = f"{job.attempt} attempts failed, the last one with: {reason[:LONGEST_REASON]}"
@@ -183,6 +190,8 @@ class Calls(Generic[M]):
 
     def _job(self, topic: str, record: Record, source: tuple[int, int]) -> Job[M]:
         key, message = self._read(record.value or b"")
+        if key is None:
+            key = "{}-{}".format(*source)
         if topic == self._topic:
             return Job(key, source, message, record, topic, record.offset)
         (attempt, due, offset), history = story(record.headers)
