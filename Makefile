@@ -1,6 +1,7 @@
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 KAFKA_PORT ?= 9092
+REGISTRY_PORT ?= 8081
 BIN := .venv/bin
 
 help: ## what can be made
@@ -32,6 +33,12 @@ kafka: ## start a real Kafka on 127.0.0.1:9092 (KAFKA_PORT=... for another port)
 kafka-down: ## stop it; its data stays in .kafka/
 	$(PYTHON) deploy/local/kafka/broker.py stop --port $(KAFKA_PORT)
 
+registry: ## start a schema registry on 127.0.0.1:8081 (REGISTRY_PORT=... for another port)
+	$(PYTHON) deploy/local/registry/registry.py start --port $(REGISTRY_PORT)
+
+registry-down: ## stop it; it forgets everything
+	$(PYTHON) deploy/local/registry/registry.py stop --port $(REGISTRY_PORT)
+
 influxd: ## build a real InfluxDB 2.7 for its tests (minutes the first time)
 	deploy/local/influxd/build.sh
 
@@ -52,4 +59,4 @@ bench: .venv/dev ## throughput beside stock Faust, and cold starts (ARGS="--even
 	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock && touch $@
 	@echo 'Done: . .venv/bin/activate && cxone-streams --help'
 
-.PHONY: help install demo stage test lint types faults kafka kafka-down influxd bench
+.PHONY: help install demo stage test lint types faults kafka kafka-down registry registry-down influxd bench

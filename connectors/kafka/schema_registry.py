@@ -1,6 +1,7 @@
 """Schema ids from a schema registry (Confluent's API, which Redpanda and Apicurio speak too)."""
 
 import json
+from contextlib import suppress
 from typing import Any
 
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
@@ -13,8 +14,12 @@ from schemas.releases import FileSchemaIds, SchemaIds
 NOT_FOUND, TOO_MANY_REQUESTS, SERVER_ERRORS = 404, 429, 500
 
 
+# The client's own are none, 3 and 1,000: a registry that hangs would hang us.
+TIMEOUT, RETRIES, RETRY_WAIT_MS = 4.0, 1, 200
+
+
 class RegistrySchemaIds:
-    """`SchemaIds` of a registry. Blocks for as long as it takes to ask; what was asked once is remembered.
+    """`SchemaIds` of a registry. Blocks for 10 s at most; what was asked once is remembered.
 
     Raises ConfigurationError when the registry refuses, ConnectorError when it does not answer.
     """
@@ -23,18 +28,52 @@ class RegistrySchemaIds:
         self._client: Any = client
 
     def id_for(self, subject: str, schema: dict[str, Any]) -> int:
-        """Register `schema` under `subject` unless it is there; return its id.
+        """Return the id of `schema` under `subject`; register it unless it is there, so that to read may be enough.
 
         Raises ConfigurationError when the registry holds it incompatible.
         """
+        written = Schema(json.dumps(schema), "AVRO")
         try:
-            schema_id: int = self._client.register_schema(
-                subject, Schema(json.dumps(schema), "AVRO"), normalize_schemas=True
-            )
+            with suppress(LookupError):
+                return self._registered(subject, written)
+            schema_id: int = self._client.register_schema(subject, written, normalize_schemas=True)
         except SchemaRegistryError as exc:
             raise _mapped(exc, f"a schema for {subject}") from exc
         except Exception as exc:  # the HTTP client's, of whichever kind it uses
             raise ConnectorError(f"the schema registry does not answer: {type(exc).__name__}") from exc
+        return schema_id
+
+    def registered(self, subject: str, schema: dict[str, Any]) -> bool:
+        """Whether `schema` is there under `subject`."""
+        try:
+            self._registered(subject, Schema(json.dumps(schema), "AVRO"))
+        except LookupError:
+            return False
+        except SchemaRegistryError as exc:
+            raise _mapped(exc, f"to look for {subject}") from exc
+        except Exception as exc:  # as above
+            raise ConnectorError(f"the schema registry does not answer: {type(exc).__name__}") from exc
+        return True
+
+    def compatible(self, subject: str, schema: dict[str, Any]) -> bool:
+        """Whether the registry would take `schema` as the next one of `subject`, by the rule that it has."""
+        try:
+            return bool(self._client.test_compatibility(subject, Schema(json.dumps(schema), "AVRO")))
+        except SchemaRegistryError as exc:
+            if exc.http_status_code == NOT_FOUND:
+                return True  # it would be the first
+            raise _mapped(exc, f"to compare a schema with {subject}") from exc
+        except Exception as exc:  # as above
+            raise ConnectorError(f"the schema registry does not answer: {type(exc).__name__}") from exc
+
+    def _registered(self, subject: str, written: Schema) -> int:
+        try:
+            found = self._client.lookup_schema(subject, written, normalize_schemas=True)
+        except SchemaRegistryError as exc:
+            if exc.http_status_code == NOT_FOUND:
+                raise LookupError(f"no such schema under {subject}") from exc
+            raise
+        schema_id: int = found.schema_id
         return schema_id
 
     def schema_for(self, schema_id: int) -> dict[str, Any]:
@@ -62,7 +101,19 @@ def schema_ids(settings: RegistrySettings) -> SchemaIds:
     """Return the ids of the registry in the settings, or without one those that are checked in."""
     if settings.url is None:
         return FileSchemaIds()
-    config: dict[str, Any] = {"url": settings.url}
+    return registry(settings)
+
+
+def registry(settings: RegistrySettings) -> RegistrySchemaIds:
+    """Return the registry in the settings. Raises ConfigurationError when they name none."""
+    if settings.url is None:
+        raise ConfigurationError("SCHEMA_REGISTRY_URL: is not set. Expected: the URL of a schema registry.")
+    config: dict[str, Any] = {
+        "url": settings.url,
+        "timeout": TIMEOUT,
+        "max.retries": RETRIES,
+        "retries.wait.ms": RETRY_WAIT_MS,
+    }
     if settings.username is not None and settings.password is not None:
         config["basic.auth.user.info"] = f"{settings.username}:{settings.password.get_secret_value()}"
     return RegistrySchemaIds(SchemaRegistryClient(config))

@@ -9,6 +9,7 @@ from streams.cli.dashboards import app as dashboards
 from streams.cli.demo import demo
 from streams.cli.guests import guests
 from streams.cli.query import app as query
+from streams.cli.schemas import app as schemas
 from streams.cli.simulate import simulate
 from streams.cli.topics import app as topics
 from streams.cli.worker import worker
@@ -29,6 +30,7 @@ app.add_typer(query, name="query")
 app.add_typer(topics, name="topics")
 app.add_typer(dashboards, name="dashboards")
 app.add_typer(audit, name="audit")
+app.add_typer(schemas, name="schemas")
 
 
 def main() -> None:

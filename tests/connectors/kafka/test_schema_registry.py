@@ -13,7 +13,8 @@ from connectors.kafka.schema_registry import RegistrySchemaIds, schema_ids
 from connectors.settings import RegistrySettings
 from schemas.avro import Codec, DecodeError
 from schemas.records import InteractionCompleted
-from schemas.releases import FileSchemaIds, subject_of
+from schemas.releases import FileSchemaIds, SchemaIds, subject_of
+from tests.support.schema_ids_contract import SchemaIdsContract
 
 RECORD = InteractionCompleted("e-1", "sales", 312.0, 14.5, 1_760_000_000_000)
 
@@ -24,6 +25,7 @@ class StandIn:
     def __init__(self) -> None:
         self.subjects: dict[str, list[int]] = {}
         self.schemas: dict[int, dict[str, str]] = {}
+        self.read_only = False
         self.refuses: tuple[int, int, str] | None = None
         self.authorizations: set[str | None] = set()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -42,11 +44,22 @@ class StandIn:
         self.subjects.setdefault(subject, []).append(schema_id)
         return schema_id
 
+    def look_up(self, subject: str, schema: dict[str, str]) -> tuple[int, dict[str, Any]]:
+        for schema_id in self.subjects.get(subject, ()):
+            if self.schemas[schema_id] == schema:
+                return 200, {"subject": subject, "id": schema_id, "version": 1, **schema}
+        return 404, {"error_code": 40401, "message": "Subject not found"}
+
     def answer(self, method: str, path: list[str], body: dict[str, str]) -> tuple[int, dict[str, Any]]:
         if self.refuses is not None:
             status, code, message = self.refuses
             return status, {"error_code": code, "message": message}
         match method, path:
+            case "POST", ["subjects", subject]:
+                schema = {"schema": body["schema"], "schemaType": body.get("schemaType", "AVRO")}
+                return self.look_up(subject, schema)
+            case "POST", ["subjects", _, "versions"] if self.read_only:
+                return 403, {"error_code": 403, "message": "Forbidden"}
             case "POST", ["subjects", subject, "versions"]:
                 schema = {"schema": body["schema"], "schemaType": body.get("schemaType", "AVRO")}
                 return 200, {"id": self.register(subject, schema)}
@@ -91,6 +104,18 @@ def _impatient(registry: StandIn) -> RegistrySchemaIds:
     return RegistrySchemaIds(SchemaRegistryClient({"url": registry.url, "max.retries": 0}))
 
 
+class TestFileSchemaIds(SchemaIdsContract):
+    @pytest.fixture
+    def ids(self) -> SchemaIds:
+        return FileSchemaIds()
+
+
+class TestRegistrySchemaIds(SchemaIdsContract):
+    @pytest.fixture
+    def ids(self, registry: StandIn) -> SchemaIds:
+        return schema_ids(_settings(registry))
+
+
 def test_the_schema_is_registered_under_the_topic_and_its_id_written(registry: StandIn) -> None:
     codec = Codec(schema_ids(_settings(registry)))
 
@@ -99,6 +124,23 @@ def test_the_schema_is_registered_under_the_topic_and_its_id_written(registry: S
     assert list(registry.subjects) == ["cxone.interactions.completed-value"]
     assert data[:5] == b"\0" + (100).to_bytes(4, "big")
     assert codec.decoder(InteractionCompleted)(data) == RECORD
+
+
+def test_a_schema_that_is_there_is_not_registered_again(registry: StandIn) -> None:
+    ids = schema_ids(_settings(registry))
+    Codec(ids).encoder(InteractionCompleted)
+    registry.read_only = True
+
+    data = Codec(schema_ids(_settings(registry))).encoder(InteractionCompleted)(RECORD)
+
+    assert data[:5] == b"\0" + (100).to_bytes(4, "big")
+
+
+def test_who_may_not_register_is_told_so(registry: StandIn) -> None:
+    registry.read_only = True
+
+    with pytest.raises(ConfigurationError, match=r"refuses a schema for cxone\.interactions\.completed-value"):
+        Codec(schema_ids(_settings(registry))).encoder(InteractionCompleted)
 
 
 def test_times_keep_their_logical_type_in_the_registry(registry: StandIn) -> None:
