@@ -66,6 +66,10 @@ class RegistrySchemaIds:
         except Exception as exc:  # as above
             raise ConnectorError(f"the schema registry does not answer: {type(exc).__name__}") from exc
 
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._client.close()
+
     def _registered(self, subject: str, written: Schema) -> int:
         try:
             found = self._client.lookup_schema(subject, written, normalize_schemas=True)

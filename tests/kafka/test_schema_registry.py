@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from io import BytesIO
 from typing import Any
 
@@ -21,13 +22,12 @@ from deploy.local.registry.registry import Registry, fetch
 from schemas import records
 from schemas.avro import Codec
 from schemas.records import CXoneInteraction
-from schemas.releases import SchemaIds, releases, subject_of
+from schemas.releases import releases, subject_of
 from schemas.topics import TOPICS
 from tests.conftest import NewTopicName, _free_pair_of_ports
 from tests.support.schema_ids_contract import SchemaIdsContract
 
-# The client keeps its connections to the registry until it is collected.
-pytestmark = [pytest.mark.broker, pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")]
+pytestmark = pytest.mark.broker
 
 TYPED = [getattr(records, spec.record) for spec in TOPICS if hasattr(records, spec.record)]
 RECORD = CXoneInteraction("i-1", "voice", 1_795_250_400_000, "a@b.example", None)
@@ -48,25 +48,33 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
     registry.kill()
 
 
-def ids_of(registry: Registry) -> SchemaIds:
-    return schema_ids(RegistrySettings.model_validate({"url": registry.url}))
+@pytest.fixture
+def ids(registry: Registry) -> Iterator[RegistrySchemaIds]:
+    with closing(ids_of(registry)) as ids:
+        yield ids
+
+
+def ids_of(registry: Registry) -> RegistrySchemaIds:
+    ids = schema_ids(RegistrySettings.model_validate({"url": registry.url}))
+    assert isinstance(ids, RegistrySchemaIds)
+    return ids
 
 
 class TestRegistrySchemaIds(SchemaIdsContract):
-    @pytest.fixture
-    def ids(self, registry: Registry) -> SchemaIds:
-        return ids_of(registry)
+    """With the fixture above."""
 
 
-def test_a_registry_that_hangs_is_an_error_within_ten_seconds_and_what_was_asked_is_known(registry: Registry) -> None:
-    codec = Codec(ids_of(registry))
+def test_a_registry_that_hangs_is_an_error_within_ten_seconds_and_what_was_asked_is_known(
+    registry: Registry, ids: RegistrySchemaIds
+) -> None:
+    codec = Codec(ids)
     encode, decode = codec.encoder(CXoneInteraction), codec.decoder(CXoneInteraction)
     assert decode(encode(RECORD)) == RECORD
 
     registry.pause()
     began = time.monotonic()
-    with pytest.raises(ConnectorError, match="does not answer"):
-        Codec(ids_of(registry)).encoder(CXoneInteraction)
+    with closing(ids_of(registry)) as new, pytest.raises(ConnectorError, match="does not answer"):
+        Codec(new).encoder(CXoneInteraction)
     waited = time.monotonic() - began
     known = decode(encode(RECORD))
     registry.resume()
@@ -75,9 +83,7 @@ def test_a_registry_that_hangs_is_an_error_within_ten_seconds_and_what_was_asked
     assert known == RECORD
 
 
-def test_an_incompatible_schema_is_refused(registry: Registry) -> None:
-    ids = ids_of(registry)
-    assert isinstance(ids, RegistrySchemaIds)
+def test_an_incompatible_schema_is_refused(ids: RegistrySchemaIds) -> None:
     subject, schema = "test-value", releases()[subject_of(CXoneInteraction)][-1].schema
     ids.id_for(subject, schema)
     worse = {**schema, "fields": [*schema["fields"], {"name": "more", "type": "string"}]}
@@ -89,10 +95,9 @@ def test_an_incompatible_schema_is_refused(registry: Registry) -> None:
 
 
 def test_a_reader_of_somebody_elses_reads_every_typed_topic(
-    registry: Registry, kafka: str, new_topic: NewTopicName
+    registry: Registry, ids: RegistrySchemaIds, kafka: str, new_topic: NewTopicName
 ) -> None:
-    topic = new_topic()
-    codec = Codec(ids_of(registry))
+    topic, codec, client = new_topic(), Codec(ids), SchemaRegistryClient({"url": registry.url, "timeout": 10})
     producer = Producer({"bootstrap.servers": kafka})
     for record in TYPED:
         producer.produce(topic, codec.encoder(record)(example(codec, record)))
@@ -101,7 +106,7 @@ def test_a_reader_of_somebody_elses_reads_every_typed_topic(
         {
             "bootstrap.servers": kafka,
             "group.id": topic,
-            "value.deserializer": AvroDeserializer(SchemaRegistryClient({"url": registry.url, "timeout": 10})),
+            "value.deserializer": AvroDeserializer(client),
         }
     )
     consumer.assign([TopicPartition(topic, 0, 0)])
@@ -111,6 +116,7 @@ def test_a_reader_of_somebody_elses_reads_every_typed_topic(
         assert message is not None
         read.append(message.value())
     consumer.close()
+    client.close()
 
     for record, fields in zip(TYPED, read, strict=True):
         schema = releases()[subject_of(record)][-1].schema
