@@ -10,6 +10,7 @@ import msgspec
 # "<partition>:<offset>" of what a record came from: of the raw frame, and behind the rate limit of the guest message
 SOURCE_POSITION = "cxone-source-position"
 EVENT_ID = "cxone-event-id"
+LOG_TIME = "cxone-log-time"  # milliseconds since the epoch, as decimal text: what events are too late by
 SOURCE = "cxone-source"  # the connector that received a frame, e.g. "interactions"
 RECEIVED_AT = "cxone-received-at"  # milliseconds since the epoch, as decimal text
 CONNECTION_ID = "cxone-connection-id"

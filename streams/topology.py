@@ -104,7 +104,9 @@ def writers(topic: str) -> tuple[str, ...]:
 
 def readers(topic: str) -> tuple[str, ...]:
     """Return the stages that read a topic."""
-    return tuple(each.name for each in DECLARATIONS.values() if topic in _names((*each.sources, *each.changelogs)))
+    return tuple(
+        each.name for each in DECLARATIONS.values() if topic in _names((*each.sources, *each.follows, *each.changelogs))
+    )
 
 
 def of_stage(stage: str) -> tuple[TopicSpec, ...]:

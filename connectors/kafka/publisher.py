@@ -54,7 +54,7 @@ class Publisher(Protocol):
     async def publish(self, records: Sequence[Outgoing]) -> Mapping[tuple[str, int], int]:
         """Return when the broker has acknowledged all of `records`; raise `PublishError` if it refused one.
 
-        Returns the last offset by topic and partition, of records that named their partition.
+        Returns the last offset by topic and partition.
         """
 
     async def close(self) -> None:
@@ -64,7 +64,7 @@ class Publisher(Protocol):
 class _Batch:
     """What one `publish` waits for. `delivered` runs in the polling thread."""
 
-    __slots__ = ("_done", "_left", "_loop", "error", "offsets")
+    __slots__ = ("_done", "_left", "_loop", "error", "last", "offsets")
 
     def __init__(self, size: int, loop: asyncio.AbstractEventLoop) -> None:
         self._left = size
@@ -72,14 +72,13 @@ class _Batch:
         self._done = asyncio.Event()
         self.error: str | None = None
         self.offsets: dict[tuple[str, int], int] = {}
+        self.last: Any = None
 
-    def placed(self, error: KafkaError | None, message: Message) -> None:
+    def delivered(self, error: KafkaError | None, message: Message) -> None:
         if error is None:
             self.offsets[message.topic(), message.partition()] = message.offset()
-        self.delivered(error, message)
-
-    def delivered(self, error: KafkaError | None, _message: Message) -> None:
-        if error is not None and self.error is None:
+            self.last = message
+        elif self.error is None:
             self.error = error.str()
         self._left -= 1
         if self._left == 0 and not self._loop.is_closed():
@@ -97,9 +96,12 @@ class KafkaPublisher:
     `config` is librdkafka's (at least `bootstrap.servers`). The queue is bounded: while it is full, or Kafka is away,
     `publish` waits. A refused record makes `publish` raise; what followed it may have been delivered, so the caller
     must stop without acknowledging.
+
+    `clock` is the time that the log gave one of the last records: the broker's, where the topic says LogAppendTime.
     """
 
     def __init__(self, config: Mapping[str, object]) -> None:
+        self.clock = 0  # ms since the epoch
         self._config = {**DEFAULTS, **config}
         self._producer = self._new_producer()
         self._open = True
@@ -117,13 +119,13 @@ class KafkaPublisher:
         if not records:
             return {}
         batch = _Batch(len(records), asyncio.get_running_loop())
-        producer, produce = self._producer, self._producer.produce
+        producer, produce, delivered = self._producer, self._producer.produce, batch.delivered
         for record in records:
-            partition, done = (-1, batch.delivered) if record.partition is None else (record.partition, batch.placed)
+            partition = -1 if record.partition is None else record.partition
             while True:
                 try:
                     # By position: names take a fifth of the call. (None, 0) are another callback, and the time: now.
-                    produce(record.topic, record.value, record.key, partition, done, None, 0, list(record.headers))
+                    produce(record.topic, record.value, record.key, partition, delivered, None, 0, list(record.headers))
                 except BufferError:
                     await asyncio.sleep(FULL_QUEUE_WAIT)
                     if producer is not self._producer:
@@ -133,6 +135,7 @@ class KafkaPublisher:
                 else:
                     break
         await batch.wait()
+        self.clock = max(self.clock, batch.last.timestamp()[1])
         return batch.offsets
 
     def give_up(self) -> None:

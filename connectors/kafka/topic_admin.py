@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, OffsetSpec, ResourceType
 
 from connectors.errors import ConfigurationError, ConnectorError
 from connectors.settings import KafkaSettings
@@ -88,6 +88,17 @@ class TopicAdmin:
         except KafkaException as exc:
             raise ConnectorError(f"Kafka at {self._bootstrap} does not answer: {_said(exc)}") from exc
         return {name: len(topic.partitions) for name, topic in listed.items()}
+
+    def ends(self, topic: str) -> dict[int, int]:
+        """Return the end of each partition of a topic: the offset of what is appended next."""
+        places = [TopicPartition(topic, partition) for partition in range(self.partitions().get(topic, 0))]
+        if not places:
+            return {}
+        answers = self._admin.list_offsets({place: OffsetSpec.latest() for place in places}, request_timeout=TIMEOUT)
+        try:
+            return {place.partition: answer.result(2 * TIMEOUT).offset for place, answer in answers.items()}
+        except KafkaException as exc:
+            raise ConnectorError(f"Kafka does not say where {topic} ends: {_said(exc)}") from exc
 
     def create(
         self, specs: Sequence[TopicSpec], *, partitions: int | None = None, replication_factor: int = BROKER_DEFAULT

@@ -2,6 +2,7 @@
 
 from schemas.records.analytics import AnalyticsEvent, AnalyticsMetrics
 from schemas.records.audit import AuditEntry, AuditHead, AuditRecord
+from schemas.records.event_time import EventTimeProgress
 from schemas.records.guests import GuestMessage, GuestThrottled, RoutingResult
 from schemas.records.interactions import CampaignHour, InteractionCompleted, Summary
 from schemas.records.minutes import MetricSnapshot, MinutePartial, MinutePartials
@@ -17,6 +18,7 @@ __all__ = [
     "CXoneInteraction",
     "CampaignHour",
     "DashboardChange",
+    "EventTimeProgress",
     "GuestMessage",
     "GuestThrottled",
     "InteractionCompleted",

@@ -6,6 +6,7 @@ The changelogs of stages follow from their declarations. `streams.topology.topic
 from schemas.topics.analytics import ANALYTICS_EVENTS, RAW_ANALYTICS, SUBSCRIPTIONS
 from schemas.topics.audit import DASHBOARD_AUDIT, DASHBOARD_AUDIT_HEADS
 from schemas.topics.dead_letters import DEAD_LETTERS
+from schemas.topics.event_time import EVENT_TIME
 from schemas.topics.guests import (
     GUEST_ADMITTED,
     GUEST_MESSAGES,
@@ -28,6 +29,7 @@ TOPICS: tuple[TopicSpec, ...] = (
     RAW_INTERACTIONS,
     INTERACTIONS_COMPLETED,
     CAMPAIGN_HOURLY,
+    EVENT_TIME,
     RAW_MESSAGES,
     GUEST_MESSAGES,
     GUEST_ADMITTED,
@@ -57,6 +59,7 @@ __all__ = [
     "DASHBOARD_CHANGES",
     "DAY_MS",
     "DEAD_LETTERS",
+    "EVENT_TIME",
     "GUEST_ADMITTED",
     "GUEST_MESSAGES",
     "GUEST_THROTTLED",

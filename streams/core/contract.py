@@ -37,7 +37,8 @@ class Flush:
     acknowledged. None says that everything folded so far is.
 
     `replays` counts records that were skipped since the last flush because they were taken before, by topic. `alarms`
-    are sentences that a person must read. Both are told even when there is nothing to write.
+    are sentences that a person must read. Both are told even when there is nothing to write. `event_time` is (passed,
+    log time) in milliseconds, as of what was folded so far, of a stage that tells others of it.
     """
 
     state: list[Change] = field(default_factory=list)
@@ -46,6 +47,7 @@ class Flush:
     reached: dict[str, int] | None = None
     replays: dict[str, int] = field(default_factory=dict)
     alarms: list[str] = field(default_factory=list)
+    event_time: tuple[int, int] | None = None
 
     def __bool__(self) -> bool:
         return bool(self.state or self.outputs or self.seal)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from schemas.topics.event_time import EVENT_TIME
 from schemas.topics.spec import CHANGELOG_CONFIG, Cleanup, TopicSpec
 
 
@@ -22,6 +23,7 @@ class Declaration:
         name: as on the command line, with hyphens; its folder has underscores instead.
         reads: the topic whose partitions are shared among workers.
         beside: topics that are read with it; they have as many partitions, and a worker has the same ones of each.
+        behind: the raw topic that what it reads is made from: its event time says what is final.
         writes: the topics of its records. The dead letters are every stage's and are not named.
         tables: what it keeps.
         into: the system that it writes to, if that is not Kafka alone.
@@ -30,6 +32,7 @@ class Declaration:
     name: str
     reads: TopicSpec
     beside: tuple[TopicSpec, ...] = ()
+    behind: TopicSpec | None = None
     writes: tuple[TopicSpec, ...] = ()
     tables: tuple[Table, ...] = ()
     into: str | None = None
@@ -42,6 +45,11 @@ class Declaration:
     @property
     def sources(self) -> tuple[TopicSpec, ...]:
         return self.reads, *self.beside
+
+    @property
+    def follows(self) -> tuple[TopicSpec, ...]:
+        """The topics that every worker reads all of, from their beginning."""
+        return () if self.behind is None else (EVENT_TIME,)
 
     @property
     def changelogs(self) -> tuple[TopicSpec, ...]:

@@ -23,10 +23,11 @@ import msgspec
 from schemas.dead_letters import dead_letter
 from schemas.envelope import Outgoing, Record
 from streams.core.contract import Change, Chunk, Flush, Refused
+from streams.core.event_time import log_time
 from streams.core.rule import E, K, Rule, V
 from streams.core.taken import PositionError, Positions, Taken
 from streams.core.times import iso
-from streams.core.windows.watermark import Watermark
+from streams.core.windows.watermark import BROKERS_APART, Watermark
 
 META = b""  # key of the partition's own record
 
@@ -43,7 +44,7 @@ class _Value(msgspec.Struct):
 
 
 class _Meta(msgspec.Struct):
-    """The partition's own record. `forgotten` is the event time (ms) up to which values may have been forgotten."""
+    """The partition's own record. `forgotten` is the latest event time (ms) of a value that was forgotten."""
 
     flush: int = 0
     positions: list[tuple[int, int]] = []
@@ -78,7 +79,7 @@ class KeyedRows(Generic[E, K, V]):
         self._unpublished = {key: self._values[key] for key in self._ahead}
         self._changed: dict[K, V] = {}
         self._refused: list[Outgoing] = []
-        self._news = False  # something was taken since the last flush
+        self._sealed = time.stored()
 
     def __len__(self) -> int:
         """Return how many values are kept."""
@@ -86,11 +87,12 @@ class KeyedRows(Generic[E, K, V]):
 
     def fold(self, chunk: Chunk) -> int:  # noqa: C901 - one loop for what happens 100,000 times a second
         """Fold the records of a chunk into their values. Returns how many were refused."""
-        refused_before, latest = len(self._refused), dict[int, int]()
+        refused_before = len(self._refused)
         new, positions, read, place, add = (
             self.taken.new, self.taken.positions, self._rule.read, self._rule.place, self._rule.add,
         )  # fmt: skip
         values, ahead, changed = self._values, self._ahead, self._changed
+        keep, needs = self._rule.keep, self._rule.needs
         for record in chunk.records:
             try:
                 source = new(record)
@@ -110,9 +112,10 @@ class KeyedRows(Generic[E, K, V]):
                 self._refuse(record, placed)
                 continue
             key, at = placed
-            if at > latest.get(raw, 0):
-                latest[raw] = at
             value = values.get(key)
+            if keep is not None and needs(key, at) + keep <= log_time(record):
+                self._refuse(record, self._too_late(key, at))
+                continue
             if value is None:
                 value = self._begin(key, at)
                 if value is None:
@@ -122,17 +125,14 @@ class KeyedRows(Generic[E, K, V]):
                 continue
             add(value, event)
             changed[key] = value
-        if latest:
-            self._news = True
-            self._time.hear(latest)
+        if chunk.records:
+            self._time.take(chunk.records[-1].offset)
         return len(self._refused) - refused_before
 
-    def flush(self, now: float, *, seal: bool = True) -> Flush:  # noqa: ARG002 - values go out whole or not at all
+    def flush(self, _now: float, *, seal: bool = True) -> Flush:  # noqa: ARG002 - values go out whole or not at all
         """Return what changed since the last flush: values, rows and dead letters, the partition's own record."""
-        time, before = self._time, self._time.reached
-        reached = time.advance(int(now * 1000))
         changed, rule = self._changed, self._rule
-        for key, value in self._ending(time.final(int(now * 1000))):
+        for key, value in self._ending(self._time.advance()):
             changed[key] = value
         for value in changed.values():
             rule.settle(value)
@@ -140,11 +140,12 @@ class KeyedRows(Generic[E, K, V]):
             state=self._stored(changed),
             outputs=[rule.row(key, value) for key, value in (self._unpublished | changed).items()] + self._refused,
         )
-        if flush or self._news or reached > before:
-            self._flush += 1
-            gone = self._forget(reached)
+        time = self._time.stored()
+        if flush or time != self._sealed:
+            self._flush, self._sealed = self._flush + 1, time
+            gone = self._forget(self._time.log_time - BROKERS_APART)
             flush.seal = [Change(META, self._meta()), *gone]
-        self._changed, self._unpublished, self._refused, self._news = {}, {}, [], False
+        self._changed, self._unpublished, self._refused = {}, {}, []
         self.taken.tell(flush)
         return flush
 
@@ -181,22 +182,25 @@ class KeyedRows(Generic[E, K, V]):
             self._watch(key, value)
         return ended
 
-    def _forget(self, reached: int) -> list[Change]:
-        """Forget what is no longer kept; not what has not ended, nor what holds records that come again."""
+    def _forget(self, log_time: int) -> list[Change]:
+        """Forget what is no longer kept when all that still comes has at least this log time.
+
+        What has not ended is kept, and what holds records that come again.
+        """
         self._release()
         rule = self._rule
         if rule.keep is None:
             return []
-        self._forgotten = max(self._forgotten, reached - rule.keep)
-        gone = []
-        for key in _due(self._keeps, self._forgotten):
+        until, gone = log_time - rule.keep, []
+        for key in _due(self._keeps, until):
             value = self._values[key]
             latest = rule.latest(key, value)
-            if latest <= self._forgotten and key not in self._ahead and rule.ends(key, value) is None:
+            if latest <= until and key not in self._ahead and rule.ends(key, value) is None:
                 del self._values[key]
+                self._forgotten = max(self._forgotten, latest)
                 gone.append(Change(_stored_key(key), None))
             else:
-                heapq.heappush(self._keeps, (max(latest, self._forgotten + 1), next(self._turn), key))
+                heapq.heappush(self._keeps, (max(latest, until + 1), next(self._turn), key))
         return gone
 
     def _release(self) -> None:
@@ -231,10 +235,9 @@ class KeyedRows(Generic[E, K, V]):
             heapq.heappush(self._keeps, (self._rule.latest(key, value), next(self._turn), key))
 
     def _meta(self) -> bytes:
-        return msgspec.json.encode(_Meta(self._flush, self.taken.stored(), self._time.stored(), self._forgotten))
+        return msgspec.json.encode(_Meta(self._flush, self.taken.stored(), self._sealed, self._forgotten))
 
     def _refuse(self, record: Record, refused: Refused) -> None:
-        self._news = True
         stage = self._rule.declaration
         self._refused.append(
             dead_letter(

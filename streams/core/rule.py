@@ -1,7 +1,7 @@
 """What the author of a keyed-rows stage says, and all that it says: a value per key, a row per value.
 
     rule = Longest(decode, encode)                 # a Rule
-    core = KeyedRows(partition, stored, rule=rule, time=Watermark(idle_after=60_000))
+    core = KeyedRows(partition, stored, rule=rule, time=Watermark(partition, latest))
 
 `KeyedRows` adds positions, replays, the order of writes, restoring, publishing again and forgetting.
 """
@@ -31,7 +31,8 @@ class Rule(ABC, Generic[E, K, V]):
         declaration: of the stage: what it reads, and the one table that its values are kept in.
         read: returns what the bytes of a record hold. Raises ValueError: the record becomes a dead letter.
         kind: the type of V, a `msgspec.Struct` or a dataclass, unless `store` and `restore` are written by hand.
-        keep: a value is forgotten when the watermark is so many milliseconds past its `latest`; None keeps all.
+        keep: an event is too late when its log time is so many milliseconds past what it `needs`, and a value is
+            forgotten when nothing that it needs to know can come any more; None keeps all.
     """
 
     declaration: Declaration

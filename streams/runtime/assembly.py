@@ -4,16 +4,23 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 from uuid import uuid4
 
+from connectors.kafka.follower import Follower
 from connectors.kafka.publisher import KafkaPublisher, transactional_config
+from connectors.kafka.topic_admin import TopicAdmin
 from connectors.kafka.transactions import TransactionalPublisher
 from connectors.settings import KafkaSettings
+from schemas.avro import Codec
+from schemas.records import EventTimeProgress
+from schemas.topics import EVENT_TIME
 from streams.core.contract import Core, Flush
 from streams.core.declaration import Declaration
+from streams.core.event_time import EventTime
 from streams.core.keyed_rows import KeyedRows
 from streams.core.raw_frames.frames import Event, Frames, Reading
 from streams.core.rule import Rule
-from streams.core.windows.watermark import Watermark
+from streams.core.windows.watermark import Watermark, nothing_heard
 from streams.runtime.app import WATCH_INTERVAL, App, build_app
+from streams.runtime.event_time import EventTimeHearer, EventTimeTeller
 from streams.runtime.one_transaction import TransactionalState
 from streams.runtime.settings import WorkerSettings
 from streams.runtime.stage import SEAL_INTERVAL, Stage
@@ -65,13 +72,23 @@ def attach_stateful(  # noqa: PLR0913 - a composition point
     interval: float,
     refusals: float,
     eager: bool = False,
+    delivered: Callable[[Mapping[int, Flush], Mapping[tuple[str, int], int]], None] | None = None,
 ) -> Any:
-    """Give the app a stage that writes what its cores flush to `state`; the arguments are the stage's."""
+    """Give the app a stage that writes what its cores flush to `state`; the arguments are the stage's.
+
+    `delivered` is told of flushes that are with the broker, and of the last offsets of their outputs.
+    """
+
+    async def deliver(flushes: Mapping[int, Flush]) -> None:
+        offsets = await state.deliver(flushes)
+        if delivered is not None:
+            delivered(flushes, offsets)
+
     stage: Stage[Flush] = Stage(
         name,
         load=lambda: state.load(app.partitions(), app.consumer_generation_id),
         core=core,
-        deliver=state.deliver,
+        deliver=deliver,
         interval=interval,
         eager=eager,
         refusals=refusals,
@@ -93,22 +110,25 @@ def attach(app: App, stage: Stage[Any], *beside: Callable[[], Awaitable[None]]) 
             await app.crash(failure)
             raise
 
-    def keep(run: Callable[[], Awaitable[None]]) -> None:
-        @app.task
-        async def keep_running() -> None:
-            try:
-                await run()
-            except Exception as failure:
-                await app.crash(failure)
-                raise
-
     for run in (stage.keep_flushing, app.watch, *beside):
-        keep(run)
+        keep(app, run)
     return agent
 
 
+def keep(app: App, run: Callable[[], Awaitable[None]]) -> None:
+    """Run something beside the app's stage; the app ends when it fails."""
+
+    @app.task
+    async def keep_running() -> None:
+        try:
+            await run()
+        except Exception as failure:
+            await app.crash(failure)
+            raise
+
+
 def build_rows(
-    rule: Rule[Any, Any, Any], kafka: KafkaSettings, worker: WorkerSettings, *, interval: float, idle_after: float
+    rule: Rule[Any, Any, Any], kafka: KafkaSettings, worker: WorkerSettings, *, codec: Codec, interval: float
 ) -> App:
     """Make the app of the stage that keeps a value per key and publishes a row per value: see `Rule`.
 
@@ -118,13 +138,16 @@ def build_rows(
         rule: what the stage does. Values are kept in the one table that it declares.
         kafka: how to reach the brokers.
         worker: how stages run.
+        codec: reads the event time of the raw topic behind what the stage reads, if it declares one.
         interval: seconds in which a row is published once at most.
-        idle_after: seconds after which a raw partition without records is not waited for.
     """
-    app = declared(rule.declaration, kafka, worker)
+    app, latest = declared(rule.declaration, kafka, worker), nothing_heard
+    if rule.declaration.behind is not None:
+        event_time = hear_event_time(app, kafka, codec.decoder(EventTimeProgress))
+        latest = event_time.of(rule.declaration.behind.name, rule.declaration.reads.name)
 
     def core(partition: int, stored: Mapping[bytes, bytes]) -> KeyedRows[Any, Any, Any]:
-        return KeyedRows(partition, stored, rule=rule, time=Watermark(int(idle_after * 1000)))
+        return KeyedRows(partition, stored, rule=rule, time=Watermark(partition, latest))
 
     (table,) = rule.declaration.tables
     state = stored(app, table.name, kafka, rows=True)
@@ -140,21 +163,34 @@ def build_raw(  # noqa: PLR0913 - a composition point
     *,
     horizon: float | None = None,
     transactions: bool = False,
+    encode_progress: Callable[[EventTimeProgress], bytes] | None = None,
 ) -> App:
     """Make the app of the stage that reads the raw topic which `reading` describes.
 
     At-least-once in; each event id goes out with its source position, so that whoever remembers positions counts it
     once. With `transactions`, readers of committed records see it once. `horizon` is in seconds; None takes the setting
-    of all stages.
+    of all stages. Where the reading says an event's time, those behind the stage are told how far each partition has
+    come.
     """
     app = declared(declaration, kafka, worker)
     length = int(1000 * (worker.dedupe_horizon if horizon is None else horizon))
+    idle_after = int(1000 * worker.idle_after)
 
     def core(partition: int, stored: Mapping[bytes, bytes]) -> Frames[E]:
-        return Frames(partition, stored, horizon=length, reading=reading)
+        return Frames(partition, stored, horizon=length, reading=reading, idle_after=idle_after)
 
     (table,) = declaration.tables
     state = (stored_in_transactions if transactions else stored)(app, table.name, kafka)
+    teller = None
+    if reading.time is not None and encode_progress is not None:
+        teller = EventTimeTeller(
+            reading.source,
+            reading.destination,
+            raw=RawPartitions(app, kafka, reading.destination),
+            publisher=app.using(KafkaPublisher(kafka.librdkafka())),
+            encode=encode_progress,
+        )
+        keep(app, teller.run)
     attach_stateful(
         app,
         reading.stage,
@@ -163,5 +199,40 @@ def build_raw(  # noqa: PLR0913 - a composition point
         interval=TRANSACTION_INTERVAL if transactions else SEAL_INTERVAL,
         eager=not transactions,  # outputs that go out before their seal can be seen without it
         refusals=worker.dead_letter_share,
+        delivered=None if teller is None else teller.delivered,
     )
     return app
+
+
+class RawPartitions:
+    """What the teller of event time asks of an app; see `streams.runtime.event_time.Raw`."""
+
+    def __init__(self, app: App, kafka: KafkaSettings, destination: str) -> None:
+        self._app, self._kafka, self._destination = app, kafka, destination
+
+    def generation(self) -> int | None:
+        app = self._app
+        return app.recovered_generation if app.recovered and app.lease.held else None
+
+    def partitions(self) -> int | None:
+        number: int | None = self._app.consumer.topic_partitions(self._app.source)
+        return number
+
+    def times(self) -> Mapping[int, EventTime]:
+        owned = self._app.partitions()
+        cores: Mapping[int, Any] = self._app.stage.cores
+        return {partition: core.event_time for partition, core in cores.items() if partition in owned}
+
+    def read_to_end(self, partition: int) -> tuple[int, bool]:
+        found: tuple[int, bool] = self._app.consumer.read_to_end(self._app.source, partition)
+        return found
+
+    def ends(self) -> Mapping[int, int]:
+        return TopicAdmin(self._kafka.librdkafka()).ends(self._destination)
+
+
+def hear_event_time(app: App, kafka: KafkaSettings, decode: Callable[[bytes], EventTimeProgress]) -> EventTimeHearer:
+    """Have the app hear how far the raw partitions have come; a `Watermark` takes it from `of` what is returned."""
+    hearer = EventTimeHearer(app.using(Follower(kafka.librdkafka(), EVENT_TIME.name)), decode)
+    keep(app, hearer.run)
+    return hearer

@@ -37,7 +37,7 @@ class Runner(Generic[M]):
         stage: Stage[Flush],
         call: Callable[[Job[M]], Awaitable[Outcome]],
         *,
-        write: Callable[[Mapping[int, Flush]], Awaitable[None]],
+        write: Callable[[Mapping[int, Flush]], Awaitable[object]],
         limit: int,
         lease: Lease,
         now: Callable[[], float] = time.time,

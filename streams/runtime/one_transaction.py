@@ -56,8 +56,10 @@ class TransactionalState(TableState):
     def __init__(self, table: Any, transactions: Transactions, lease: Lease) -> None:
         super().__init__(table, _Checked(transactions, lease), lease)
 
-    async def deliver(self, flushes: Mapping[int, Flush]) -> None:
+    async def deliver(self, flushes: Mapping[int, Flush]) -> Mapping[tuple[str, int], int]:
         """Write flushes of several partitions; return when they are committed, all or nothing.
+
+        Returns the last offsets of what was written by topic and partition.
 
         Raises:
             PublishError: it is not known whether they are. Nothing may be acknowledged, or written after them.
@@ -66,4 +68,4 @@ class TransactionalState(TableState):
         changes = [
             (partition, change) for partition, flush in flushes.items() for change in (*flush.state, *flush.seal)
         ]
-        await self._store(changes, [output for flush in flushes.values() for output in flush.outputs])
+        return await self._store(changes, [output for flush in flushes.values() for output in flush.outputs])

@@ -37,6 +37,9 @@ class WorkerSettings(BaseSettings):
         description="a fetch waits so long where nothing comes; Kafka answers at once when something does",
     )
     dedupe_horizon: float = Field(900.0, gt=0, description="a redelivered event id is dropped for so long")
+    idle_after: float = Field(
+        60.0, gt=0, description="a raw partition without events for so long no longer holds event time back"
+    )
     dead_letter_share: float = Field(
         0.5,
         gt=0,

@@ -67,7 +67,7 @@ class Stage(Generic[F]):
         *,
         load: Callable[[], Mapping[int, Mapping[bytes, bytes]]],
         core: Callable[[int, Mapping[bytes, bytes]], Core[F]],
-        deliver: Callable[[Mapping[int, F]], Awaitable[None]],
+        deliver: Callable[[Mapping[int, F]], Awaitable[object]],
         interval: float,
         eager: bool = False,
         hold: int = HELD_RECORDS,

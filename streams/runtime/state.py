@@ -66,19 +66,24 @@ class TableState:
             self._epochs[partition] = max(self._epochs[partition], epoch + generation)
         return found
 
-    async def deliver(self, flushes: Mapping[int, Flush]) -> None:
+    async def deliver(self, flushes: Mapping[int, Flush]) -> Mapping[tuple[str, int], int]:
         """Write flushes of several partitions; return when the broker has everything.
+
+        Returns the last offset of the outputs by topic and partition.
 
         Raises:
             PublishError: the broker refused a record. Nothing may be acknowledged.
             SuspendedError: the partitions may be another worker's. Nothing may be acknowledged.
         """
         await self._store((partition, change) for partition, flush in flushes.items() for change in flush.state)
-        await self._publish([output for flush in flushes.values() for output in flush.outputs])
+        offsets = await self._publish([output for flush in flushes.values() for output in flush.outputs])
         await self._store((partition, change) for partition, flush in flushes.items() for change in flush.seal)
+        return offsets
 
-    async def _store(self, changes: Iterable[tuple[int, Change]], beside: Sequence[Outgoing] = ()) -> None:
-        """Publish changes, and records `beside` them; then keep the changes."""
+    async def _store(
+        self, changes: Iterable[tuple[int, Change]], beside: Sequence[Outgoing] = ()
+    ) -> Mapping[tuple[str, int], int]:
+        """Publish changes, and records `beside` them; then keep the changes. Returns the last offsets."""
         placed = [each for partition, change in changes for each in self._place(partition, change)]
         topic = self._table.changelog_topic_name
         offsets = await self._publish([*beside, *(Outgoing(topic, key, value, (), p) for p, key, value in placed)])
@@ -87,6 +92,7 @@ class TableState:
         for (written, partition), offset in offsets.items():
             if written == topic:
                 store.set_persisted(self._table.data, topic, partition, offset)
+        return offsets
 
     async def _publish(self, records: Sequence[Outgoing]) -> Mapping[tuple[str, int], int]:
         self._lease.check()

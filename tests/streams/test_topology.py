@@ -64,6 +64,7 @@ def test_a_stage_needs_its_topics_its_changelogs_and_the_dead_letters() -> None:
         "cxone.interactions.completed",
         "cxone-percentiles-windows-changelog",
         "cxone.campaign.hourly",
+        "cxone.event-time",
         "cxone.dead-letters",
     ]
 

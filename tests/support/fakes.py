@@ -20,7 +20,7 @@ class RecordingPublisher:
         if self.refuse is not None:
             raise PublishError(f"Kafka refused a record: {self.refuse}")
         self.records.extend(records)
-        return {(r.topic, r.partition): len(self.records) - 1 for r in records if r.partition is not None}
+        return {(r.topic, r.partition or 0): len(self.records) - 1 for r in records}
 
     async def close(self) -> None:
         pass

@@ -9,14 +9,17 @@ import orjson
 from prometheus_client import Counter
 
 from schemas.dead_letters import dead_letter
-from schemas.envelope import EVENT_ID, SOURCE_POSITION, Headers, Outgoing, Record
+from schemas.envelope import EVENT_ID, LOG_TIME, SOURCE_POSITION, Headers, Outgoing, Record
 from schemas.frame_fields import Kind
 from streams.core.contract import Change, Chunk, Flush, Refused
+from streams.core.event_time import EventTime
 from streams.core.raw_frames.event_ids import FINGERPRINT_BYTES, Seen, fingerprint
 
 NOT_JSON = "not JSON"
 
-_COVER = struct.Struct("<?Q")  # whether it is the last value of its seal, the last offset that the seal covers
+_COVER = struct.Struct("<BQ")  # what the value is of its seal, the last offset that the seal covers
+PART, LAST, LAST_TIMED = range(3)  # behind the cover of LAST_TIMED comes the time
+_TIME = struct.Struct("<qqq")  # passed, log time, arrived
 LARGEST = 65_536  # fingerprints in one stored value: half of what a broker takes by default
 
 # Outcomes, counted
@@ -50,6 +53,7 @@ class Reading(Generic[E]):
         interpret: a frame of the kind EVENT, and its record -> event or refusal.
         key: of the event's record.
         encode: the event's bytes.
+        time: the event's time in ms; None where nobody aggregates by it, and nobody is told of it.
         frames: counts outcomes; `without_id` events that no redelivery is told from.
     """
 
@@ -62,6 +66,7 @@ class Reading(Generic[E]):
     interpret: Callable[[dict[str, object], Record], E | Refused]
     key: Callable[[E], str]
     encode: Callable[[E], bytes]
+    time: Callable[[E], int] | None = None
     frames: Counter
     without_id: Counter
 
@@ -71,7 +76,7 @@ class Frames(Generic[E]):
 
     Stored are the fingerprints added by each seal, under `slice|last offset|part`, with the last offset that the seal
     covers: the changelog grows by what is new and forgets whole slices. A frame at or below the last covered offset was
-    published before its seal was written, and is skipped.
+    published before its seal was written, and is skipped. The last value of a seal carries the event time, too.
     """
 
     def __init__(
@@ -81,17 +86,20 @@ class Frames(Generic[E]):
         *,
         horizon: int,
         reading: Reading[E],
+        idle_after: int = 60_000,
     ) -> None:
-        """`horizon` in milliseconds."""
+        """`horizon` and `idle_after` (see `EventTime`) in milliseconds."""
         self._partition, self._reading = partition, reading
         self._seen = Seen(horizon)
         self._keys: dict[int, list[bytes]] = {}  # slice -> keys of what is stored of it
         self._oldest = 0  # slice that is remembered; earlier ones are deleted with the next seal
         self.position = -1  # highest offset folded in
+        self.event_time = EventTime(idle_after)
         additions = sorted((int(key.partition(b"|")[0]), key, *_unpack(value)) for key, value in stored.items())
-        for index, key, last, covered, _ in additions:
+        for index, key, sealed, covered, _ in additions:
             self._keys.setdefault(index, []).append(key)
-            self.position = max(self.position, covered if last else -1)
+            if sealed is not None and covered > self.position:
+                self.position, self.event_time = covered, EventTime(idle_after, *sealed)
         for index, _, _, covered, numbers in additions:
             if covered <= self.position:  # else a kill cut its seal short: those frames come again
                 self._oldest = self._seen.advance(index)
@@ -106,6 +114,7 @@ class Frames(Generic[E]):
         reading, seen, outputs = self._reading, self._seen, self._outputs
         usual, encode, key, destination = reading.usual, reading.encode, reading.key, reading.destination
         route = reading.route
+        time_of, take = reading.time, self.event_time.take
         for record in chunk.records:
             offset, arrived = record.offset, record.timestamp
             if offset <= self.position:
@@ -117,6 +126,8 @@ class Frames(Generic[E]):
             if event is None:
                 continue
             headers: Headers = ((SOURCE_POSITION, b"%d:%d" % (self._partition, offset)),)
+            if time_of is not None:
+                headers = (*headers, (LOG_TIME, b"%d" % take(time_of(event), arrived)))
             if event.event_id is None:
                 reading.without_id.inc()
             else:
@@ -138,6 +149,8 @@ class Frames(Generic[E]):
     def flush(self, _now: float, *, seal: bool) -> Flush:
         """Return outputs; sealing, also the fingerprints behind all outputs since the last seal."""
         flush = Flush(outputs=self._outputs)
+        if self._reading.time is not None:
+            flush.event_time = self.event_time.passed, self.event_time.log_time
         self._outputs = []
         if seal and self.position > self._sealed:
             flush.seal = [*self._additions(), *self._removals()]
@@ -187,7 +200,7 @@ class Frames(Generic[E]):
             for part, first in enumerate(range(0, max(len(numbers), 1), LARGEST)):
                 # Of two lives that seal up to the same offset, the later one holds all that the earlier does.
                 keys.append(b"%d|%d|%d" % (index, self.position, part))
-                last = index == newest and first + LARGEST >= len(numbers)
+                last = self.event_time if index == newest and first + LARGEST >= len(numbers) else None
                 value = _pack(numbers[first : first + LARGEST], last=last, covered=self.position)
                 changes.append(Change(keys[-1], value))
         return changes
@@ -197,11 +210,18 @@ class Frames(Generic[E]):
         return [Change(key, None) for index in gone for key in self._keys.pop(index)]
 
 
-def _pack(numbers: Sequence[bytes], *, last: bool, covered: int) -> bytes:
-    return _COVER.pack(last, covered) + b"".join(numbers)
+def _pack(numbers: Sequence[bytes], *, last: EventTime | None, covered: int) -> bytes:
+    if last is None:
+        return _COVER.pack(PART, covered) + b"".join(numbers)
+    time = _TIME.pack(last.passed, last.log_time, last.arrived)
+    return _COVER.pack(LAST_TIMED, covered) + time + b"".join(numbers)
 
 
-def _unpack(value: bytes) -> tuple[bool, int, list[bytes]]:
-    last, covered = _COVER.unpack_from(value)
-    starts = range(_COVER.size, len(value), FINGERPRINT_BYTES)
-    return last, covered, [value[start : start + FINGERPRINT_BYTES] for start in starts]
+def _unpack(value: bytes) -> tuple[tuple[int, ...] | None, int, list[bytes]]:
+    """Return (event time where the value is the last of its seal, offset covered, fingerprints)."""
+    what, covered = _COVER.unpack_from(value)
+    begin, sealed = _COVER.size, (() if what == LAST else None)
+    if what == LAST_TIMED:
+        begin, sealed = begin + _TIME.size, _TIME.unpack_from(value, begin)
+    starts = range(begin, len(value), FINGERPRINT_BYTES)
+    return sealed, covered, [value[start : start + FINGERPRINT_BYTES] for start in starts]

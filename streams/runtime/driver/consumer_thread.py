@@ -144,6 +144,15 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             if position == end:
                 self.seek(tp, first)
 
+    def answered(self, tp: TP) -> tuple[int, int]:
+        """Return when a fetch of `tp` was last answered, and the end of the log in that answer; -1 for neither."""
+        subscription = self._consumer and self._consumer._subscription.subscription  # noqa: SLF001
+        assignment = subscription and subscription.assignment
+        if not assignment or tp not in assignment.tps:
+            return -1, -1
+        state = assignment.state_value(tp)
+        return state.timestamp or -1, -1 if state.highwater is None else state.highwater
+
     def _positions(self, consumer: Any) -> dict[TP, int]:
         subscription = consumer._subscription.subscription  # noqa: SLF001
         assignment = subscription and subscription.assignment

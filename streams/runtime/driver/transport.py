@@ -101,6 +101,13 @@ class Consumer(driver.Consumer):
         task = consumer and consumer._coordinator._coordination_task  # noqa: SLF001
         return task.exception() if task and task.done() and not task.cancelled() else None
 
+    def read_to_end(self, topic: str, partition: int) -> tuple[int, bool]:
+        """Return a mark that changes with each answer to a fetch, and whether all that it told of is acknowledged."""
+        tp = TP(topic, partition)
+        mark, end = self._thread.answered(tp)
+        coverage = self._coverage.get(tp)
+        return mark, coverage is not None and end >= 0 and coverage.advance(self._acked_index[tp]) == end
+
     def rejoin(self) -> None:
         """Ask for partitions anew."""
         coordinator = self._thread._consumer._coordinator  # noqa: SLF001

@@ -8,7 +8,7 @@ from connectors.cxone import dialect
 from connectors.kafka import schema_registry as registry
 from connectors.settings import DialectSettings, KafkaSettings, RegistrySettings, load
 from schemas.avro import Codec
-from schemas.records import AnalyticsEvent
+from schemas.records import AnalyticsEvent, EventTimeProgress
 from streams.runtime.app import App
 from streams.runtime.assembly import build_raw
 from streams.runtime.settings import WorkerSettings
@@ -21,6 +21,7 @@ def build() -> App:
     """Make the stage from the environment. Raises ConfigurationError."""
     kafka, worker = load(KafkaSettings), load(WorkerSettings)
     fields = dialect.load(load(DialectSettings).dialect).analytics.fields.analytics()
-    encode = Codec(registry.schema_ids(load(RegistrySettings))).encoder(AnalyticsEvent)
-    reading = analytics(fields, clock_skew=int(load(AnalyticsSettings).clock_skew * 1000), encode=encode)
-    return build_raw(DECLARATION, reading, kafka, worker)
+    codec = Codec(registry.schema_ids(load(RegistrySettings)))
+    clock_skew = int(load(AnalyticsSettings).clock_skew * 1000)
+    reading = analytics(fields, clock_skew=clock_skew, encode=codec.encoder(AnalyticsEvent))
+    return build_raw(DECLARATION, reading, kafka, worker, encode_progress=codec.encoder(EventTimeProgress))

@@ -38,6 +38,7 @@ def analytics(
         interpret=interpret,
         key=attrgetter("key"),
         encode=encode,
+        time=attrgetter("timestamp"),
         frames=FRAMES,
         without_id=WITHOUT_ID,
     )

@@ -8,7 +8,7 @@ from connectors.cxone import dialect
 from connectors.kafka import schema_registry as registry
 from connectors.settings import DialectSettings, KafkaSettings, RegistrySettings, load
 from schemas.avro import Codec
-from schemas.records import InteractionCompleted
+from schemas.records import EventTimeProgress, InteractionCompleted
 from streams.runtime.app import App
 from streams.runtime.assembly import build_raw
 from streams.runtime.settings import WorkerSettings
@@ -21,6 +21,7 @@ def build() -> App:
     """Make the stage from the environment. Raises ConfigurationError."""
     kafka, worker = load(KafkaSettings), load(WorkerSettings)
     fields = dialect.load(load(DialectSettings).dialect).interactions.fields.interaction()
-    encode = Codec(registry.schema_ids(load(RegistrySettings))).encoder(InteractionCompleted)
+    codec = Codec(registry.schema_ids(load(RegistrySettings)))
     clock_skew = int(load(NormaliseSettings).clock_skew * 1000)
-    return build_raw(DECLARATION, interactions(fields, clock_skew=clock_skew, encode=encode), kafka, worker)
+    reading = interactions(fields, clock_skew=clock_skew, encode=codec.encoder(InteractionCompleted))
+    return build_raw(DECLARATION, reading, kafka, worker, encode_progress=codec.encoder(EventTimeProgress))

@@ -31,6 +31,7 @@ def interactions(
         kind=fields.kind,
         interpret=lambda frame, record: interpret(frame, record.timestamp),
         key=attrgetter("campaign_id"),
+        time=attrgetter("completed_at"),
         encode=encode,
         frames=FRAMES,
         without_id=WITHOUT_ID,

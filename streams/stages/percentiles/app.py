@@ -25,4 +25,4 @@ def build() -> App:
         exact_values=own.exact_values,
     )
     rule = Hours(policy, decode=codec.decoder(InteractionCompleted), encode=codec.encoder(CampaignHour))
-    return build_rows(rule, kafka, worker, interval=own.publish_interval, idle_after=own.idle_after)
+    return build_rows(rule, kafka, worker, codec=codec, interval=own.publish_interval)

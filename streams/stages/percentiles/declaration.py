@@ -1,11 +1,12 @@
 """What percentiles reads, writes and keeps."""
 
-from schemas.topics import CAMPAIGN_HOURLY, INTERACTIONS_COMPLETED
+from schemas.topics import CAMPAIGN_HOURLY, INTERACTIONS_COMPLETED, RAW_INTERACTIONS
 from streams.core.declaration import Declaration, Table
 
 DECLARATION = Declaration(
     name="percentiles",
     reads=INTERACTIONS_COMPLETED,
+    behind=RAW_INTERACTIONS,
     writes=(CAMPAIGN_HOURLY,),
     tables=(Table(name="windows", key="partition | epoch | [campaign, hour]", holds="windows"),),
 )

@@ -18,9 +18,6 @@ class PercentilesSettings(BaseSettings):
     window_retention: float = Field(
         172_800.0, ge=3600, description="an hour takes late events for so long; later ones become dead letters"
     )
-    idle_after: float = Field(
-        60.0, gt=0, description="a partition without records for so long no longer holds the watermark back"
-    )
     exact_values: int = Field(
         2048,
         ge=1,

@@ -37,7 +37,8 @@ class Traffic(threading.Thread):
     Read when it has ended: `truth` (durations by window), `malformed` (source positions), `redelivered` (how many).
     """
 
-    def __init__(self, bootstrap: str, *, seed: int, events: int, rate: float) -> None:
+    def __init__(self, bootstrap: str, *, seed: int, events: int, rate: float, span: int = SPAN) -> None:
+        """`span` of event time, up to now, in milliseconds."""
         super().__init__(name="traffic", daemon=True)
         self.truth: defaultdict[Window, list[tuple[int, int]]] = defaultdict(list)
         self.malformed: set[str] = set()
@@ -45,7 +46,7 @@ class Traffic(threading.Thread):
         self.produced = 0
         self._failed: list[str] = []
         self._random = Random(seed)
-        self._events, self._rate = events, rate
+        self._events, self._rate, self._span = events, rate, span
         self._weights = [1 / (rank + 1) for rank in range(CAMPAIGNS)]
         self._producer: Any = Producer(
             {
@@ -59,10 +60,10 @@ class Traffic(threading.Thread):
         )
 
     def run(self) -> None:
-        began, start = time.monotonic(), time.time_ns() // 1_000_000 - SPAN
+        began, start = time.monotonic(), time.time_ns() // 1_000_000 - self._span
         newest: list[tuple[str, bytes]] = []
         for number in range(self._events):
-            at = start + number * SPAN // self._events - self._random.randrange(DISORDER)
+            at = start + number * self._span // self._events - self._random.randrange(DISORDER)
             key, frame = f"i-{number}", self._frame(number, at)
             self._send(key, frame, self._delivered)
             newest = [*newest[1 - REDELIVERED_FROM :], (key, frame)]

@@ -13,7 +13,7 @@ from schemas.envelope import SOURCE_POSITION, Consumed
 from schemas.records import InteractionCompleted
 from schemas.releases import FileSchemaIds
 from streams.core.keyed_rows import TOO_LATE, KeyedRows
-from streams.core.windows.watermark import Watermark
+from streams.core.windows.watermark import Watermark, nothing_heard
 from tests.streams.core.skills import CAMPAIGN_SKILLS, DAY, DECLARATION, HOUR, Skill, Skills
 from tests.support.kill_law import START, Broker, KillLaw, Step, dead_offsets, steps, upserts
 
@@ -23,7 +23,7 @@ MS = int(START * 1000)
 
 
 def skills(stored: dict[bytes, bytes]) -> KeyedRows[InteractionCompleted, str, Skill]:
-    return KeyedRows(0, stored, rule=Skills(decode), time=Watermark(idle_after=30_000))
+    return KeyedRows(0, stored, rule=Skills(decode), time=Watermark(0, nothing_heard))
 
 
 LAW = KillLaw(skills, topic=DECLARATION.reads.name)
@@ -124,7 +124,7 @@ def test_a_kill_at_each_single_write_leaves_the_rows_of_a_plain_reading(log: lis
 def test_a_core_that_forgets_what_a_kill_cut_off_breaks_the_law(log: list[Consumed]) -> None:
     class Forgetful(KeyedRows[InteractionCompleted, str, Skill]):
         def __init__(self, stored: dict[bytes, bytes]) -> None:
-            super().__init__(0, stored, rule=Skills(decode), time=Watermark(idle_after=30_000))
+            super().__init__(0, stored, rule=Skills(decode), time=Watermark(0, nothing_heard))
             self._ahead, self._unpublished = {}, {}
 
     law = KillLaw(Forgetful, topic=DECLARATION.reads.name)

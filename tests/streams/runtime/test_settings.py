@@ -98,7 +98,7 @@ def test_a_bad_value_is_refused_with_its_variable_and_what_would_be_right(
     assert "Expected: " in text
 
 
-@pytest.mark.parametrize("field", ["publish_interval", "allowed_lateness", "window_retention", "idle_after"])
+@pytest.mark.parametrize("field", ["publish_interval", "allowed_lateness", "window_retention"])
 @pytest.mark.parametrize("value", ["nan", "inf"])
 def test_a_duration_is_a_number_of_seconds(tmp_path: Path, field: str, value: str) -> None:
     name = variable(PercentilesSettings, field)

@@ -5,7 +5,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from schemas.dead_letters import DEAD_DETAIL, DEAD_REASON, DEAD_SOURCE, DEAD_STAGE
-from schemas.envelope import EVENT_ID, SOURCE_POSITION, Consumed
+from schemas.envelope import EVENT_ID, LOG_TIME, SOURCE_POSITION, Consumed
 from schemas.records import InteractionCompleted
 from schemas.topics import DEAD_LETTERS, INTERACTIONS_COMPLETED
 from streams.core.raw_frames.frames import NOT_JSON
@@ -31,7 +31,7 @@ def test_an_event_goes_out_under_its_campaign_with_its_source_position_and_id() 
     assert output.topic == INTERACTIONS_COMPLETED.name
     assert output.key == b"sales"
     assert output.partition is None
-    assert output.headers == ((SOURCE_POSITION, b"4:9"), (EVENT_ID, b"e-1"))
+    assert output.headers == ((SOURCE_POSITION, b"4:9"), (LOG_TIME, b"%d" % NOW), (EVENT_ID, b"e-1"))
     assert output.value is not None
     found = CODEC.decoder(InteractionCompleted)(output.value)
     assert found == InteractionCompleted("e-1", "sales", 312.0, 12.5, NOW)
@@ -57,7 +57,11 @@ def test_events_without_an_id_are_never_taken_for_each_other_and_are_counted() -
 
     found = outputs(raw(1, completed(None)), raw(2, completed(None)))
 
-    assert [output.headers for output in found] == [((SOURCE_POSITION, b"4:1"),), ((SOURCE_POSITION, b"4:2"),)]
+    came = (LOG_TIME, b"%d" % NOW)
+    assert [output.headers for output in found] == [
+        ((SOURCE_POSITION, b"4:1"), came),
+        ((SOURCE_POSITION, b"4:2"), came),
+    ]
     assert REGISTRY.get_sample_value("cxone_normalise_events_without_id_total") == before + 2
 
 

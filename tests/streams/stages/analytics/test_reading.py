@@ -10,7 +10,7 @@ from connectors.simulator.analytics.frames import MALFORMED
 from connectors.simulator.analytics.traffic import Plan, deliveries
 from schemas.avro import Codec
 from schemas.dead_letters import DEAD_REASON
-from schemas.envelope import EVENT_ID, SOURCE_POSITION, Consumed, Outgoing
+from schemas.envelope import EVENT_ID, LOG_TIME, SOURCE_POSITION, Consumed, Outgoing
 from schemas.records import AnalyticsEvent
 from schemas.releases import FileSchemaIds
 from schemas.topics import ANALYTICS_EVENTS, DEAD_LETTERS
@@ -44,7 +44,7 @@ def test_an_event_goes_on_under_its_agent() -> None:
 
     assert refused == 0
     assert (output.topic, output.key) == (ANALYTICS_EVENTS.name, b"a-1")
-    assert output.headers == ((SOURCE_POSITION, b"3:0"), (EVENT_ID, b"e-1"))
+    assert output.headers == ((SOURCE_POSITION, b"3:0"), (LOG_TIME, b"%d" % NOW), (EVENT_ID, b"e-1"))
     assert DECODE(output.value or b"").interaction_id == "i-1"
 
 

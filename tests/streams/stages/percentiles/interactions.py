@@ -6,15 +6,16 @@ from typing import Any
 import orjson
 
 from schemas.avro import Codec
-from schemas.envelope import SOURCE_POSITION, Consumed, Outgoing
+from schemas.envelope import Consumed, Outgoing
 from schemas.records import CampaignHour, InteractionCompleted
 from schemas.releases import FileSchemaIds
 from schemas.topics import CAMPAIGN_HOURLY, DEAD_LETTERS
 from streams.core.contract import Change, Chunk, Flush
 from streams.core.keyed_rows import META, KeyedRows
-from streams.core.windows.watermark import Watermark
+from streams.core.windows.watermark import Latest, Watermark, nothing_heard
 from streams.stages.percentiles.hours import Hours, Policy
 from streams.stages.percentiles.window import HOUR, Window
+from tests.support.raw_partitions import RawPartitions
 
 CODEC = Codec(FileSchemaIds())
 decode, encode = CODEC.decoder(InteractionCompleted), CODEC.encoder(CampaignHour)
@@ -25,40 +26,49 @@ TEN = 1_795_255_200_000 // HOUR * HOUR  # ms: an hour that starts
 POLICY = Policy(allowed_lateness=5 * MINUTE, retention=2 * HOUR, exact_values=100)
 
 
-def hours(partition: int, stored: dict[bytes, bytes], policy: Policy = POLICY) -> KeyedRows[Any, Any, Window]:
+def hours(
+    partition: int, stored: dict[bytes, bytes], policy: Policy = POLICY, latest: Latest = nothing_heard
+) -> KeyedRows[Any, Any, Window]:
     """Return the core of a partition."""
     rule = Hours(policy, decode=decode, encode=encode)
-    return KeyedRows(partition, stored, rule=rule, time=Watermark(idle_after=30_000))
+    return KeyedRows(partition, stored, rule=rule, time=Watermark(partition, latest))
 
 
 @dataclass
 class Partition:
-    """A partition of interactions, its changelog, and the worker that has it."""
+    """A partition of interactions, its changelog, and the worker that has it.
+
+    Interactions arrive when they were completed, late ones with the latest before them; the progress of their raw
+    partition is told with each.
+    """
 
     policy: Policy = POLICY
     changelog: dict[bytes, bytes] = field(default_factory=dict)
     log: list[Consumed] = field(default_factory=list)
     now: float = TEN / 1000
-    offsets: dict[int, int] = field(default_factory=dict)
+    raw: RawPartitions = field(default_factory=RawPartitions)
 
     def __post_init__(self) -> None:
         self.restart()
 
     def restart(self) -> None:
         """Start from the changelog, as after a kill."""
-        self.hours = hours(7, dict(self.changelog), self.policy)
+        self.hours = hours(7, dict(self.changelog), self.policy, self.raw.latest)
 
     def record(
         self, minute: float, *, campaign: str = "sales", raw: int = 0, handle: float = 60.0, wait: float = 5.0
     ) -> Consumed:
         """Append the next interaction of a raw partition, completed `minute` after TEN."""
-        offset = self.offsets.get(raw, 0)
-        self.offsets[raw] = offset + 1
         at = TEN + round(minute * MINUTE)
         value = encode_interaction(InteractionCompleted(None, campaign, handle, wait, at))
-        record = Consumed(len(self.log), value, headers=((SOURCE_POSITION, b"%d:%d" % (raw, offset)),))
+        record = Consumed(len(self.log), value, headers=self.raw.event(raw, at))
         self.log.append(record)
+        self.raw.tell(raw, record.offset)
         return record
+
+    def silent(self, raw: int, minute: float) -> None:
+        """Tell that nothing more came from a raw partition until a time of the broker's clock."""
+        self.raw.tell(raw, len(self.log) - 1, TEN + round(minute * MINUTE))
 
     @property
     def watermark(self) -> int:

@@ -14,6 +14,7 @@ from streams.core.times import LONGEST_DURATION, iso
 from streams.stages.percentiles.hours import OUT_OF_RANGE
 from streams.stages.percentiles.window import HOUR
 from tests.streams.stages.percentiles.interactions import MINUTE, POLICY, TEN, Partition, dead, rows
+from tests.support.raw_partitions import RawPartitions
 
 
 @pytest.fixture
@@ -165,35 +166,59 @@ def test_a_silent_raw_partition_is_not_waited_for(partition: Partition) -> None:
     partition.fold(partition.record(1), partition.record(20, raw=1), partition.record(70))
     partition.write()
 
-    partition.fold(partition.record(71))
-    partition.write(passed=29.9)
-    assert partition.watermark == TEN + 20 * MINUTE
-    closed = partition.write(passed=0.2)
+    partition.silent(1, 20.4)
+    assert partition.write() == []
+    partition.silent(1, 71)
 
-    assert partition.watermark == TEN + 71 * MINUTE
-    assert [row.final for row in closed] == [True]
+    assert [row.final for row in partition.write()] == [True]
+    assert partition.watermark == TEN + 70 * MINUTE
 
 
 def test_the_watermark_does_not_go_back_when_a_silent_raw_partition_speaks_again(partition: Partition) -> None:
     partition.fold(partition.record(20, raw=1), partition.record(70))
+    partition.silent(1, 71)
     partition.write()
-    partition.fold(partition.record(71))
-    partition.write(passed=40)
 
     partition.fold(partition.record(21, raw=1))
     partition.write()
 
-    assert partition.watermark == TEN + 71 * MINUTE
+    assert partition.watermark == TEN + 70 * MINUTE
 
 
-def test_hours_end_by_the_clock_when_nothing_comes_any_more(partition: Partition) -> None:
+def test_hours_end_by_the_brokers_clock_when_nothing_comes_any_more(partition: Partition) -> None:
     partition.fold(partition.record(1))
     partition.write()
 
-    assert partition.write(passed=64 * 60) == []
-    (closed,) = partition.write(passed=60)
+    partition.silent(0, 64.9)
+    assert partition.write() == []
+    partition.silent(0, 65)
+    (closed,) = partition.write()
 
     assert closed.final
+
+
+def test_the_clock_of_a_worker_decides_nothing(partition: Partition) -> None:
+    partition.fold(partition.record(1))
+    partition.write()
+
+    assert partition.write(passed=7 * 86_400) == []
+    assert partition.write(passed=-14 * 86_400) == []
+
+    partition.fold(partition.record(2))
+    (row,) = partition.write()
+    assert (row.count, row.final) == (2, False)
+
+
+def test_a_raw_partition_that_was_not_heard_of_for_a_week_makes_nothing_too_late() -> None:
+    partition = Partition(raw=RawPartitions(number=2))
+    week = range(0, 7 * 24 * 60, 30)
+    assert partition.fold(*[partition.record(minute) for minute in week]) == 0
+    partition.write()
+
+    assert partition.fold(*[partition.record(minute, raw=1) for minute in week]) == 0
+
+    counts = {row.hour_start: row.count for row in partition.write()}
+    assert counts == {TEN + hour * HOUR: 4 for hour in range(7 * 24)}
 
 
 def test_a_replayed_record_is_counted_once(partition: Partition) -> None:

@@ -44,7 +44,8 @@ def test_an_hour_that_ended_without_news_is_published_as_final_after_a_kill(part
     # It changed by ending alone: no source position says that its row may not have been published.
     partition.fold(partition.record(1), partition.record(2, raw=1), partition.record(70))
     partition.write()
-    partition.store(partition.flush(passed=31).state)
+    partition.silent(1, 70)
+    partition.store(partition.flush().state)
 
     partition.restart()
 
@@ -52,9 +53,9 @@ def test_an_hour_that_ended_without_news_is_published_as_final_after_a_kill(part
 
 
 def test_an_hour_that_holds_what_comes_again_is_kept_until_it_came(partition: Partition) -> None:
-    # The late interaction 3 was folded in and stored, not acknowledged. It comes again after 2 has moved the watermark
-    # past its hour: refused then, it would be counted and a dead letter.
-    records = [partition.record(1, campaign="a"), partition.record(240, campaign="a"), partition.record(3)]
+    # The interaction 3 was folded in and stored, not acknowledged. It comes again after 2: refused then, it would be
+    # counted and a dead letter.
+    records = [partition.record(1, campaign="a"), partition.record(240, campaign="a"), partition.record(3, raw=1)]
     partition.fold(*records)
     killed = partition.flush()
     partition.store([change for change in killed.state if change.key.startswith(b'["sales"')])
@@ -67,15 +68,8 @@ def test_an_hour_that_holds_what_comes_again_is_kept_until_it_came(partition: Pa
     assert dead(partition.flush()) == []
 
 
-def test_what_was_refused_as_too_late_is_refused_again_after_a_kill() -> None:
-    # The watermark moved because raw 1 fell silent, and no hour changed by that. Forgotten in a kill, it would let in
-    # what has gone to the dead letters already.
-    partition = Partition(policy=replace(POLICY, retention=150 * MINUTE))
-    partition.fold(partition.record(185, raw=1), partition.record(230))
-    partition.write()
-    partition.fold(partition.record(231))
-    partition.write(passed=20)
-    partition.write(passed=11)
+def test_what_was_refused_as_too_late_is_refused_again_after_a_kill(partition: Partition) -> None:
+    partition.fold(partition.record(230))
     late = partition.record(59)
     assert partition.fold(late) == 1
     assert len(dead(partition.flush())) == 1
@@ -88,21 +82,29 @@ def test_what_was_refused_as_too_late_is_refused_again_after_a_kill() -> None:
 def test_the_watermark_is_restored(partition: Partition) -> None:
     partition.fold(partition.record(1), partition.record(70))
     partition.write()
+    more = partition.record(71, campaign="other")
+    partition.raw.told.clear()
 
     partition.restart()
+    partition.fold(more)
+    partition.write()
 
     assert partition.watermark == TEN + 70 * MINUTE
 
 
-def test_the_watermark_waits_after_a_kill_for_whom_it_waited_before(partition: Partition) -> None:
-    partition.fold(partition.record(1), partition.record(2, raw=1))
+def test_progress_waits_until_what_it_speaks_of_is_folded(partition: Partition) -> None:
+    first, second = partition.record(1), partition.record(70)
+    partition.fold(first)
     partition.write()
+    assert partition.watermark == 0
 
     partition.restart()
-    partition.fold(partition.record(70))
+    partition.write()
+    assert partition.watermark == 0
+    partition.fold(second)
     partition.write()
 
-    assert partition.watermark == TEN + 2 * MINUTE
+    assert partition.watermark == TEN + 70 * MINUTE
 
 
 def test_an_hour_that_was_forgotten_is_not_begun_anew_when_it_is_kept_for_longer_again() -> None:

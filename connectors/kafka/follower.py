@@ -1,0 +1,69 @@
+"""All of a small topic, from its beginning and for ever, without taking part in a group."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any
+
+import structlog
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
+
+log = structlog.get_logger(component="follower")
+
+AT_A_TIME = 1000  # records
+WAIT = 0.5  # seconds: how long closing may take
+TIMEOUT = 5.0  # seconds for an answer
+PAUSE = 1.0  # seconds between two questions
+
+
+class Follower:
+    """Reads `topic`; `config` is librdkafka's. An outage of Kafka is waited out."""
+
+    def __init__(self, config: Mapping[str, object], topic: str) -> None:
+        self._topic = topic
+        self._consumer: Any = Consumer(
+            {
+                "log_level": 3,
+                **config,
+                "group.id": "cxone-follower",  # needed, and never joined
+                "enable.auto.commit": False,
+                "auto.offset.reset": "earliest",
+                "allow.auto.create.topics": True,  # the embedded broker makes topics by being asked for them
+            },
+            logger=logging.getLogger("librdkafka"),
+        )
+        self._asking: asyncio.Future[Any] | None = None
+        self._open = True
+
+    async def values(self) -> AsyncIterator[bytes]:
+        """Yield each value in order, tombstones left out."""
+        partitions = await self._partitions()
+        self._consumer.assign([TopicPartition(self._topic, number, OFFSET_BEGINNING) for number in partitions])
+        while self._open:
+            for message in await self._ask(self._consumer.consume, AT_A_TIME, WAIT):
+                if message.error() is None and message.value() is not None:
+                    yield message.value()
+
+    async def close(self) -> None:
+        self._open = False
+        if self._asking is not None:
+            await asyncio.wait([self._asking])
+        await asyncio.to_thread(self._consumer.close)
+
+    async def _ask(self, call: Callable[..., Any], *arguments: object) -> Any:
+        """Call in a thread, which goes on when whoever waits is cancelled: closing waits for it."""
+        self._asking = asyncio.ensure_future(asyncio.to_thread(call, *arguments))
+        return await asyncio.shield(self._asking)
+
+    async def _partitions(self) -> list[int]:
+        while self._open:
+            try:
+                listed = await self._ask(self._consumer.list_topics, self._topic, TIMEOUT)
+            except KafkaException as failure:
+                log.info("Kafka does not answer yet", topic=self._topic, reason=str(failure))
+            else:
+                topic = listed.topics[self._topic]
+                if topic.error is None and topic.partitions:
+                    return sorted(topic.partitions)
+            await asyncio.sleep(PAUSE)
+        return []

@@ -1,0 +1,189 @@
+"""Event time on the wire: told by a stage that reads a raw topic, heard by those that aggregate behind it.
+
+What is told of a raw partition is true for good: its events up to there are with the broker, at or below the offsets
+that it names. Where all of a partition was read and nothing comes, time goes on by the broker's clock: by the time that
+the log gave what was told before. No worker's clock is asked.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import structlog
+from prometheus_client import Gauge
+
+from connectors.errors import PublishError
+from schemas.avro import DecodeError
+from schemas.envelope import Outgoing
+from schemas.records import EventTimeProgress
+from schemas.topics import EVENT_TIME
+from streams.core.contract import Flush
+from streams.core.event_time import EventTime
+from streams.core.windows.watermark import Latest
+
+log = structlog.get_logger(component="event time")
+
+INTERVAL = 1.0  # seconds between two looks at what is to be told
+HEARTBEAT = 2.0  # seconds after which the same is told again: its time in the log is the broker's clock
+
+PASSED = Gauge("cxone_event_time_seconds", "Event time that a raw partition has passed.", ["topic", "partition"])
+
+
+class Publisher(Protocol):
+    """What the teller needs of `connectors.kafka.publisher.KafkaPublisher`."""
+
+    clock: int
+
+    async def publish(self, records: Sequence[Outgoing]) -> Mapping[tuple[str, int], int]: ...
+
+
+class Raw(Protocol):
+    """The raw partitions that this worker has, as its consumer and its cores know them."""
+
+    def generation(self) -> int | None:
+        """Return the generation in which they are ours and recovered; None while they are not."""
+
+    def partitions(self) -> int | None:
+        """Return how many the topic has; None while that is not known."""
+
+    def times(self) -> Mapping[int, EventTime]:
+        """Return the event time of each of ours."""
+
+    def read_to_end(self, partition: int) -> tuple[int, bool]:
+        """Return a mark that changes with each answer to a fetch, and whether all that it told of is acknowledged."""
+
+    def ends(self) -> Mapping[int, int]:
+        """Ask Kafka for the end of each partition of the destination. Blocks."""
+
+
+class EventTimeTeller:
+    """Tells how far the raw partitions of `source` have come whose events go to `destination`."""
+
+    def __init__(
+        self,
+        source: str,
+        destination: str,
+        *,
+        raw: Raw,
+        publisher: Publisher,
+        encode: Callable[[EventTimeProgress], bytes],
+    ) -> None:
+        self._source, self._destination = source, destination
+        self._raw, self._publisher, self._encode = raw, publisher, encode
+        self._generation: int | None = None
+        self._written: dict[int, tuple[int, int]] = {}  # partition -> (passed, log time) of what is with the broker
+        self._reached: dict[int, int] = {}  # partition of the destination -> last offset of ours, or after
+        self._told: dict[int, tuple[EventTimeProgress, float]] = {}
+        self._clocks: dict[int, tuple[int, int, int]] = {}  # partition -> mark, and the clock at the last two marks
+
+    def delivered(self, flushes: Mapping[int, Flush], offsets: Mapping[tuple[str, int], int]) -> None:
+        """Note that flushes are with the broker, at `offsets`."""
+        for partition, flush in flushes.items():
+            if flush.event_time is not None:
+                self._written[partition] = flush.event_time
+        for (topic, partition), offset in offsets.items():
+            if topic == self._destination:
+                self._reached[partition] = max(self._reached.get(partition, -1), offset)
+
+    async def run(self) -> None:
+        """Tell, for ever."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(INTERVAL)
+            await self.tell(loop.time())
+
+    async def tell(self, now: float) -> None:
+        """Publish what has changed; `now` in seconds of any clock that does not go back."""
+        generation, partitions = self._raw.generation(), self._raw.partitions()
+        if generation is None or not partitions:
+            return
+        if generation != self._generation and not await self._begin(generation):
+            return
+        records = []
+        for partition, time in self._raw.times().items():
+            progress = self._progress(partition, partitions, time)
+            if progress is not None and self._due(progress, now):
+                key = f"{self._source}|{partition}|{self._destination}".encode()
+                records.append(Outgoing(EVENT_TIME.name, key, self._encode(progress)))
+                self._told[partition] = progress, now
+                PASSED.labels(self._source, str(partition)).set(progress.passed / 1000)
+        try:
+            await self._publisher.publish(records)
+        except PublishError as failure:
+            log.warning("could not be told", source=self._source, reason=str(failure))
+            self._told = {}
+
+    async def _begin(self, generation: int) -> bool:
+        """Begin with partitions that were just taken over: what their last owner wrote lies before the ends."""
+        self._written, self._reached, self._told, self._clocks = {}, {}, {}, {}
+        ends = await asyncio.to_thread(self._raw.ends)
+        if generation != self._raw.generation():
+            return False
+        for partition, end in ends.items():
+            self._reached[partition] = max(self._reached.get(partition, -1), end - 1)
+        self._generation = generation
+        return True
+
+    def _progress(self, partition: int, partitions: int, time: EventTime) -> EventTimeProgress | None:
+        mark, caught_up = self._raw.read_to_end(partition)
+        clock = self._clock(partition, mark)
+        if caught_up:
+            passed, log_time = time.by(clock) if clock else (time.passed, time.log_time)
+        elif partition in self._written:
+            passed, log_time = self._written[partition]
+        else:
+            return None
+        reached = [self._reached.get(place, -1) for place in range(max(self._reached, default=-1) + 1)]
+        return EventTimeProgress(
+            self._source, partition, partitions, self._destination, passed, log_time, caught_up, reached
+        )
+
+    def _clock(self, partition: int, mark: int) -> int:
+        """Return a time of the broker's clock at which the last answer to a fetch was not asked for yet; 0 for none.
+
+        Two answers came since that time was known, and the second of them was asked for after the first.
+        """
+        seen, older, newer = self._clocks.get(partition, (-1, 0, 0))
+        if mark != seen:
+            self._clocks[partition] = mark, newer, self._publisher.clock
+            return newer if seen != -1 else 0
+        return older
+
+    def _due(self, progress: EventTimeProgress, now: float) -> bool:
+        told, at = self._told.get(progress.partition, (None, 0.0))
+        return told is None or now - at >= HEARTBEAT or (not progress.caught_up and told.passed != progress.passed)
+
+
+class Follower(Protocol):
+    """What hearing needs of `connectors.kafka.follower.Follower`."""
+
+    def values(self) -> Any: ...
+
+
+class EventTimeHearer:
+    """Knows the latest progress of every raw partition."""
+
+    def __init__(self, follower: Follower, decode: Callable[[bytes], EventTimeProgress]) -> None:
+        self._follower, self._decode = follower, decode
+        self._latest: defaultdict[tuple[str, str], dict[int, EventTimeProgress]] = defaultdict(dict)
+
+    def of(self, source: str, destination: str) -> Latest:
+        """Return what gives the latest progress of the raw topic `source`, for readers of `destination`."""
+        latest = self._latest[source, destination]
+        return lambda: latest
+
+    def hear(self, value: bytes) -> None:
+        """Take a record of the topic. One that cannot be read says nothing: its partition tells more in a moment."""
+        try:
+            progress = self._decode(value)
+        except DecodeError as error:
+            log.warning("cannot be read", topic=EVENT_TIME.name, reason=str(error))
+            return
+        if 0 <= progress.partition < progress.partitions:
+            self._latest[progress.topic, progress.destination][progress.partition] = progress
+
+    async def run(self) -> None:
+        """Hear, for ever."""
+        async for value in self._follower.values():
+            self.hear(value)

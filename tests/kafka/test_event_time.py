@@ -1,0 +1,75 @@
+"""Event time on a real Kafka: a week of backlog, read at once and read again, is what it would have been live."""
+
+import time
+from typing import Any
+
+from confluent_kafka import Consumer, TopicPartition
+
+from deploy.local.kafka.broker import Broker
+from schemas.avro import Codec
+from schemas.records import CampaignHour
+from schemas.releases import FileSchemaIds
+from schemas.topics import CAMPAIGN_HOURLY
+from tests.kafka.conftest import NewWorker
+from tests.kafka.judges.hours import FLOW, await_committed, mistakes, read
+from tests.kafka.services.traffic import HOUR, Traffic
+from tests.kafka.services.workers import until
+from tests.kafka.test_worker import create_topics
+
+WEEK = 7 * 24 * HOUR
+EVENTS = 15_000
+SETTINGS = {"STREAMS_IDLE_AFTER": "3"}
+
+
+def finality(bootstrap: str) -> dict[tuple[str, int], tuple[bool, int]]:
+    """Return what the newest row of each hour says: final, and how many it counts."""
+    decode = Codec(FileSchemaIds()).decoder(CampaignHour)
+    rows = [decode(record.value()) for record in read(bootstrap, CAMPAIGN_HOURLY.name)]
+    return {(row.campaign_id, row.hour_start): (row.final, row.count) for row in rows}
+
+
+def begin_again(bootstrap: str) -> None:
+    """Set the groups of both stages back to where their topics begin."""
+    for group, topic in FLOW.items():
+        consumer: Any = Consumer({"bootstrap.servers": bootstrap, "group.id": group, "enable.auto.commit": False})
+        partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
+        consumer.commit(offsets=[TopicPartition(topic, partition, 0) for partition in partitions], asynchronous=False)
+        consumer.close()
+
+
+def test_a_week_of_backlog_is_counted_and_closed_as_it_would_have_been_live(
+    own_kafka: Broker, new_worker: NewWorker, seed: int
+) -> None:
+    create_topics(own_kafka, partitions=12)
+    week = Traffic(own_kafka.bootstrap, seed=seed, events=EVENTS, rate=1e9, span=WEEK)
+    week.start()
+    week.finish()
+    worker = new_worker(own_kafka.bootstrap, "normalise", "percentiles", **SETTINGS).start()
+    worker.ready()
+    await_committed(own_kafka.bootstrap, within=120)
+
+    ended = time.time_ns() // 1_000_000
+    until(
+        lambda: all(
+            final for (_, hour), (final, _) in finality(own_kafka.bootstrap).items() if hour + 2 * HOUR < ended
+        ),
+        30,
+        "every hour that has ended is final",
+    )
+    assert mistakes(own_kafka.bootstrap, week) == []
+    before = finality(own_kafka.bootstrap)
+    assert {final for (_, hour), (final, _) in before.items() if hour + HOUR > ended} <= {False}
+
+    assert worker.terminate() == 0
+    begin_again(own_kafka.bootstrap)
+    live = Traffic(own_kafka.bootstrap, seed=seed + 1, events=500, rate=100, span=HOUR // 60)
+    live.start()
+    worker.start().ready()
+    live.finish()
+    await_committed(own_kafka.bootstrap, within=120)
+
+    after = finality(own_kafka.bootstrap)
+    assert worker.runs
+    assert {key: row for key, row in after.items() if key not in live.truth} == {
+        key: row for key, row in before.items() if key not in live.truth
+    }

@@ -1,0 +1,200 @@
+"""What is told of raw partitions, when, and what is heard of it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import pytest
+
+from connectors.errors import PublishError
+from schemas.avro import Codec
+from schemas.envelope import Outgoing
+from schemas.records import EventTimeProgress
+from schemas.releases import FileSchemaIds
+from schemas.topics import EVENT_TIME
+from streams.core.contract import Flush
+from streams.core.event_time import EventTime
+from streams.runtime.event_time import HEARTBEAT, EventTimeHearer, EventTimeTeller
+
+CODEC = Codec(FileSchemaIds())
+encode, decode = CODEC.encoder(EventTimeProgress), CODEC.decoder(EventTimeProgress)
+NOON = 1_795_262_400_000
+IDLE = 60_000
+
+
+class Log:
+    """The topic of event time: it stamps what it takes with the broker's clock."""
+
+    def __init__(self) -> None:
+        self.now, self.clock = NOON, 0
+        self.records: list[Outgoing] = []
+        self.away = False
+
+    async def publish(self, records: Sequence[Outgoing]) -> Mapping[tuple[str, int], int]:
+        if self.away:
+            raise PublishError("given up")
+        self.records += records
+        if records:
+            self.clock = self.now
+        return {}
+
+
+class Raw:
+    """Raw partitions of a worker: 0 and 1 of three."""
+
+    def __init__(self) -> None:
+        self.owned_in: int | None = 5
+        self.time = {0: EventTime(IDLE), 1: EventTime(IDLE)}
+        self.caught_up = dict.fromkeys(self.time, False)
+        self.mark = 0
+        self.end = {0: 10, 1: 0}
+
+    def generation(self) -> int | None:
+        return self.owned_in
+
+    def partitions(self) -> int | None:
+        return 3
+
+    def times(self) -> Mapping[int, EventTime]:
+        return self.time
+
+    def read_to_end(self, partition: int) -> tuple[int, bool]:
+        return self.mark, self.caught_up[partition]
+
+    def ends(self) -> Mapping[int, int]:
+        return self.end
+
+
+class Rig:
+    def __init__(self) -> None:
+        self.log, self.raw, self.now = Log(), Raw(), 0.0
+        self.teller = EventTimeTeller("raw", "completed", raw=self.raw, publisher=self.log, encode=encode)
+
+    def flushed(self, passed: int, offsets: Mapping[tuple[str, int], int] = {}, *, partition: int = 0) -> None:
+        self.teller.delivered({partition: Flush(event_time=(passed, passed - 1))}, offsets)
+
+    async def told(self, seconds: float = 1.0) -> list[EventTimeProgress]:
+        """Let time go on; a fetch of each partition is answered meanwhile. Return what is told then."""
+        self.now += seconds
+        self.log.now += int(1000 * seconds)
+        self.raw.mark += 1
+        before = len(self.log.records)
+        await self.teller.tell(self.now)
+        return [decode(record.value or b"") for record in self.log.records[before:]]
+
+
+@pytest.fixture
+def rig() -> Rig:
+    return Rig()
+
+
+async def test_what_is_with_the_broker_is_told(rig: Rig) -> None:
+    await rig.told()
+    rig.flushed(NOON, {("completed", 1): 40, ("completed", 0): 12, ("cxone.dead-letters", 2): 99})
+
+    (progress,) = await rig.told()
+
+    assert progress == EventTimeProgress("raw", 0, 3, "completed", NOON, NOON - 1, False, [12, 40])
+    (record,) = rig.log.records
+    assert (record.topic, record.key) == (EVENT_TIME.name, b"raw|0|completed")
+
+
+async def test_what_an_earlier_owner_wrote_lies_before_the_ends(rig: Rig) -> None:
+    rig.raw.caught_up[0] = True
+
+    (progress,) = await rig.told()
+
+    assert progress.reached == [9, -1]
+
+
+async def test_nothing_is_told_without_owning_and_all_anew_with_the_next_owner(rig: Rig) -> None:
+    await rig.told()
+    rig.flushed(NOON, {("completed", 0): 50})
+    rig.raw.owned_in = None
+    assert await rig.told() == []
+
+    rig.raw.owned_in, rig.raw.end = 6, {0: 80}
+    assert await rig.told() == [], "what was written is not known to be all that was read"
+    rig.flushed(NOON + 1)
+
+    (progress,) = await rig.told()
+    assert (progress.passed, progress.reached) == (NOON + 1, [79])
+
+
+async def test_the_same_is_told_again_only_after_a_while(rig: Rig) -> None:
+    await rig.told()
+    rig.flushed(NOON)
+    assert len(await rig.told()) == 1
+
+    assert await rig.told(HEARTBEAT - 1) == []
+    assert len(await rig.told(1)) == 1
+
+
+async def test_time_goes_on_by_the_brokers_clock_where_all_is_read_and_nothing_comes(rig: Rig) -> None:
+    rig.raw.time[0].take(NOON - 5, NOON)
+    rig.raw.caught_up[0] = True
+    passed = [progress.passed for _ in range(40) for progress in await rig.told(2)]
+
+    assert passed[0] == NOON - 5
+    silent = [at for at in passed if at != NOON - 5]
+    assert silent, "it went on"
+    assert silent == sorted(silent)
+    assert min(silent) >= NOON + IDLE
+    assert max(silent) < rig.log.now, "the clock of an answer in flight is not believed"
+
+
+async def test_the_clock_stands_still_for_a_partition_that_fetches_get_no_answer_for(rig: Rig) -> None:
+    rig.raw.time[0].take(NOON - 5, NOON)
+    rig.raw.caught_up[0] = True
+    await rig.told()
+    rig.raw.mark = -1
+
+    for _ in range(100):
+        rig.raw.mark -= 1  # which `told` takes back: no answer came
+        assert {progress.passed for progress in await rig.told(2)} <= {NOON - 5}
+
+
+async def test_where_all_is_read_frames_in_hand_do_not_count(rig: Rig) -> None:
+    await rig.told()
+    rig.flushed(NOON)
+    rig.raw.time[0].take(NOON + 60, NOON + 60)  # folded, not written yet
+
+    (progress,) = await rig.told()
+
+    assert progress.passed == NOON
+
+
+async def test_what_could_not_be_told_is_told_later(rig: Rig) -> None:
+    await rig.told()
+    rig.flushed(NOON)
+    rig.log.away = True
+    assert await rig.told() == []
+    rig.log.away = False
+
+    assert len(await rig.told(0.1)) == 1
+
+
+class Following:
+    def __init__(self, values: Iterable[bytes]) -> None:
+        self._values = values
+
+    async def values(self) -> object:  # an async iterator
+        for value in self._values:
+            yield value
+
+
+async def test_the_latest_of_each_raw_partition_is_heard() -> None:
+    def progress(raw: int, passed: int, source: str = "raw") -> bytes:
+        return encode(EventTimeProgress(source, raw, 2, "completed", passed, passed, False, []))
+
+    hearer = EventTimeHearer(
+        Following(
+            [progress(0, 1), progress(1, 5), b"no record", progress(0, 2), progress(0, 9, "other"), progress(7, 3)]
+        ),
+        decode,
+    )
+    latest = hearer.of("raw", "completed")
+    assert latest() == {}
+
+    await hearer.run()
+
+    assert {raw: progress.passed for raw, progress in latest().items()} == {0: 2, 1: 5}
+    assert hearer.of("raw", "elsewhere")() == {}
