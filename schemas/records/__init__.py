@@ -1,5 +1,6 @@
 """What travels on the topics: frozen records, one module for each path."""
 
+from schemas.records.alerts import AlertRecord
 from schemas.records.analytics import AnalyticsEvent, AnalyticsMetrics
 from schemas.records.audit import AuditEntry, AuditHead, AuditRecord
 from schemas.records.event_time import EventTimeProgress
@@ -10,6 +11,7 @@ from schemas.records.scoring import InteractionScore
 from schemas.records.webhooks import CXoneInteraction, DashboardChange
 
 __all__ = [
+    "AlertRecord",
     "AnalyticsEvent",
     "AnalyticsMetrics",
     "AuditEntry",

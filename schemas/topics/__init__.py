@@ -3,6 +3,7 @@
 The changelogs of stages follow from their declarations. `streams.topology.topics()` is all of them together.
 """
 
+from schemas.topics.alerts import ALERTS
 from schemas.topics.analytics import ANALYTICS_EVENTS, RAW_ANALYTICS, SUBSCRIPTIONS
 from schemas.topics.audit import DASHBOARD_AUDIT, DASHBOARD_AUDIT_HEADS
 from schemas.topics.dead_letters import DEAD_LETTERS
@@ -47,10 +48,12 @@ TOPICS: tuple[TopicSpec, ...] = (
     METRICS_PARTIALS,
     METRICS_SNAPSHOTS,
     ML_SCORES,
+    ALERTS,
     DEAD_LETTERS,
 )
 
 __all__ = [
+    "ALERTS",
     "ANALYTICS_EVENTS",
     "CAMPAIGN_HOURLY",
     "CHANGELOG_CONFIG",

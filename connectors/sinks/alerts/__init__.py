@@ -1,0 +1,1 @@
+"""Who is told of alerts: a Prometheus Alertmanager, or a webhook of the user's."""

@@ -1,0 +1,129 @@
+"""Records of alerts -> whom to tell what: each change once it is known, and what is open again from time to time."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from math import inf
+
+import orjson
+
+from schemas.avro import DecodeError
+from schemas.dead_letters import dead_letter
+from schemas.envelope import Outgoing, Record
+from schemas.records import AlertRecord
+from schemas.topics import ALERTS
+from streams.core.contract import Change, Chunk, Flush
+from streams.core.times import END_OF_TIME
+
+STAGE = "notify"
+STATE_VERSION = 1
+META = b""  # key of a partition's own record: the last offset that is told
+OPEN = "open"
+
+UNDECODABLE = "undecodable"
+OUT_OF_RANGE = "out of range"
+REFUSED = "refused by the receiver"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A record to tell of: `was` is the severity that the receiver has it under, None if it has it not."""
+
+    record: AlertRecord
+    source: Record
+    partition: int
+    was: str | None
+
+    def refused(self, words: str) -> Outgoing:
+        """Return the dead letter of a record that the receiver refuses, with its words."""
+        return _dead(self.partition, self.source, REFUSED, words)
+
+
+@dataclass(slots=True)
+class Telling(Flush):
+    """A flush with what to tell before it is written: changes, and open alerts that are told again."""
+
+    changes: list[Told] = field(default_factory=list)
+    again: list[AlertRecord] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.state or self.outputs or self.seal or self.changes or self.again)
+
+
+class Notices:
+    """The alerts of one partition (there is one). Of several records of an alert only the newest is told.
+
+    Stored are the open alerts that the receiver knows, and how far the topic is told. `resend` in seconds; None: what
+    is open is told once.
+    """
+
+    def __init__(
+        self,
+        partition: int,
+        stored: Mapping[bytes, bytes],
+        *,
+        resend: float | None,
+        decode: Callable[[bytes], AlertRecord],
+    ) -> None:
+        self._partition, self._resend, self._decode = partition, resend, decode
+        meta = orjson.loads(stored.get(META, b"{}"))
+        self._position: int = meta.get("position", -1)
+        self.open = {key.decode(): AlertRecord(**orjson.loads(value)) for key, value in stored.items() if key != META}
+        self._told_at = -inf  # seconds: when all that is open was told last, by this worker
+        self._new: dict[str, tuple[AlertRecord, Record]] = {}
+        self._refused: list[Outgoing] = []
+        self._told_until = self._position
+
+    def fold(self, chunk: Chunk) -> int:
+        """Take the records of a chunk. Returns how many were refused."""
+        refused = len(self._refused)
+        for record in chunk.records:
+            if record.offset <= self._position:
+                continue
+            self._position = record.offset
+            if record.value is None:
+                continue  # compaction's tombstone
+            alert = self._read(record)
+            if alert is None:
+                continue
+            known = self._new[alert.alert_id][0] if alert.alert_id in self._new else self.open.get(alert.alert_id)
+            if known is None or alert.revision > known.revision:
+                self._new[alert.alert_id] = alert, record
+        return len(self._refused) - refused
+
+    def flush(self, now: float, *, seal: bool = True) -> Telling:  # noqa: ARG002 - nothing is eager
+        """Return what to tell and what is stored when that is done. `now` in seconds since the epoch."""
+        flush = Telling(outputs=self._refused)
+        for name, (alert, source) in self._new.items():
+            known = self.open.pop(name, None)
+            if known is not None or alert.state == OPEN or self._resend is None:
+                flush.changes.append(Told(alert, source, self._partition, None if known is None else known.severity))
+            if alert.state == OPEN:
+                self.open[name] = alert
+                flush.seal.append(Change(name.encode(), orjson.dumps(asdict(alert))))
+            elif known is not None:
+                flush.seal.append(Change(name.encode(), None))
+        if self._resend is not None and now - self._told_at >= self._resend:
+            self._told_at = now
+            flush.again = [alert for name, alert in self.open.items() if name not in self._new]
+        if self._position > self._told_until:
+            meta = {"version": STATE_VERSION, "position": self._position}
+            flush.seal.append(Change(META, orjson.dumps(meta)))
+        self._new, self._refused, self._told_until = {}, [], self._position
+        return flush
+
+    def _read(self, record: Record) -> AlertRecord | None:
+        try:
+            alert = self._decode(record.value or b"")
+        except DecodeError as error:
+            self._refused.append(_dead(self._partition, record, UNDECODABLE, str(error)))
+            return None
+        times = (alert.opened_at, alert.updated, alert.resolved_at or 0)
+        if not all(0 <= time < END_OF_TIME for time in times) or not alert.alert_id:
+            detail = "an alert has an id, and times in the years 1970 to 9999"
+            self._refused.append(_dead(self._partition, record, OUT_OF_RANGE, detail))
+            return None
+        return alert
+
+
+def _dead(partition: int, record: Record, reason: str, detail: str) -> Outgoing:
+    return dead_letter(ALERTS.name, partition, record, stage=STAGE, reason=reason, detail=detail)
