@@ -163,6 +163,10 @@ class CxoneSettings(DialectSettings):
     messaging_ws_url: WsUrl | None = Field(
         None, description="full URL of the web-messaging socket instead of the dialect's"
     )
+    dashboards_token_url: HttpUrl | None = Field(None, description="full token URL instead of the dialect's")
+    dashboards_api_url: HttpUrl | None = Field(
+        None, description="base of the API's URLs instead of the dialect's: what stands before their paths"
+    )
     messaging_api_url: HttpUrl | None = Field(
         None, description="base of the API's URLs instead of the dialect's: what stands before their paths"
     )

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from connectors.cxone.analytics_dialect import Analytics
+from connectors.cxone.dashboards_dialect import Dashboards
 from connectors.cxone.dialect_parts import (
     TOKEN,
     DottedPaths,
@@ -202,6 +203,7 @@ class Dialect(Strict):
     actions: Actions
     analytics: Analytics
     scoring: Scoring = Scoring()
+    dashboards: Dashboards
 
 
 def load(name_or_path: str) -> Dialect:

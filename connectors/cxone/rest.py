@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from http import HTTPStatus
 
@@ -18,7 +18,7 @@ LONGEST_BODY = 16_384  # bytes of an answer that are kept
 
 
 class RestClient:
-    """POSTs with a bearer token, over `exchange`.
+    """Asks with a bearer token, over `exchange`.
 
     While there is no token, and while CXone says 429 or refuses the credentials, all calls wait: that uses up nobody's
     attempt.
@@ -48,15 +48,25 @@ class RestClient:
         self._redactor: tuple[Token, Redactor] | None = None  # of the token that was used last
 
     async def post(self, url: httpx.URL | str, body: bytes, *, key: str) -> Answer:
+        """As `ask`; the token is in no spelling left in the body, which is cut to `LONGEST_BODY`."""
+        return self._presentable(await self._asked("POST", url, {"Idempotency-Key": key}, body))
+
+    async def ask(
+        self, method: str, url: httpx.URL | str, *, headers: Mapping[str, str] | None = None, body: bytes = b""
+    ) -> Answer:
         """Return CXone's answer, whatever its status; never a 429, which is waited out.
 
-        A 401 is answered with a new token, once. The token is in no spelling left in the body. Raises Unavailable when
-        there was no answer in time.
+        A 401 is answered with a new token, once. The body of a 2xx is a document, as it came; others as of `post`.
+        Raises Unavailable when there was no answer in time.
         """
+        answer = await self._asked(method, url, headers or {}, body)
+        return answer if answer.is_success else self._presentable(answer)
+
+    async def _asked(self, method: str, url: httpx.URL | str, headers: Mapping[str, str], body: bytes) -> Answer:
         while True:
             await self._gate.passed()
             try:
-                answer = await self._authorized(url, body, key)
+                answer = await self._authorized(method, url, headers, body)
             except AuthorizationError as refused:
                 self._on_trouble(str(refused))
                 self._gate.close(REFUSED)
@@ -75,13 +85,13 @@ class RestClient:
     async def _paused(self, seconds: float) -> None:
         await self._pause(seconds)
 
-    async def _authorized(self, url: httpx.URL | str, body: bytes, key: str) -> Answer:
+    async def _authorized(self, method: str, url: httpx.URL | str, headers: Mapping[str, str], body: bytes) -> Answer:
         token = await self._token()
-        answer = await self._send(url, body, key, token)
+        answer = await self._send(method, url, headers, body, token)
         if answer.status != HTTPStatus.UNAUTHORIZED:
             return answer
         self._tokens.refused(token)
-        return await self._send(url, body, key, await self._token())
+        return await self._send(method, url, headers, body, await self._token())
 
     async def _token(self) -> Token:
         """Wait for a token, for as long as it takes; less only when `pause` raises."""
@@ -96,18 +106,23 @@ class RestClient:
         finally:
             asked.cancel()
 
-    async def _send(self, url: httpx.URL | str, body: bytes, key: str, token: Token) -> Answer:
-        answer = await self._exchange.ask("POST", url, headers=_headers(token, key), body=body)
-        # A proxy's error page may hold the request. The body is parsed by others, who know no token.
+    async def _send(
+        self, method: str, url: httpx.URL | str, headers: Mapping[str, str], body: bytes, token: Token
+    ) -> Answer:
         if self._redactor is None or self._redactor[0] is not token:
             self._redactor = token, Redactor([token.value])
+        return await self._exchange.ask(method, url, headers=_headers(token, headers), body=body)
+
+    def _presentable(self, answer: Answer) -> Answer:
+        """Return the answer for those who know no token: a proxy's error page may hold the request."""
+        assert self._redactor is not None  # noqa: S101 - there was a request
         # Before the cut, which could leave the beginning of a token.
         return replace(answer, body=self._redactor[1].hide(answer.body[: 2 * LONGEST_BODY])[:LONGEST_BODY])
 
 
-def _headers(token: Token, key: str) -> dict[str, str]:
+def _headers(token: Token, headers: Mapping[str, str]) -> dict[str, str]:
     return {
         "Authorization": f"Bearer {token.value.get_secret_value()}",
         "Content-Type": "application/json",
-        "Idempotency-Key": key,
+        **headers,
     }

@@ -33,6 +33,8 @@ class Answer:
     retry_after: float | None = None  # seconds, as `connectors.retry` bounds them
     cut: bool = False  # there was more of the body
     challenge: str = field(default="", repr=False)  # WWW-Authenticate
+    etag: str = ""
+    encoding: str = ""  # Content-Encoding
 
     @property
     def is_success(self) -> bool:
@@ -126,8 +128,10 @@ class Exchange:
         finally:
             await stream.aclose()
         later = longest_retry_after(response.headers.get_list("retry-after"), self._now())
-        challenge = response.headers.get("www-authenticate", "")
-        return Answer(response.status_code, bytes(body[:LONGEST_BODY]), later, cut, challenge)
+        challenge, etag, encoding = (
+            response.headers.get(name, "") for name in ("www-authenticate", "etag", "content-encoding")
+        )
+        return Answer(response.status_code, bytes(body[:LONGEST_BODY]), later, cut, challenge, etag, encoding)
 
 
 def _named(failure: Exception) -> str:

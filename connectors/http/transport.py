@@ -58,12 +58,16 @@ class Transport(httpx.AsyncBaseTransport):
             await self._session.close()
 
     def _opened(self) -> aiohttp.ClientSession:
-        return aiohttp.ClientSession(
+        session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=self._connections, keepalive_timeout=KEEP_ALIVE),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             timeout=aiohttp.ClientTimeout(total=None),
         )
+        # A PUT whose answer was lost may have been taken: whoever sent it finds that out, and aiohttp must not send it
+        # again by itself. There is no public switch.
+        session._retry_connection = False  # noqa: SLF001
+        return session
 
 
 @cache

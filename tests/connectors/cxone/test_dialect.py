@@ -182,3 +182,15 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
 def test_an_unknown_name_lists_the_shipped_ones() -> None:
     with pytest.raises(ConfigurationError, match=r"'v9' is neither a shipped dialect \(v2\) nor a file"):
         load("v9")
+
+
+def test_dashboards_have_urls_of_their_own() -> None:
+    dashboards = load("v2").dashboards
+    base = "https://gateway.example/cxone/"
+
+    assert dashboards.api_url(cxone()) == "https://api.cxone.com/api/v2/dashboards"
+    assert dashboards.api_url(cxone(dashboards_api_url=base)) == "https://gateway.example/cxone/api/v2/dashboards"
+    subscriptions = "https://gateway.example/cxone/api/v2/events/subscriptions"
+    assert dashboards.subscriptions(cxone(dashboards_api_url=base)) == subscriptions
+    assert dashboards.token_url(cxone(dashboards_token_url="https://t.example/t")) == "https://t.example/t"
+    assert dashboards.oauth.renew_before == 60

@@ -265,3 +265,20 @@ async def test_refused_credentials_are_told_and_waited_for() -> None:
 async def test_any_status_but_429_is_an_answer() -> None:
     for status in (200, 400, 403, 404, 500, 503):
         assert (await Rig(Cxone(httpx.Response(status))).post()).status == status
+
+
+async def test_a_document_comes_whole_and_as_it_is_with_its_etag() -> None:
+    document = b'{"note":"Bearer t1' + b"." * LONGEST_BODY + b'"}'
+    rig = Rig(Cxone(httpx.Response(200, content=document, headers={"etag": '"7"', "content-encoding": "br"})))
+
+    answer = await rig.rest.ask("PUT", URL, headers={"If-Match": '"6"'}, body=b"{}")
+
+    (call,) = rig.cxone.calls
+    assert (call.method, call.headers["if-match"]) == ("PUT", '"6"')
+    assert (answer.body, answer.etag, answer.encoding) == (document, '"7"', "br")
+
+
+async def test_what_is_no_document_is_shown_without_the_token() -> None:
+    rig = Rig(Cxone(httpx.Response(502, content=b"Bearer t1")))
+
+    assert (await rig.rest.ask("GET", URL)).body == b"Bearer ***"

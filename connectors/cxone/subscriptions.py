@@ -1,0 +1,96 @@
+"""Subscriptions to CXone's events, made once: found by name, or by what is remembered where CXone lists none."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from connectors.cxone.dashboards import DashboardApi
+from connectors.errors import AuthorizationError, ConfigurationError, Unavailable
+from connectors.http.exchange import Answer
+
+NAME = "cxone-streams dashboards"
+EVENTS = ("dashboard.updated", "dashboard.created")
+LONGEST_WORDS = 300
+
+_NOT_LISTED = {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED}
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribed:
+    """A subscription, and whether it was made just now."""
+
+    id: str
+    made: bool
+
+
+def wanted(url: str) -> dict[str, object]:
+    """Return the subscription to changes of all dashboards, delivered to `url`."""
+    return {
+        "name": NAME,
+        "eventFilters": [{"eventType": event, "entityId": "*"} for event in EVENTS],
+        "delivery": {
+            "type": "webhook",
+            "url": url,
+            "retryPolicy": {"maxRetries": 3, "backoff": "exponential"},
+        },
+        "active": True,
+    }
+
+
+async def subscribe(
+    api: DashboardApi,
+    url: str,
+    *,
+    remembered: Callable[[], Awaitable[str | None]],
+    remember: Callable[[str], Awaitable[None]],
+) -> Subscribed:
+    """Subscribe to changes of dashboards, unless that is done.
+
+    `remembered` and `remember` keep the id of the one that was made for `url`. Raises AuthorizationError when a scope
+    is missing, ConfigurationError when one of this name delivers elsewhere, Unavailable when CXone cannot be asked.
+    """
+    listed = (await api.subscriptions()).answer
+    if listed.is_success:
+        for each in _entities(listed):
+            if each.get("name") == NAME:
+                return _there(each, url)
+    elif listed.status in _NOT_LISTED:
+        known = await remembered()
+        if known is not None:
+            return Subscribed(known, made=False)
+    else:
+        _refused(listed, "event:subscribe")
+    made = (await api.subscribe(wanted(url))).answer
+    if not made.is_success:
+        _refused(made, "event:subscribe and webhook:write")
+    name = str(made.object().get("id", ""))
+    await remember(name)
+    return Subscribed(name, made=True)
+
+
+def _entities(answer: Answer) -> list[Mapping[str, Any]]:
+    found = answer.json()
+    if isinstance(found, Mapping):
+        found = found.get("entities", found.get("subscriptions"))
+    return [each for each in found if isinstance(each, Mapping)] if isinstance(found, list) else []
+
+
+def _there(subscription: Mapping[str, Any], url: str) -> Subscribed:
+    delivery = subscription.get("delivery")
+    if not isinstance(delivery, Mapping) or delivery.get("url") != url:
+        raise ConfigurationError(
+            f"CXone has a subscription named {NAME!r} that delivers to another URL: remove it there first"
+        )
+    if subscription.get("active") is False:
+        raise ConfigurationError(f"CXone's subscription named {NAME!r} is not active: switch it on, or remove it there")
+    return Subscribed(str(subscription.get("id", "")), made=False)
+
+
+def _refused(answer: Answer, scopes: str) -> None:
+    words = answer.words((), LONGEST_WORDS)
+    if answer.status == HTTPStatus.FORBIDDEN:
+        raise AuthorizationError(f"CXone refused the subscription (403): the OAuth client needs {scopes}. {words}")
+    if answer.is_client_error:
+        raise ConfigurationError(f"CXone refused the subscription ({answer.status}): {words}")
+    raise Unavailable(f"CXone answered {answer.status}")

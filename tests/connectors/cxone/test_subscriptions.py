@@ -1,0 +1,86 @@
+"""Subscriptions to changes of dashboards: made once."""
+
+import asyncio
+from typing import Any
+
+import orjson
+import pytest
+
+from connectors.cxone.dashboards import DashboardApi, Timed
+from connectors.cxone.subscriptions import NAME, Subscribed, subscribe
+from connectors.errors import AuthorizationError, ConfigurationError, Unavailable
+from connectors.http.exchange import Answer
+
+URL = "https://hooks.example/webhooks"
+
+
+class Api(DashboardApi):
+    """Lists what it has, unless it does not list."""
+
+    def __init__(self, *, listed: int = 200, made: int = 201) -> None:
+        self.listed, self.made = listed, made
+        self.kept: list[dict[str, Any]] = []
+
+    async def subscriptions(self) -> Timed:
+        return Timed(Answer(self.listed, orjson.dumps({"entities": self.kept})), 0)
+
+    async def subscribe(self, subscription: dict[str, object]) -> Timed:
+        if self.made == 201:
+            self.kept.append({"id": f"s{len(self.kept)}", **subscription})
+        return Timed(Answer(self.made, orjson.dumps(self.kept[-1] if self.kept else {})), 0)
+
+
+async def subscribed(api: Api, memory: list[str], url: str = URL) -> Subscribed:
+    async def remembered() -> str | None:
+        return memory[-1] if memory else None
+
+    async def remember(name: str) -> None:
+        await asyncio.sleep(0)
+        memory.append(name)
+
+    return await subscribe(api, url, remembered=remembered, remember=remember)
+
+
+async def test_it_is_made_once_and_found_by_its_name() -> None:
+    api, memory = Api(), list[str]()
+
+    assert await subscribed(api, memory) == Subscribed("s0", made=True)
+    assert await subscribed(api, []) == Subscribed("s0", made=False)
+    (kept,) = api.kept
+    assert kept["eventFilters"] == [
+        {"eventType": "dashboard.updated", "entityId": "*"},
+        {"eventType": "dashboard.created", "entityId": "*"},
+    ]
+    assert kept["delivery"]["retryPolicy"] == {"maxRetries": 3, "backoff": "exponential"}
+    assert (kept["delivery"]["url"], kept["active"]) == (URL, True)
+
+
+@pytest.mark.parametrize("status", [404, 405, 501])
+async def test_where_cxone_does_not_list_them_it_is_remembered(status: int) -> None:
+    api, memory = Api(listed=status), list[str]()
+
+    assert await subscribed(api, memory) == Subscribed("s0", made=True)
+    assert await subscribed(api, memory) == Subscribed("s0", made=False)
+    assert len(api.kept) == 1
+
+
+async def test_one_that_delivers_elsewhere_is_named() -> None:
+    api = Api()
+    await subscribed(api, [])
+
+    with pytest.raises(ConfigurationError, match=f"named {NAME!r} that delivers to another URL"):
+        await subscribed(api, [], "https://other.example/")
+
+
+@pytest.mark.parametrize(
+    ("api", "error"),
+    [
+        (Api(listed=403), AuthorizationError),
+        (Api(listed=503), Unavailable),
+        (Api(made=403), AuthorizationError),
+        (Api(made=400), ConfigurationError),
+    ],
+)
+async def test_a_refusal_says_what_is_missing(api: Api, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        await subscribed(api, [])
