@@ -18,7 +18,7 @@ from streams.core.calls.job import LONGEST_REASON, Done, Failed, Job, Outcome, R
 from streams.core.calls.lost_retries import Awaited
 from streams.core.calls.settled import Track
 from streams.core.contract import Change, Chunk, Flush
-from streams.core.positions import Positions, source_position
+from streams.core.positions import OWN, Positions, source_position
 
 STATE_VERSION = 1
 META = b""  # key of the partition's own record
@@ -195,6 +195,8 @@ class Calls(Generic[M]):
         if topic == self._topic:
             return Job(key, source, message, record, topic, record.offset)
         (attempt, due, offset), history = story(record.headers)
+        if source[0] == OWN:  # it stands for itself, in every tier
+            source = OWN, offset
         return Job(key, source, message, record, topic, offset, attempt, due, history)
 
     def _rest(self, job: Job[M]) -> None:

@@ -415,3 +415,14 @@ def test_a_copy_that_an_earlier_life_wrote_of_the_same_record_says_nothing_eithe
 
     assert values(core.start(now, 10)) == [b"a1"]
     assert core.lost == 0
+
+
+def test_a_record_without_a_source_position_comes_out_of_its_tier_as_itself() -> None:
+    core = calls()
+    core.fold(Chunk("asked", 7, [Consumed(5, b"a", b"a")]))
+
+    flush = answer(core, Failed("no answer"))
+    again(core, flush.outputs[0], offset=90)
+
+    (job,) = core.start(10_000, 1)
+    assert (job.message, job.attempt, job.source) == (b"a", 2, (-1, 5))
