@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from schemas.topics import (
     DASHBOARD_AUDIT,
     DASHBOARD_AUDIT_HEADS,
+    DASHBOARD_COMMANDS,
     DAY_MS,
     DEAD_LETTERS,
     RAW_ANALYTICS,
@@ -37,6 +38,11 @@ CONNECTORS: Mapping[str, tuple[TopicSpec, ...]] = {
     "messaging": (RAW_MESSAGES,),
     "webhooks": (RAW_WEBHOOKS,),
     "analytics": (RAW_ANALYTICS, SUBSCRIPTIONS),
+}
+# What commands of a person's write.
+COMMANDS: Mapping[str, tuple[TopicSpec, ...]] = {
+    "dashboards apply": (DASHBOARD_COMMANDS,),
+    "dashboards subscribe": (SUBSCRIPTIONS,),
 }
 
 
@@ -99,7 +105,7 @@ def writers(topic: str) -> tuple[str, ...]:
     stages_ = [
         each.name for each in DECLARATIONS.values() if topic in _names((*each.writes, *each.changelogs, DEAD_LETTERS))
     ]
-    return (*connectors, *stages_)
+    return (*connectors, *stages_, *(name for name, specs in COMMANDS.items() if topic in _names(specs)))
 
 
 def readers(topic: str) -> tuple[str, ...]:

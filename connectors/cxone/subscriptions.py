@@ -1,9 +1,11 @@
 """Subscriptions to CXone's events, made once: found by name, or by what is remembered where CXone lists none."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Protocol
+
+import orjson
 
 from connectors.cxone.dashboards import DashboardApi
 from connectors.errors import AuthorizationError, ConfigurationError, Unavailable
@@ -38,17 +40,24 @@ def wanted(url: str) -> dict[str, object]:
     }
 
 
-async def subscribe(
-    api: DashboardApi,
-    url: str,
-    *,
-    remembered: Callable[[], Awaitable[str | None]],
-    remember: Callable[[str], Awaitable[None]],
-) -> Subscribed:
-    """Subscribe to changes of dashboards, unless that is done.
+class Memory(Protocol):
+    """What was made for one URL: `connectors.kafka.key_history.KeyHistory`."""
 
-    `remembered` and `remember` keep the id of the one that was made for `url`. Raises AuthorizationError when a scope
-    is missing, ConfigurationError when one of this name delivers elsewhere, Unavailable when CXone cannot be asked.
+    async def recall(self) -> Sequence[bytes]: ...
+
+    async def remember(self, value: bytes) -> None: ...
+
+
+def memory_key(url: str) -> bytes:
+    """Return the key in cxone.subscriptions of what was made for `url`."""
+    return f"{NAME}|{url}".encode()
+
+
+async def subscribe(api: DashboardApi, url: str, memory: Memory) -> Subscribed:
+    """Subscribe to changes of dashboards, delivered to `url`, unless that is done.
+
+    Raises AuthorizationError when a scope is missing, ConfigurationError when one of this name delivers elsewhere,
+    Unavailable when CXone or Kafka cannot be asked.
     """
     listed = (await api.subscriptions()).answer
     if listed.is_success:
@@ -56,17 +65,25 @@ async def subscribe(
             if each.get("name") == NAME:
                 return _there(each, url)
     elif listed.status in _NOT_LISTED:
-        known = await remembered()
-        if known is not None:
-            return Subscribed(known, made=False)
+        for value in await memory.recall():
+            if known := _id(value):
+                return Subscribed(known, made=False)
     else:
         _refused(listed, "event:subscribe")
     made = (await api.subscribe(wanted(url))).answer
     if not made.is_success:
         _refused(made, "event:subscribe and webhook:write")
     name = str(made.object().get("id", ""))
-    await remember(name)
+    await memory.remember(orjson.dumps({"id": name}))
     return Subscribed(name, made=True)
+
+
+def _id(value: bytes) -> str | None:
+    try:
+        found = orjson.loads(value)
+    except orjson.JSONDecodeError:
+        return None
+    return str(found["id"]) if isinstance(found, dict) and "id" in found else None
 
 
 def _entities(answer: Answer) -> list[Mapping[str, Any]]:

@@ -3,6 +3,7 @@
 from schemas.records.alerts import AlertRecord
 from schemas.records.analytics import AnalyticsEvent, AnalyticsMetrics
 from schemas.records.audit import AuditEntry, AuditHead, AuditRecord
+from schemas.records.dashboards import DashboardApplied, DashboardCommand
 from schemas.records.event_time import EventTimeProgress
 from schemas.records.guests import GuestMessage, GuestThrottled, RoutingResult
 from schemas.records.interactions import CampaignHour, InteractionCompleted, Summary
@@ -19,7 +20,9 @@ __all__ = [
     "AuditRecord",
     "CXoneInteraction",
     "CampaignHour",
+    "DashboardApplied",
     "DashboardChange",
+    "DashboardCommand",
     "EventTimeProgress",
     "GuestMessage",
     "GuestThrottled",

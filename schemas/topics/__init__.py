@@ -6,6 +6,7 @@ The changelogs of stages follow from their declarations. `streams.topology.topic
 from schemas.topics.alerts import ALERTS
 from schemas.topics.analytics import ANALYTICS_EVENTS, RAW_ANALYTICS, SUBSCRIPTIONS
 from schemas.topics.audit import DASHBOARD_AUDIT, DASHBOARD_AUDIT_HEADS
+from schemas.topics.dashboards import DASHBOARD_APPLIED, DASHBOARD_COMMANDS, DASHBOARD_RETRIES
 from schemas.topics.dead_letters import DEAD_LETTERS
 from schemas.topics.event_time import EVENT_TIME
 from schemas.topics.guests import (
@@ -43,6 +44,9 @@ TOPICS: tuple[TopicSpec, ...] = (
     SUBSCRIPTIONS,
     RAW_ANALYTICS,
     ANALYTICS_EVENTS,
+    DASHBOARD_COMMANDS,
+    *DASHBOARD_RETRIES,
+    DASHBOARD_APPLIED,
     DASHBOARD_AUDIT,
     DASHBOARD_AUDIT_HEADS,
     METRICS_PARTIALS,
@@ -57,9 +61,12 @@ __all__ = [
     "ANALYTICS_EVENTS",
     "CAMPAIGN_HOURLY",
     "CHANGELOG_CONFIG",
+    "DASHBOARD_APPLIED",
     "DASHBOARD_AUDIT",
     "DASHBOARD_AUDIT_HEADS",
     "DASHBOARD_CHANGES",
+    "DASHBOARD_COMMANDS",
+    "DASHBOARD_RETRIES",
     "DAY_MS",
     "DEAD_LETTERS",
     "EVENT_TIME",

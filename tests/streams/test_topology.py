@@ -2,7 +2,7 @@ from importlib import import_module
 
 import pytest
 
-from schemas.topics import DASHBOARD_AUDIT, DEAD_LETTERS, GUEST_ADMITTED, ROUTING_RETRIES, TOPICS
+from schemas.topics import DEAD_LETTERS, GUEST_ADMITTED, ROUTING_RETRIES, TOPICS
 from streams import topology
 from streams.topology import DECLARATIONS, STAGES, topics
 
@@ -31,8 +31,6 @@ def test_every_topic_has_a_writer_and_what_stages_declare_is_listed() -> None:
 
     assert declared <= {spec.name for spec in TOPICS}
     for spec in TOPICS:
-        if spec is DASHBOARD_AUDIT:
-            continue  # the dashboards' worker is its writer, once it is here
         assert topology.writers(spec.name), f"nobody declares to write {spec.name}"
 
 

@@ -2,6 +2,9 @@
 
 import typer
 
+from streams.cli.dashboards.apply import adopt, apply, forget
+from streams.cli.dashboards.plan import diff, get, plan
+from streams.cli.dashboards.subscribe import subscribe
 from streams.cli.dashboards.validate import schema, validate
 
 app = typer.Typer(
@@ -12,4 +15,11 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 app.command()(validate)
+app.command()(plan)
+app.command()(apply)
+app.command()(get)
+app.command()(adopt)
+app.command()(diff)
+app.command()(forget)
+app.command()(subscribe)
 app.command()(schema)

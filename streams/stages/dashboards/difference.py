@@ -46,3 +46,14 @@ def _of_objects(
             yield from differences(one, other, (*path, name))
         elif one is MISSING or other is MISSING or not same(one, other):
             yield Difference((*path, name), one, other)
+
+
+def value_at(payload: Any, path: Path) -> Any:
+    """Return the value at the path of a difference; MISSING where there is none."""
+    value = payload
+    for number, name in enumerate(path):
+        inside = ".".join(path[2:number]) if path[:1] == (WIDGETS,) else ""
+        if isinstance(value, list) and inside in LISTS_BY_NAME:
+            value = named(value, LISTS_BY_NAME[inside])
+        value = value.get(name, MISSING) if isinstance(value, Mapping) else MISSING
+    return value

@@ -13,10 +13,13 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from streams.stages.dashboards import rules, yaml_source
+from streams.stages.dashboards.json_text import dumps
 from streams.stages.dashboards.model import Dashboard
 from streams.stages.dashboards.yaml_source import Path, Problem, Source
 
 Document = dict[str, Any]
+
+LONGEST_DOCUMENT = 300_000  # bytes of JSON
 
 _LOOKS: dict[str | int, str] = {
     "id": "an id: letters, digits, - _ and .",
@@ -54,6 +57,11 @@ def check(text: str, file: str, now: float) -> Checked:
         found.problem(path, words)
     # A value that could not be read is told of once.
     problems = source.problems + [each for each in found.problems if each.path not in told]
+    if document is not None and len(dumps(document)) > LONGEST_DOCUMENT:
+        problems = [
+            *problems,
+            Problem(file, 1, 1, "", f"is more than {LONGEST_DOCUMENT:,} bytes, with aliases written out"),
+        ]
     if problems or document is None:
         return Checked(file, None, sorted(set(problems)))
     warned = Source(file, places=source.places)

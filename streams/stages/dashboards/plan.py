@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from streams.stages.dashboards.compiled import compile_document
-from streams.stages.dashboards.difference import Difference
-from streams.stages.dashboards.merge import MISSING, Conflict
-from streams.stages.dashboards.reconcile import reconcile
+from streams.stages.dashboards.compiled import compile_document, managed
+from streams.stages.dashboards.difference import Difference, differences, value_at
+from streams.stages.dashboards.merge import MISSING, Conflict, same
+from streams.stages.dashboards.reconcile import reconcile, taken_over
 
 VERSION = 1
 SOMEONE = "someone in CXone"
@@ -84,6 +84,32 @@ def plan(  # noqa: PLR0913 - all that a plan is made of
         return Item(**known, action=Action.CONFLICT, conflicts=outcome.conflicts)
     action = Action.UPDATE if outcome.changes else Action.NOTHING
     return Item(**known, action=action, changes=outcome.changes, drift=outcome.drift)
+
+
+def compared(
+    document: Mapping[str, Any], history: History | None, found: Found, now: float
+) -> list[tuple[Difference, str]]:
+    """Return what leads from CXone's document to the file, and who changed it: the file, CXone, both, or "".
+
+    Raises UnreadableError when CXone's document cannot be compared with.
+    """
+    before, sent = (history.document, history.payload) if history else (None, None)
+    ours = compile_document(document, now, before=before, sent=sent)
+    theirs = managed(taken_over(sent or {}, ours, found.document))
+    return [(each, _whose(each, sent)) for each in differences(theirs, ours)]
+
+
+def _whose(difference: Difference, base: Mapping[str, Any] | None) -> str:
+    if base is None:
+        return ""
+    was = value_at(base, difference.path)
+    if _alike(was, difference.after):
+        return "CXone"
+    return "the file" if _alike(was, difference.before) else "both"
+
+
+def _alike(one: Any, other: Any) -> bool:
+    return one is other if one is MISSING or other is MISSING else same(one, other)
 
 
 def to_json(items: Sequence[Item], made_at: float) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """A plan as a person reads it: lines with colours. What CXone says cannot write to the terminal. Pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from streams.stages.dashboards.difference import Difference
@@ -42,12 +42,30 @@ def lines(item: Item) -> Iterator[Line]:
         yield "magenta", f"    warning: {warning}"
 
 
+def difference_lines(found: Sequence[tuple[Difference, str]]) -> Iterator[Line]:
+    """Yield differences between CXone and a file, with who changed what."""
+    for difference, who in found:
+        for colour, line in _changed(difference):
+            yield colour, f"{line}  (changed by {who})" if who else line
+
+
 def conflict_lines(conflict: Conflict, ours_by: str, theirs_by: str) -> Iterator[Line]:
     """Yield what a person should see of a conflict: widget, field, the three values and who."""
     yield "red", f"    {place(conflict.path)}{': ' + conflict.words if conflict.words else ''}"
-    for name, value in (("was", conflict.base), (ours_by, conflict.ours), (theirs_by, conflict.theirs)):
+    sides = (("was", conflict.base), (_printable(ours_by), conflict.ours), (_printable(theirs_by), conflict.theirs))
+    for name, value in sides:
         if not (conflict.words and value is MISSING):
             yield "red", f"        {name}: {_value(value)}"
+
+
+def outcome_lines(dashboard: str, status: str, words: str, conflicts: Sequence[Mapping[str, Any]]) -> Iterator[Line]:
+    """Yield what a person should see of what became of a command; conflicts as `plan.conflict_json` has them."""
+    colour = "green" if status == "applied" else "red"
+    yield colour, f"{'=' if status == 'applied' else '!'} {dashboard}: {status}: {_printable(words)}"
+    for each in conflicts:
+        base, ours, theirs = (each.get(side, MISSING) for side in ("base", "ours", "theirs"))
+        conflict = Conflict(tuple(map(str, each["path"])), base, ours, theirs, str(each.get("words", "")))
+        yield from conflict_lines(conflict, str(each["ours_by"]), str(each["theirs_by"]))
 
 
 def place(path: Sequence[str]) -> str:

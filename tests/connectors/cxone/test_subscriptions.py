@@ -30,22 +30,20 @@ class Api(DashboardApi):
         return Timed(Answer(self.made, orjson.dumps(self.kept[-1] if self.kept else {})), 0)
 
 
-async def subscribed(api: Api, memory: list[str], url: str = URL) -> Subscribed:
-    async def remembered() -> str | None:
-        return memory[-1] if memory else None
+class Memory(list[bytes]):
+    async def recall(self) -> list[bytes]:
+        return self
 
-    async def remember(name: str) -> None:
+    async def remember(self, value: bytes) -> None:
         await asyncio.sleep(0)
-        memory.append(name)
-
-    return await subscribe(api, url, remembered=remembered, remember=remember)
+        self.append(value)
 
 
 async def test_it_is_made_once_and_found_by_its_name() -> None:
-    api, memory = Api(), list[str]()
+    api, memory = Api(), Memory([b"garbage"])
 
-    assert await subscribed(api, memory) == Subscribed("s0", made=True)
-    assert await subscribed(api, []) == Subscribed("s0", made=False)
+    assert await subscribe(api, URL, memory) == Subscribed("s0", made=True)
+    assert await subscribe(api, URL, Memory()) == Subscribed("s0", made=False)
     (kept,) = api.kept
     assert kept["eventFilters"] == [
         {"eventType": "dashboard.updated", "entityId": "*"},
@@ -57,19 +55,19 @@ async def test_it_is_made_once_and_found_by_its_name() -> None:
 
 @pytest.mark.parametrize("status", [404, 405, 501])
 async def test_where_cxone_does_not_list_them_it_is_remembered(status: int) -> None:
-    api, memory = Api(listed=status), list[str]()
+    api, memory = Api(listed=status), Memory([b"garbage"])
 
-    assert await subscribed(api, memory) == Subscribed("s0", made=True)
-    assert await subscribed(api, memory) == Subscribed("s0", made=False)
+    assert await subscribe(api, URL, memory) == Subscribed("s0", made=True)
+    assert await subscribe(api, URL, memory) == Subscribed("s0", made=False)
     assert len(api.kept) == 1
 
 
 async def test_one_that_delivers_elsewhere_is_named() -> None:
     api = Api()
-    await subscribed(api, [])
+    await subscribe(api, URL, Memory())
 
     with pytest.raises(ConfigurationError, match=f"named {NAME!r} that delivers to another URL"):
-        await subscribed(api, [], "https://other.example/")
+        await subscribe(api, "https://other.example/", Memory())
 
 
 @pytest.mark.parametrize(
@@ -83,4 +81,4 @@ async def test_one_that_delivers_elsewhere_is_named() -> None:
 )
 async def test_a_refusal_says_what_is_missing(api: Api, error: type[Exception]) -> None:
     with pytest.raises(error):
-        await subscribed(api, [])
+        await subscribe(api, URL, Memory())

@@ -1,11 +1,15 @@
 """`cxone-streams dashboards` as a person meets it."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
+from schemas.records import DashboardApplied, DashboardCommand
 from streams.cli.dashboards import app
+from streams.cli.dashboards.apply import exit_code
 
 GOOD = """\
 id: {id}
@@ -70,3 +74,70 @@ def test_the_schema_is_printed() -> None:
     result = CliRunner().invoke(app, ["schema"])
 
     assert json.loads(result.stdout)["title"] == "Dashboard"
+
+
+def outcome(command: DashboardCommand, status: str) -> DashboardApplied:
+    return DashboardApplied(
+        dashboard_id=command.dashboard_id,
+        command_id=command.command_id,
+        actor="kim",
+        status=status,
+        words="",
+        conflicts="[]",
+        at=0,
+        etag=None,
+        document=None,
+        payload=None,
+        applied_at=None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("statuses", "code"),
+    [
+        (["applied", "applied"], 0),
+        (["failed", "refused"], 1),
+        (["expired"], 1),
+        ([""], 1),
+        (["applied", "conflict", "failed"], 3),
+        (["applied", "contended"], 4),
+        (["applied", ""], 4),
+    ],
+)
+def test_the_exit_code_says_what_became_of_all(statuses: list[str], code: int) -> None:
+    command = DashboardCommand("c", "d", "apply", None, create=False, etag=None, actor="kim", issued_at=0, expires_at=0)
+    commands = [replace(command, command_id=str(number)) for number in range(len(statuses))]
+    outcomes = {
+        each.command_id: outcome(each, status) for each, status in zip(commands, statuses, strict=True) if status
+    }
+
+    assert exit_code(commands, outcomes) == code
+
+
+def test_a_plan_with_a_conflict_is_not_carried_out(tmp_path: Path) -> None:
+    plan = tmp_path / "plan.json"
+    plan.write_text(json.dumps({"version": 1, "dashboards": [{"id": "a", "action": "conflict"}]}))
+
+    result = CliRunner().invoke(app, ["apply", str(plan)])
+
+    assert result.exit_code == 3
+    assert "has conflicts, of a: nothing is sent" in result.stderr
+
+
+def test_a_plan_with_nothing_to_do_sends_nothing(tmp_path: Path) -> None:
+    plan = tmp_path / "plan.json"
+    plan.write_text(json.dumps({"version": 1, "dashboards": [{"id": "a", "action": "nothing"}]}))
+
+    result = CliRunner().invoke(app, ["apply", str(plan)])
+
+    assert (result.exit_code, result.output) == (0, "Nothing to do.\n")
+
+
+def test_one_bad_file_among_good_ones_sends_nothing(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(GOOD.format(id="a"))
+    (tmp_path / "b.yaml").write_text("id: 7")
+
+    for command in ("apply", "adopt", "plan", "diff"):
+        result = CliRunner().invoke(app, [command, str(tmp_path)])
+        assert result.exit_code == 1
+        assert "nothing is sent" in result.stderr

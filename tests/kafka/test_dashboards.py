@@ -1,0 +1,92 @@
+"""Dashboards from the command line through a worker to a CXone and back, on a real Kafka."""
+
+import asyncio
+from pathlib import Path
+
+from typer.testing import CliRunner, Result
+
+from connectors.kafka.topic_admin import TopicAdmin
+from connectors.kafka.topic_reader import Start, TopicReader
+from deploy.local.kafka.broker import Broker
+from schemas.avro import Codec
+from schemas.records.audit import AuditEntry
+from schemas.releases import FileSchemaIds
+from streams.cli.dashboards import app
+from streams.topology import topics
+from tests.kafka.conftest import NewWorker
+from tests.support.dashboards_api import DashboardsApi, serve
+
+FILE = """\
+id: {id}
+name: {name}
+widgets:
+  - {{title: A, type: metric, position: {{x: 0, y: 0, w: 1, h: 1}}, query: {{range: -1d, metrics: [avg_handle_time]}}}}
+"""
+
+
+def audit(bootstrap: str) -> list[tuple[str, str | None]]:
+    reader = TopicReader({"bootstrap.servers": bootstrap})
+    decode = Codec(FileSchemaIds()).decoder(AuditEntry)
+    entries = {
+        (entry.partition, entry.sequence): entry.record
+        for entry in (decode(found.value or b"") for found in reader.read("cxone.dashboard.audit", Start()))
+    }
+    reader.close()
+    return [(record.kind, record.status) for _, record in sorted(entries.items())]
+
+
+async def test_files_go_through_a_worker_into_cxone(own_kafka: Broker, new_worker: NewWorker, tmp_path: Path) -> None:
+    TopicAdmin({"bootstrap.servers": own_kafka.bootstrap, "log_level": 0}).create(topics(), partitions=1)
+    file = tmp_path / "a.yaml"
+
+    async with serve(DashboardsApi({"a": {"name": "Theirs", "owner": 1, "widgets": []}})) as api:
+        settings = {"KAFKA_BOOTSTRAP_SERVERS": own_kafka.bootstrap, **api.settings}
+        runner = CliRunner(env=settings)
+
+        async def run(*arguments: str) -> Result:
+            return await asyncio.to_thread(runner.invoke, app, [*arguments])
+
+        worker = new_worker(own_kafka.bootstrap, "dashboards", **api.settings)
+        await asyncio.to_thread(lambda: worker.start().ready())
+
+        file.write_text(FILE.format(id="a", name="Ours"))
+        stranger = await run("plan", str(file))
+        adopted = await run("adopt", str(file), "--timeout", "30")
+        planned = await run("plan", str(file), "--detailed-exitcode", "--out", str(tmp_path / "plan.json"))
+        api.edit("a", description="Theirs")
+        stale = await run("apply", str(tmp_path / "plan.json"), "--timeout", "30")
+        api.lose = 1
+        applied = await run("apply", str(file), "--timeout", "30", "--actor", "kim")
+        empty = await run("plan", str(file), "--detailed-exitcode")
+
+        worker.kill()
+        api.edit("a", name="Theirs again")
+        file.write_text(FILE.format(id="a", name="Newer"))
+        (tmp_path / "b.yaml").write_text(FILE.format(id="b", name="New"))
+        await asyncio.to_thread(lambda: worker.start().ready())
+        conflict = await run("apply", str(tmp_path), "--create", "--timeout", "30")
+        got = await run("get", "b")
+        assert await asyncio.to_thread(worker.terminate) == 0
+
+    assert (stranger.exit_code, adopted.exit_code) == (1, 0), (stranger.output, adopted.output)
+    assert planned.exit_code == 2, planned.output
+    assert stale.exit_code == 3, stale.output
+    assert "the plan is stale" in stale.stdout
+    assert applied.exit_code == 0, applied.output
+    assert empty.exit_code == 0, empty.output
+    assert "changed in CXone" in empty.stdout
+    assert conflict.exit_code == 3, conflict.output
+    assert 'someone in CXone: "Theirs again"' in conflict.stdout
+    assert "= b: applied: created" in conflict.stdout
+    assert "name: New" in got.stdout
+    assert api.documents["a"]["owner"] == 1
+    assert api.documents["a"]["description"] == "Theirs"
+    assert sum(method != "GET" for method, _, _ in api.requests) == 2
+    assert audit(own_kafka.bootstrap) == [
+        ("intent", None),
+        ("outcome", "unknown"),
+        ("settled", "applied"),
+        ("outcome", "conflict"),
+        ("intent", None),
+        ("outcome", "applied"),
+    ]
