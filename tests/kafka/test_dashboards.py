@@ -32,7 +32,8 @@ def audit(bootstrap: str) -> list[tuple[str, str | None]]:
         for entry in (decode(found.value or b"") for found in reader.read("cxone.dashboard.audit", Start()))
     }
     reader.close()
-    return [(record.kind, record.status) for _, record in sorted(entries.items())]
+    ordered = sorted(entries.items(), key=lambda item: (item[1].dashboard_id, item[0]))
+    return [(record.kind, record.status) for _, record in ordered]
 
 
 async def test_files_go_through_a_worker_into_cxone(own_kafka: Broker, new_worker: NewWorker, tmp_path: Path) -> None:
