@@ -15,9 +15,10 @@ from streams.core.audit.canonical import payload_hash
 from streams.stages.dashboards.command import ADOPT, FORGET, ROLL, Again, Order, Verdict, told
 from streams.stages.dashboards.compiled import Payload, compile_document, managed
 from streams.stages.dashboards.cxone import RefusedAnswerError, Reply, found, named_otherwise, refusal, strong
+from streams.stages.dashboards.difference import value_at
 from streams.stages.dashboards.json_text import UnreadableError, dumps
 from streams.stages.dashboards.memory import Attempt, Memory
-from streams.stages.dashboards.merge import same
+from streams.stages.dashboards.merge import Path, alike, same
 from streams.stages.dashboards.plan import Found, History
 from streams.stages.dashboards.reconcile import reconcile, taken_over
 from streams.stages.dashboards.widgets import listed
@@ -105,7 +106,7 @@ class _Run:
             return Verdict("refused", "CXone has no such dashboard: apply --create makes one")
         ours = compile_document(self._order.document, self._command.issued_at / 1000)
         body = dumps({"id": self._command.dashboard_id, **listed(ours)})
-        return await self._send(CREATE, body, ours, None)
+        return await self._send(CREATE, body, ours, None, ())
 
     async def _merge(self, theirs: Found) -> Verdict | Again | None:  # noqa: PLR0911 - an outcome a case
         history = self.memory.history
@@ -132,10 +133,13 @@ class _Run:
             return self._done(ours, theirs.etag, "applied" if self.memory.attempts else "nothing to do")
         if self.memory.answered >= MOST_ANSWERED:
             return Verdict("contended", f"others changed it {self.memory.answered} times meanwhile", theirs.etag)
-        return await self._send(UPDATE, dumps(merged.document), ours, theirs.etag)
+        changed = tuple(each.path for each in merged.changes)
+        return await self._send(UPDATE, dumps(merged.document), ours, theirs.etag, changed)
 
-    async def _send(self, action: Action, body: bytes, ours: Payload, etag: str | None) -> Verdict | Again | None:
-        attempt = self._attempt(action, body, etag)
+    async def _send(
+        self, action: Action, body: bytes, ours: Payload, etag: str | None, changed: tuple[Path, ...]
+    ) -> Verdict | Again | None:
+        attempt = replace(self._attempt(action, body, etag), changed=changed)
         self.memory = replace(
             self.memory, open=attempt, number=self.memory.number + 1, attempts=self.memory.attempts + 1
         )
@@ -186,19 +190,22 @@ class _Run:
             words = "CXone has no such dashboard"
         elif attempt.etag_before is not None and attempt.etag_before == theirs.etag:
             status, words = "failed", "CXone's document is as it was before"
-        elif attempt.id.rpartition(".")[0] == self._command.command_id and self._is_there(theirs):
+        elif attempt.id.rpartition(".")[0] == self._command.command_id and self._is_there(attempt, theirs):
             status = "applied"
         else:
             words = "CXone's document was changed by others: whether it took the attempt cannot be told"
-        self._tell("settled", status, words, etag=theirs.etag if theirs and status == "applied" else None)
+        self._tell("settled", status, words)
+        if status == "applied":
+            self._done(self._ours(), None, "")
         self.memory = replace(self.memory, open=None)
 
-    def _is_there(self, theirs: Found) -> bool:
+    def _is_there(self, attempt: Attempt, theirs: Found) -> bool:
+        """Whether CXone has something that the attempt changed: then it took all of it, whatever others did since."""
         ours, history = self._ours(), self.memory.history
-        if history is None:
-            return same(managed(taken_over({}, ours, theirs.document)), ours)
-        merged = reconcile(history.payload, ours, theirs.document)
-        return not (merged.conflicts or merged.changes)
+        has = managed(taken_over(history.payload if history else {}, ours, theirs.document))
+        if not attempt.changed:
+            return same(has, ours)
+        return any(alike(value_at(has, path), value_at(ours, path)) for path in attempt.changed)
 
     def _ours(self) -> Payload:
         history = self.memory.history if self._command.kind != ROLL else None
@@ -231,12 +238,11 @@ class _Run:
         status: Status,
         error: str | None,
         reply: Reply | None = None,
-        etag: str | None = None,
     ) -> None:
         if self.memory.open is not None:
             record = self._record(kind, status, error, self.memory.open)
             latency = None if reply is None else 1000 * reply.seconds
-            after = strong(reply.etag) if reply is not None and reply.is_success else etag
+            after = strong(reply.etag) if reply is not None and reply.is_success else None
             self._hands.audit(replace(record, latency_ms=latency, etag_after=after))
 
     def _tell_without_attempt(self, status: Status, words: str, body: bytes, etag: str | None) -> None:

@@ -5,18 +5,24 @@ from typing import Any
 
 from schemas.records.audit import AuditRecord
 from streams.stages.dashboards.json_text import dumps, loads
+from streams.stages.dashboards.merge import Path
 from streams.stages.dashboards.plan import History
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A PUT or POST whose outcome is not known. `told` says that its outcome `unknown` is in the audit trail."""
+    """A PUT or POST whose outcome is not known.
+
+    `changed` are paths to what it changes, by which it is recognised. `told` says that its outcome `unknown` is in the
+    audit trail.
+    """
 
     id: str
     action: str
     payload_hash: str
     actor: str
     etag_before: str | None
+    changed: tuple[Path, ...] = ()
     told: bool = False
 
 
@@ -88,5 +94,9 @@ def decode(data: bytes) -> Memory:
         stored["number"],
         stored["attempts"],
         stored["answered"],
-        Attempt(**stored["open"]) if stored["open"] else None,
+        _attempt(stored["open"]) if stored["open"] else None,
     )
+
+
+def _attempt(stored: dict[str, Any]) -> Attempt:
+    return Attempt(**{**stored, "changed": tuple(map(tuple, stored["changed"]))})

@@ -80,6 +80,11 @@ def same(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
+def alike(one: Any, other: Any) -> bool:
+    """As `same`, of values that may be MISSING."""
+    return one is other if one is MISSING or other is MISSING else same(one, other)
+
+
 def identical(one: Any, other: Any) -> bool:
     """Whether two values are the same byte for byte."""
     if one is MISSING or other is MISSING:
@@ -117,12 +122,12 @@ def _merge(path: Path, base: Any, ours: Any, theirs: Any, conflicts: list[Confli
 
 def _one_sided(base: Any, ours: Any, theirs: Any) -> tuple[Any] | None:
     """Return (the value,) unless both sides changed it differently. Bytes first: what is untouched stays as it is."""
-    for alike in (identical, same):
-        if alike(ours, theirs):
+    for equal in (identical, same):
+        if equal(ours, theirs):
             return (min(ours, theirs, key=dumps),) if ours is not MISSING else (ours,)  # the same with sides swapped
-        if alike(ours, base):
+        if equal(ours, base):
             return (theirs,)
-        if alike(theirs, base):
+        if equal(theirs, base):
             return (ours,)
     return None
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from streams.stages.dashboards.compiled import compile_document, managed
 from streams.stages.dashboards.difference import Difference, differences, value_at
-from streams.stages.dashboards.merge import MISSING, Conflict, same
+from streams.stages.dashboards.merge import MISSING, Conflict, alike
 from streams.stages.dashboards.reconcile import reconcile, taken_over
 
 VERSION = 1
@@ -103,13 +103,9 @@ def _whose(difference: Difference, base: Mapping[str, Any] | None) -> str:
     if base is None:
         return ""
     was = value_at(base, difference.path)
-    if _alike(was, difference.after):
+    if alike(was, difference.after):
         return "CXone"
-    return "the file" if _alike(was, difference.before) else "both"
-
-
-def _alike(one: Any, other: Any) -> bool:
-    return one is other if one is MISSING or other is MISSING else same(one, other)
+    return "the file" if alike(was, difference.before) else "both"
 
 
 def to_json(items: Sequence[Item], made_at: float) -> dict[str, Any]:
