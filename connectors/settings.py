@@ -5,21 +5,24 @@ what would be right. Secrets are `SecretStr`; neither they nor URLs are repeated
 """
 
 import re
+import unicodedata
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Literal, Self, TypeVar, get_args
+from typing import Annotated, Any, Literal, Self, TypeVar, cast, get_args
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, FilePath, SecretStr, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from connectors import dotenv
 from connectors.errors import ConfigurationError
 from connectors.http.proxies import is_loopback
 
 _SERVER = re.compile(r"(\[[0-9a-fA-F:]+\]|[^\s:,\[\]/]+):\d{1,5}")
 _LABEL = r"^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?$"  # nothing that could lead a URL to another host
+_TOKEN = re.compile(r"[!-~]+")
 _SECURE = {"https": "http", "wss": "ws"}
 
 
@@ -135,6 +138,17 @@ class RegistrySettings(BaseSettings):
     username: str | None = Field(None, description="user name at the schema registry")
     password: SecretStr | None = Field(None, description="password at the schema registry")
 
+    @model_validator(mode="after")
+    def _credentials_complete(self) -> Self:
+        if (self.username is None) != (self.password is None):
+            missing = "password" if self.password is None else "username"
+            other = "username" if self.password is None else "password"
+            raise ValueError(
+                f"{variable(type(self), missing)} is not set. Expected: both or none, and"
+                f" {variable(type(self), other)} is set"
+            )
+        return self
+
 
 class DialectSettings(BaseSettings):
     """Which dialect the tenant's CXone speaks: all that a stage needs to know of CXone."""
@@ -223,13 +237,55 @@ Settings = TypeVar("Settings", bound=BaseSettings)
 def load(model: type[Settings], *, env_file: Path = Path(".env")) -> Settings:
     """Read `model` from the environment and, where that says nothing, from `env_file` (which need not exist).
 
-    Raises ConfigurationError with one line per mistake.
+    Values in the file are taken as they stand: `$` expands to nothing. Secrets lose the line feed with which they are
+    often mounted. Raises ConfigurationError with one line per mistake.
     """
+    values = dotenv.of(env_file)
     try:
-        return model(_env_file=env_file)
+        # Only the class of the model itself can say where values come from; what is returned is a `model` again.
+        read = dotenv.reading(model, values)()
     except ValidationError as error:
         lines = [_explain(model, detail) for detail in error.errors(include_url=False)]
+    else:
+        found, lines = _clean(model, dict(read))
+        if not lines:
+            return cast("Settings", model.model_construct(_fields_set=read.model_fields_set, **found))
     raise ConfigurationError("\n".join(lines))  # outside `except`: pydantic's own error would show what was given
+
+
+def _clean(model: type[BaseSettings], values: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Return the values with secrets that a client can send, and a sentence for each that none can."""
+    problems = []
+    for field, value in values.items():
+        if not isinstance(value, SecretStr):
+            continue
+        secret = value.get_secret_value().strip("\r\n")
+        values[field] = SecretStr(secret)
+        if problem := _unsendable(field, secret):
+            problems.append(f"{variable(model, field)}: {problem}. Expected: {model.model_fields[field].description}.")
+    return values, problems
+
+
+def _unsendable(field: str, secret: str) -> str | None:
+    if not secret:
+        return "is nothing but line ends"
+    if any(unicodedata.category(char) == "Cc" for char in secret):
+        return "holds a control character, such as a line end in the middle"
+    if field == "token" and not _TOKEN.fullmatch(secret):  # libraries would refuse the header, and log it
+        return "holds a space or a character that no header can carry"
+    return None
+
+
+def check(models: Iterable[type[BaseSettings]]) -> None:
+    """Raise ConfigurationError with one line for each mistake in any of `models`."""
+    lines: dict[str, None] = {}
+    for model in sorted(models, key=lambda model: model.__qualname__):
+        try:
+            load(model)
+        except ConfigurationError as wrong:
+            lines |= dict.fromkeys(str(wrong).splitlines())
+    if lines:
+        raise ConfigurationError("\n".join(lines))
 
 
 def secrets(models: Iterable[type[BaseSettings]]) -> list[SecretStr]:

@@ -142,6 +142,14 @@ def settings_models() -> tuple[type["BaseSettings"], ...]:
     return tuple(model for model in found.values() if model not in bases)
 
 
+def settings_of(stage: str) -> tuple[type["BaseSettings"], ...]:
+    """Return the models that a stage loads: those that its `app.py` imports."""
+    from pydantic_settings import BaseSettings  # noqa: PLC0415 - help and completion need none of it
+
+    named = vars(import_module(f"streams.stages.{stage.replace('-', '_')}.app")).values()
+    return tuple(each for each in named if isinstance(each, type) and issubclass(each, BaseSettings))
+
+
 def build(stage: str) -> "App":
     """Make a stage's app from the environment: `streams.stages.<stage>.app.build`.
 

@@ -1,11 +1,13 @@
 """Topics as declared <-> topics as the broker has them: creating, comparing, and the check at a program's start."""
 
+import logging
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, OffsetSpec, ResourceType
 
@@ -15,6 +17,9 @@ from schemas.topics import Cleanup, TopicSpec
 
 BROKER_DEFAULT = -1
 TIMEOUT = 30.0  # seconds for each answer of the broker
+SOON = 5.0  # seconds of these, after which we say what we wait for
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +84,21 @@ class TopicAdmin:
 
     def __init__(self, config: Mapping[str, object]) -> None:
         self._bootstrap = config["bootstrap.servers"]
-        self._admin: Any = AdminClient({"log_level": 3, **config})
+        # Its lines go to our log when somebody polls. Nobody does: what matters of them is in the errors.
+        self._admin: Any = AdminClient({"log_level": 3, **config}, logger=logging.getLogger("librdkafka"))
 
     def partitions(self) -> dict[str, int]:
         """Return the number of partitions of every topic."""
         try:
-            listed = self._admin.list_topics(timeout=TIMEOUT).topics
+            listed = self._listed(SOON)
         except KafkaException as exc:
-            raise ConnectorError(f"Kafka at {self._bootstrap} does not answer: {_said(exc)}") from exc
+            log.warning(
+                "Kafka does not answer", servers=self._bootstrap, reason=_said(exc), trying_for=f"{TIMEOUT - SOON:g} s"
+            )
+            try:
+                listed = self._listed(TIMEOUT - SOON)
+            except KafkaException as again:
+                raise ConnectorError(f"Kafka at {self._bootstrap} does not answer: {_said(again)}") from again
         return {name: len(topic.partitions) for name, topic in listed.items()}
 
     def ends(self, topic: str) -> dict[int, int]:
@@ -99,6 +111,9 @@ class TopicAdmin:
             return {place.partition: answer.result(2 * TIMEOUT).offset for place, answer in answers.items()}
         except KafkaException as exc:
             raise ConnectorError(f"Kafka does not say where {topic} ends: {_said(exc)}") from exc
+
+    def _listed(self, timeout: float) -> Any:
+        return self._admin.list_topics(timeout=timeout).topics
 
     def create(
         self, specs: Sequence[TopicSpec], *, partitions: int | None = None, replication_factor: int = BROKER_DEFAULT

@@ -1,5 +1,7 @@
 """The `cxone-streams` command: one module per sub-command, each importing what it needs only when it runs."""
 
+from typing import Annotated
+
 import typer
 
 from streams.cli.actions import actions
@@ -20,6 +22,26 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,  # locals hold secrets
 )
+
+
+def _version(wanted: bool) -> None:  # noqa: FBT001 - typer gives it so
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"cxone-streams {version('cxone-streams')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """NICE CXone events as a stream-processing topology on Kafka."""
+
+
 app.command()(demo)
 app.command()(worker)
 app.add_typer(connect, name="connect")

@@ -26,7 +26,7 @@ def worker(
     import uvloop
 
     from connectors.kafka import topic_admin
-    from connectors.settings import KafkaSettings, load
+    from connectors.settings import KafkaSettings, check, load
     from streams import topology
     from streams.cli.ending import ended
     from streams.programs.lifecycle import log_to_stderr
@@ -35,6 +35,7 @@ def worker(
 
     with ended():
         log_to_stderr()
+        check({model for stage in wanted for model in topology.settings_of(stage)})  # before Kafka is asked
         kafka, settings = load(KafkaSettings), load(WorkerSettings)
         needed = {spec.name: spec for stage in wanted for spec in topology.of_stage(stage)}
         topic_admin.ensure_topics(kafka, topology.configured(tuple(needed.values())))

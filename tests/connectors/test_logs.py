@@ -117,6 +117,22 @@ def test_known_secrets_are_hidden_in_every_form(written: str) -> None:
     assert redact(None, "info", f"sent {written} away") == "sent *** away"
 
 
+@pytest.mark.parametrize("as_json", [True, False])
+@pytest.mark.parametrize("secret", ["t0ken-of-influx\n", "back\\slash-s3cret", "uml\u00e4ut-s3cret", 'quo"ted-s3cret'])
+def test_what_a_library_writes_as_a_repr_is_hidden(
+    capsys: pytest.CaptureFixture[str], secret: str, *, as_json: bool
+) -> None:
+    configure(json=as_json, secrets=[SecretStr(secret)])
+
+    failure = ValueError(f"Invalid header value {f'Token {secret}'.encode()!r}")
+    structlog.get_logger().error("lost", exc_info=failure, repr=repr(secret), value=secret, quoted=json.dumps(secret))
+
+    text = capsys.readouterr().err
+    pieces = {secret[at : at + 8] for at in range(len(secret) - 7)}
+    assert "***" in text
+    assert not any(piece in text or json.dumps(piece)[1:-1] in text or repr(piece)[1:-1] in text for piece in pieces)
+
+
 def test_a_library_says_the_same_thing_once_in_ten_seconds_and_we_are_never_cut_short() -> None:
     now = [100.0]
     repetition = Repetition(10.0, lambda: now[0])

@@ -192,3 +192,72 @@ def test_the_example_file_lists_every_setting_with_a_comment_and_its_default(tmp
         settings = load(model, env_file=env(tmp_path, given + required))
         for name, field in fields.values():
             assert field.is_required() or getattr(settings, name) == field.default
+
+
+@pytest.mark.parametrize("written", ["s3cret-token\n", "s3cret-token\r\n", "\ns3cret-token"])
+def test_a_secret_loses_the_line_feed_that_it_was_mounted_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: str
+) -> None:
+    monkeypatch.setenv("INFLUX_TOKEN", written)
+
+    settings = load(InfluxSettings, env_file=env(tmp_path, "INFLUX_ORG=o\nINFLUX_BUCKET=b\n"))
+
+    assert settings.token.get_secret_value() == "s3cret-token"
+    assert type(settings) is InfluxSettings
+
+
+@pytest.mark.parametrize(
+    "written", ["s3cret\ntoken", "s3cret\x1btoken", "s3cret token", "s3cr\u00e9t", "\n", "s3cret\u2028"]
+)
+def test_a_token_that_no_header_can_carry_is_refused_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: str
+) -> None:
+    monkeypatch.setenv("INFLUX_TOKEN", written)
+
+    with pytest.raises(ConfigurationError, match=r"^INFLUX_TOKEN: .* Expected: API token") as refused:
+        load(InfluxSettings, env_file=env(tmp_path, "INFLUX_ORG=o\nINFLUX_BUCKET=b\n"))
+
+    assert "s3cr" not in str(refused.value)
+
+
+@pytest.mark.parametrize("secret", ["a${HOME}b", "a$HOME", "pass#word", "back\\slash", "uml\u00e4ut", "a b", "%41"])
+def test_secrets_are_taken_as_they_stand(tmp_path: Path, secret: str) -> None:
+    text = f"KAFKA_SECURITY_PROTOCOL=SASL_SSL\nKAFKA_SASL_USERNAME=app\nKAFKA_SASL_PASSWORD={secret}\n"
+
+    password = load(KafkaSettings, env_file=env(tmp_path, text)).sasl_password
+
+    assert password is not None
+    assert password.get_secret_value() == secret
+
+
+@pytest.mark.parametrize("ends", ["\n", "\r\n"])
+def test_a_file_of_windows_is_read(tmp_path: Path, ends: str) -> None:
+    file = tmp_path / ".env"
+    file.write_bytes(ends.join(["KAFKA_BOOTSTRAP_SERVERS=file:1", "KAFKA_CREATE_TOPICS=false", ""]).encode("utf-8-sig"))
+
+    settings = load(KafkaSettings, env_file=file)
+
+    assert (settings.bootstrap_servers, settings.create_topics) == ("file:1", False)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32", "latin-1"])
+def test_a_file_in_another_encoding_is_one_clear_error(tmp_path: Path, encoding: str) -> None:
+    file = tmp_path / ".env"
+    file.write_bytes(f"KAFKA_SASL_PASSWORD={SECRET}\u00e4\n".encode(encoding))
+
+    with pytest.raises(ConfigurationError, match=r"\.env: is not UTF-8\. Save it as UTF-8") as refused:
+        load(KafkaSettings, env_file=file)
+
+    assert SECRET not in str(refused.value)
+    assert refused.value.__context__ is None
+
+
+@pytest.mark.parametrize(
+    ("line", "missing"),
+    [("SCHEMA_REGISTRY_USERNAME=app", "PASSWORD"), (f"SCHEMA_REGISTRY_PASSWORD={SECRET}", "USERNAME")],
+)
+def test_half_of_a_registrys_credentials_is_refused(tmp_path: Path, line: str, missing: str) -> None:
+    with pytest.raises(ConfigurationError, match=rf"^SCHEMA_REGISTRY_{missing} is not set\. Expected: both") as refused:
+        load(RegistrySettings, env_file=env(tmp_path, f"SCHEMA_REGISTRY_URL=https://a.test\n{line}\n"))
+
+    assert SECRET not in str(refused.value)

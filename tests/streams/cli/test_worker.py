@@ -72,3 +72,28 @@ def test_a_bad_setting_is_named_with_what_would_be_right(
     assert all(words in done.stderr for words in named)
     assert "Traceback" not in done.stderr
     assert SECRET not in done.stdout + done.stderr
+
+
+def test_all_settings_are_checked_before_kafka_is_asked(tmp_path: Path) -> None:
+    done = worker(
+        tmp_path,
+        "influx",
+        "crm",
+        KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:9",
+        INFLUX_URL="notaurl",
+        INFLUX_TOKEN="t0ken",
+        INFLUX_ORG="o",
+        INFLUX_BUCKET="b",
+    )
+
+    assert done.returncode == 2
+    assert "INFLUX_URL: is no URL" in done.stderr
+    assert "CRM_URL: is not set" in done.stderr
+    assert "Kafka" not in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_version_is_told() -> None:
+    done = subprocess.run([sys.executable, "-m", "streams", "--version"], capture_output=True, text=True, check=True)
+
+    assert done.stdout.startswith("cxone-streams ")

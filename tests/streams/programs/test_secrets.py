@@ -12,6 +12,7 @@ from streams.topology import settings_models
 
 COMPLETE = """
 KAFKA_SASL_PASSWORD=of-kafka
+SCHEMA_REGISTRY_USERNAME=app
 SCHEMA_REGISTRY_PASSWORD=of-the-registry
 CXONE_CLIENT_ID=us
 CXONE_CLIENT_SECRET=of-cxone
