@@ -41,6 +41,7 @@ class Groups:
     def __init__(self, sharing: int) -> None:
         self._sharing = sharing
         self.closed = False
+        self.times_given_up = 0
         self.oldest: float | None = None  # since when the first of the group has waited that was taken last
         self._waiting: deque[Waiting] = deque()
         self._taken: list[Waiting] = []
@@ -82,6 +83,7 @@ class Groups:
     def give_up(self) -> None:
         """Let nobody who is taken or waits have a part in a commit."""
         with self._changed:
+            self.times_given_up += 1
             for waiting in (*self._taken, *self._waiting):
                 waiting.given_up = True
 

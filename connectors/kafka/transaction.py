@@ -12,7 +12,7 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message
 
-from connectors.errors import AbortedError
+from connectors.errors import AbortedError, PublishError
 from connectors.kafka.groups import Waiting
 from connectors.kafka.publisher import FULL_QUEUE_WAIT, TRANSACTION_TIMEOUT
 
@@ -60,7 +60,7 @@ class Transaction:
                 if waiting.before_commit is not None:
                     waiting.before_commit()
             if any(waiting.given_up for waiting in group):
-                return AbortedError("given up")
+                return PublishError("given up")
             self._until_answered(self._producer.commit_transaction, "a commit")
         except BrokenProducer:
             raise

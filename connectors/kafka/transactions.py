@@ -118,11 +118,16 @@ class TransactionalPublisher:
             raise
 
     def give_up(self) -> None:
-        """Abort what is not committed: whoever waits for it gets an AbortedError. What follows is published.
+        """Abort what is not committed: whoever waits for it gets a PublishError. What follows is published.
 
         A commit that Kafka has been asked for may happen yet.
         """
         self._groups.give_up()
+
+    @property
+    def times_given_up(self) -> int:
+        """How often it was given up: whoever writes an aborted transaction again must not, when this has risen."""
+        return self._groups.times_given_up
 
     async def watch(self) -> Never:
         """Raise what ends the publisher: FencedError, ConfigurationError or ConnectorError."""

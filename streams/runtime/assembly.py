@@ -28,7 +28,7 @@ from streams.runtime.state import TableState
 
 E = TypeVar("E", bound=Event)
 
-TRANSACTION_INTERVAL = 0.5  # seconds: each flush stores a seal of its own
+TRANSACTION_INTERVAL = 0.2  # seconds: each flush stores a seal of its own
 
 
 def declared(

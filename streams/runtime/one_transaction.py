@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 import structlog
 
-from connectors.errors import AbortedError
+from connectors.errors import AbortedError, PublishError
 from schemas.envelope import Outgoing
 from streams.core.contract import Flush
 from streams.runtime.lease import Lease
@@ -29,6 +29,9 @@ AGAIN_AFTER = 0.5  # seconds between an abort and the next try
 class Transactions(Protocol):
     """What the state needs of `connectors.kafka.transactions.TransactionalPublisher`."""
 
+    @property
+    def times_given_up(self) -> int: ...
+
     async def publish(
         self, records: Sequence[Outgoing], before_commit: Callable[[], None] | None = None
     ) -> Mapping[tuple[str, int], int]: ...
@@ -41,6 +44,7 @@ class _Checked:
         self._transactions, self._lease = transactions, lease
 
     async def publish(self, records: Sequence[Outgoing]) -> Mapping[tuple[str, int], int]:
+        before = self._transactions.times_given_up
         while True:
             try:
                 return await self._transactions.publish(records, self._lease.check)
@@ -48,6 +52,8 @@ class _Checked:
                 self._lease.check()
                 log.warning("writing again", reason=str(aborted))
             await asyncio.sleep(AGAIN_AFTER)
+            if self._transactions.times_given_up != before:
+                raise PublishError("given up")
 
 
 class TransactionalState(TableState):

@@ -21,6 +21,8 @@ _COVER = struct.Struct("<BQ")  # what the value is of its seal, the last offset 
 PART, LAST, LAST_TIMED = range(3)  # behind the cover of LAST_TIMED comes the time
 _TIME = struct.Struct("<qqq")  # passed, log time, arrived
 LARGEST = 65_536  # fingerprints in one stored value: half of what a broker takes by default
+SMALL = 8_192  # fingerprints: what has fewer is put together with others
+SMALL_VALUES = 64  # of a slice, before they are: a seal each second would leave thousands of them
 
 # Outcomes, counted
 OUTCOMES = COMPLETED, CONTROL, OTHER, REDELIVERED, REFUSED = ("completed", "control", "other", "redelivered", "refused")
@@ -75,7 +77,8 @@ class Frames(Generic[E]):
     """The raw frames of one partition.
 
     Stored are the fingerprints added by each seal, under `slice|last offset|part`, with the last offset that the seal
-    covers: the changelog grows by what is new and forgets whole slices. A frame at or below the last covered offset was
+    covers: the changelog grows by what is new and forgets whole slices. Of a slice's small values, the next seal makes
+    one when there are many. A frame at or below the last covered offset was
     published before its seal was written, and is skipped. The last value of a seal carries the event time, too.
     """
 
@@ -92,6 +95,8 @@ class Frames(Generic[E]):
         self._partition, self._reading = partition, reading
         self._seen = Seen(horizon)
         self._keys: dict[int, list[bytes]] = {}  # slice -> keys of what is stored of it
+        self._small: dict[int, list[tuple[bytes, list[bytes]]]] = {}  # slice -> small values and their keys
+        self._merged: list[bytes] = []  # keys of what is in another value now
         self._oldest = 0  # slice that is remembered; earlier ones are deleted with the next seal
         self.position = -1  # highest offset folded in
         self.event_time = EventTime(idle_after)
@@ -100,10 +105,11 @@ class Frames(Generic[E]):
             self._keys.setdefault(index, []).append(key)
             if sealed is not None and covered > self.position:
                 self.position, self.event_time = covered, EventTime(idle_after, *sealed)
-        for index, _, _, covered, numbers in additions:
+        for index, key, _, covered, numbers in additions:
             if covered <= self.position:  # else a kill cut its seal short: those frames come again
                 self._oldest = self._seen.advance(index)
                 self._seen.remember(index, numbers)
+                self._note_small(index, key, numbers)
         self._outputs: list[Outgoing] = []
         self._added: dict[int, list[bytes]] = {}  # slice -> fingerprints since the last seal
         self._sealed = self.position
@@ -196,18 +202,38 @@ class Frames(Generic[E]):
         added = {newest: [], **self._added} if newest not in self._added else self._added
         changes = []
         for index in sorted(added):
-            keys, numbers = self._keys.setdefault(index, []), added[index]
+            keys, numbers = self._keys.setdefault(index, []), [*self._merge(index), *added[index]]
             for part, first in enumerate(range(0, max(len(numbers), 1), LARGEST)):
                 # Of two lives that seal up to the same offset, the later one holds all that the earlier does.
                 keys.append(b"%d|%d|%d" % (index, self.position, part))
                 last = self.event_time if index == newest and first + LARGEST >= len(numbers) else None
                 value = _pack(numbers[first : first + LARGEST], last=last, covered=self.position)
                 changes.append(Change(keys[-1], value))
+            self._note_small(index, keys[-1], numbers)
         return changes
 
+    def _note_small(self, index: int, key: bytes, numbers: list[bytes]) -> None:
+        if len(numbers) < SMALL:
+            self._small.setdefault(index, []).append((key, numbers))
+
+    def _merge(self, index: int) -> list[bytes]:
+        """Return the fingerprints of a slice's small values when there are many; they go with the seal's removals."""
+        small = self._small.get(index, [])
+        if len(small) < SMALL_VALUES:
+            return []
+        self._small[index] = []
+        merged = {key for key, _ in small}
+        self._keys[index][:] = [key for key in self._keys[index] if key not in merged]
+        self._merged += merged
+        return [number for _, numbers in small for number in numbers]
+
     def _removals(self) -> list[Change]:
-        gone = [index for index in self._keys if index < self._oldest]
-        return [Change(key, None) for index in gone for key in self._keys.pop(index)]
+        """Return what goes with a seal: after its values, which hold what was merged."""
+        gone, merged = [index for index in self._keys if index < self._oldest], self._merged
+        self._merged = []
+        for index in gone:
+            self._small.pop(index, None)
+        return [Change(key, None) for key in (*merged, *(key for index in gone for key in self._keys.pop(index)))]
 
 
 def _pack(numbers: Sequence[bytes], *, last: EventTime | None, covered: int) -> bytes:

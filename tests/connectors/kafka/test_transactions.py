@@ -166,10 +166,11 @@ async def test_what_is_given_up_is_aborted_and_what_follows_goes_on(lives: NewLi
     life = lives()
     await life.publisher.start()
 
-    with pytest.raises(AbortedError, match="given up"):
+    with pytest.raises(PublishError, match="given up"):
         await life.publisher.publish([record(1)], life.publisher.give_up)
     await life.publisher.publish([record(2)])
 
+    assert life.publisher.times_given_up == 1
     assert life.made[0].committed == [[record(2)]]
 
 

@@ -38,6 +38,7 @@ class Transactions:
     def __init__(self, *failures: Exception) -> None:
         self.committed: list[list[Outgoing]] = []
         self.failures = list(failures)
+        self.times_given_up = 0
         self.slow: Callable[[], None] = lambda: None
 
     async def publish(
@@ -94,6 +95,17 @@ async def test_what_was_aborted_is_written_again() -> None:
     await made.deliver({3: FLUSH})
 
     assert len(transactions.committed) == 1
+
+
+async def test_what_was_given_up_meanwhile_is_not_written_again() -> None:
+    transactions = Transactions(AbortedError("no"))
+    made, _ = state(transactions, Clock())
+    transactions.slow = lambda: setattr(transactions, "times_given_up", 1)
+
+    with pytest.raises(PublishError, match="given up"):
+        await made.deliver({3: FLUSH})
+
+    assert transactions.committed == []
 
 
 async def test_an_unknown_outcome_is_not_written_again() -> None:

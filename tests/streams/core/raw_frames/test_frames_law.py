@@ -1,9 +1,11 @@
 """The law of frames: whatever is killed, at whatever moment, the first deliveries come out, and only they."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import orjson
-from hypothesis import event, given, settings
+import pytest
+from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from connectors.cxone import dialect
@@ -14,6 +16,7 @@ from schemas.records import InteractionCompleted
 from schemas.releases import FileSchemaIds
 from schemas.topics import DEAD_LETTERS
 from streams.core.contract import Change, Chunk, Flush
+from streams.core.raw_frames import frames
 from streams.core.raw_frames.frames import Frames
 from streams.stages.normalise.reading import interactions
 
@@ -136,7 +139,15 @@ def run(log: list[Consumed], steps: list[Step]) -> Broker:
     return broker
 
 
-@settings(max_examples=600, deadline=None)
+@pytest.fixture(params=[1, 2, frames.SMALL_VALUES], ids="merged after {}".format, autouse=True)
+def small_values(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Have small values merged sooner than a short log would."""
+    before, frames.SMALL_VALUES = frames.SMALL_VALUES, request.param
+    yield
+    frames.SMALL_VALUES = before
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(logs(), STEPS)
 def test_kills_at_any_moment_leave_what_one_undisturbed_run_publishes(log: list[Consumed], steps: list[Step]) -> None:
     undisturbed = run(log, [])
@@ -147,6 +158,7 @@ def test_kills_at_any_moment_leave_what_one_undisturbed_run_publishes(log: list[
     assert disturbed.published == undisturbed.published
 
 
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(logs())
 def test_a_redelivery_is_dropped_within_the_horizon_and_passes_after_a_slice_more(log: list[Consumed]) -> None:
     published = run(log, []).published
@@ -165,6 +177,7 @@ def test_a_redelivery_is_dropped_within_the_horizon_and_passes_after_a_slice_mor
             assert age < HORIZON + HORIZON // 3, "dropped for longer than promised"
 
 
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(logs(), STEPS)
 def test_stored_are_the_slices_of_the_horizon_and_no_more(log: list[Consumed], steps: list[Step]) -> None:
     now = max(record.timestamp for record in log)

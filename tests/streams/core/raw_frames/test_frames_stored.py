@@ -33,6 +33,20 @@ def test_outputs_go_out_before_the_seal_and_once() -> None:
     assert sealing.seal
 
 
+def test_many_seals_of_a_slice_leave_few_values_and_forget_nothing() -> None:
+    changelog: dict[bytes, bytes] = {}
+    stage = frames()
+    for offset in range(1000):
+        fold(stage, raw(offset, completed(f"id-{offset}")))
+        store(changelog, stage.flush(0.0, seal=True))
+
+    stage = frames(changelog)
+    fold(stage, *(raw(1000 + offset, completed(f"id-{offset}")) for offset in range(1000)))
+
+    assert len(changelog) <= 66
+    assert stage.flush(0.0, seal=False).outputs == []
+
+
 def test_a_seal_without_new_frames_writes_nothing() -> None:
     stage = frames()
     fold(stage, raw(1, completed("a")))
