@@ -73,6 +73,7 @@ class Faults(BaseModel):
     inference_429: Share = Field(default=0, description="of the requests for a score, answered with 429")
     inference_retry_after: float = Field(default=1, ge=0, description="of these 429s, in seconds")
     inference_nonsense: Share = Field(default=0, description="of the requests for a score, answered without one")
+    alerts: Refusal | None = Field(default=None, description="the webhook of alerts is down")
     expires_in: int = Field(default=3600, description="lifetime of tokens issued from now on, in seconds")
     close: int | None = Field(default=None, ge=1000, le=4999)
     revoke: bool = False

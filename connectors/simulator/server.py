@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from connectors.simulator.alerts.endpoints import AlertWebhook
 from connectors.simulator.analytics import traffic as analytics_traffic
 from connectors.simulator.analytics.endpoints import Analytics
 from connectors.simulator.controls import Controls
@@ -64,6 +65,8 @@ class Addresses:
     analytics_api_url: str
     analytics_ws_url: str
     analytics_ledger_url: str
+    alerts_url: str
+    alerts_ledger_url: str
     dashboards_url: str
     dashboards_edit_url: str
     dashboards_ledger_url: str
@@ -92,8 +95,8 @@ async def serve(simulation: Simulation, *, now: Callable[[], float] = time.time)
     controls = Controls(faults, tokens, sockets, analytics.forget)
     influx = Influx(simulation.influx, PointStore(), faults, now=now)
     app = web.Application()
-    model = Inference(faults, seed=seed)
-    for door in (cxone, messaging, routing, crm, analytics, dashboards, subscriptions, model, controls):
+    model, webhook = Inference(faults, seed=seed), AlertWebhook(faults)
+    for door in (cxone, messaging, routing, crm, analytics, dashboards, subscriptions, model, webhook, controls):
         app.add_routes(door.routes())
     async with (
         _listening(app, simulation.cxone_port) as port,
@@ -158,6 +161,8 @@ def _addresses(port: int, influx_port: int) -> Addresses:
         analytics_api_url=f"{cxone}/analytics",
         analytics_ws_url=f"{ws}/analytics/api/v2/events",
         analytics_ledger_url=f"{cxone}/ledger/analytics",
+        alerts_url=f"{cxone}/alerts",
+        alerts_ledger_url=f"{cxone}/ledger/alerts",
         dashboards_url=f"{cxone}/api/v2/dashboards",
         dashboards_edit_url=f"{cxone}/dashboards/edit",
         dashboards_ledger_url=f"{cxone}/ledger/dashboards",

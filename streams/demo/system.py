@@ -100,6 +100,8 @@ def _settings(bootstrap_servers: str, addresses: Addresses, folder: Path) -> dic
         "INFLUX_ORG": influx.org,
         "INFLUX_BUCKET": influx.bucket,
         "CRM_URL": addresses.crm_url,
+        "ALERT_WEBHOOK_URL": addresses.alerts_url,
+        "SQLITE_PATH": str(folder / "cxone-metrics.db"),
         "AUDIT_DIR": str(folder / "audit"),
         "AUDIT_KEY": str(key),
         "INFERENCE_URL": addresses.inference_url,

@@ -1,0 +1,1 @@
+"""The stand-in for who is told of alerts by a webhook."""
