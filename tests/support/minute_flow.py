@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from schemas.avro import Codec
-from schemas.envelope import SOURCE_POSITION, Consumed, Outgoing
+from schemas.envelope import LOG_TIME, SOURCE_POSITION, Consumed, Outgoing
 from schemas.records import AnalyticsEvent, AnalyticsMetrics, MetricSnapshot, MinutePartials
 from schemas.releases import FileSchemaIds
 from schemas.topics import ANALYTICS_EVENTS, DEAD_LETTERS, METRICS_PARTIALS, METRICS_SNAPSHOTS
@@ -43,9 +43,13 @@ class SetWatermark:
     reached: int = 0
     log_time: int = 0
 
-    def hear(self, at: int) -> None: ...
+    taken: int = -1
 
-    def advance(self) -> None: ...
+    def take(self, offset: int) -> None:
+        self.taken = offset
+
+    def advance(self) -> int:
+        return self.reached
 
     def stored(self) -> dict[str, Any]:
         return {"reached": self.reached, "log_time": self.log_time}
@@ -62,9 +66,9 @@ class EventLog:
     events: list[AnalyticsEvent] = field(default_factory=list)
     records: list[Consumed] = field(default_factory=list)
 
-    def append(self, each: AnalyticsEvent, source: tuple[int, int]) -> None:
+    def append(self, each: AnalyticsEvent, source: tuple[int, int], log_time: int = 0) -> None:
         self.events.append(each)
-        headers = ((SOURCE_POSITION, b"%d:%d" % source),)
+        headers = ((SOURCE_POSITION, b"%d:%d" % source), (LOG_TIME, b"%d" % log_time))
         self.records.append(Consumed(len(self.records), b"%d" % (len(self.events) - 1), headers=headers))
 
     def decode(self, value: bytes) -> AnalyticsEvent:

@@ -9,13 +9,14 @@ from collections.abc import Mapping
 from connectors.kafka import schema_registry as registry
 from connectors.settings import KafkaSettings, RegistrySettings, load
 from schemas.avro import Codec
-from schemas.records import AnalyticsEvent, MinutePartials
+from schemas.records import AnalyticsEvent, EventTimeProgress, MinutePartials
+from schemas.topics import ANALYTICS_EVENTS, RAW_ANALYTICS
+from streams.core.windows.watermark import Watermark
 from streams.runtime.app import App
-from streams.runtime.assembly import attach_stateful, declared, stored
+from streams.runtime.assembly import attach_stateful, declared, hear_event_time, stored
 from streams.runtime.settings import WorkerSettings
 from streams.stages.partials.declaration import DECLARATION
 from streams.stages.partials.minutes import STAGE, Minutes, Sources
-from streams.stages.partials.own_time import OwnTime
 from streams.stages.partials.settings import PartialsSettings
 
 PUBLISH_INTERVAL = 0.4  # seconds
@@ -27,6 +28,8 @@ def build() -> App:
     codec = Codec(registry.schema_ids(load(RegistrySettings)))
     decode, encode = codec.decoder(AnalyticsEvent), codec.encoder(MinutePartials)
     app = declared(DECLARATION, kafka, worker)
+    event_time = hear_event_time(app, kafka, codec.decoder(EventTimeProgress))
+    latest = event_time.of(RAW_ANALYTICS.name, ANALYTICS_EVENTS.name)
 
     def partitions() -> int:
         return app.consumer.topic_partitions(app.source) or 0
@@ -38,9 +41,7 @@ def build() -> App:
             lateness=int(own.minute_lateness * 1000),
             retention=int(own.minute_retention * 1000),
         )
-        return Minutes(
-            sources, stored, watermark=OwnTime(int(own.minute_idle_after * 1000)), decode=decode, encode=encode
-        )
+        return Minutes(sources, stored, watermark=Watermark(partition, latest), decode=decode, encode=encode)
 
     state = stored(app, "sums", kafka)
     attach_stateful(app, STAGE, state, core, interval=PUBLISH_INTERVAL, refusals=worker.dead_letter_share)

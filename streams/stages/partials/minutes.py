@@ -17,8 +17,10 @@ from schemas.envelope import Outgoing, Record
 from schemas.records import AnalyticsEvent, MinutePartial, MinutePartials
 from schemas.topics import ANALYTICS_EVENTS, METRICS_PARTIALS, MINUTE_MS, ONLY_PARTITION
 from streams.core.contract import Change, Chunk, Flush
+from streams.core.event_time import log_time
 from streams.core.taken import PositionError, Taken
 from streams.core.times import END_OF_TIME, LONGEST_DURATION, iso
+from streams.core.windows.watermark import BROKERS_APART
 from streams.stages.partials.partial import STATE_VERSION, Partial
 
 STAGE = "partials"
@@ -37,14 +39,14 @@ OUT_OF_RANGE = "out of range"
 
 
 class Watermark(Protocol):
-    """What is needed of event time: see `streams.stages.partials.own_time`. Times in ms since the epoch."""
+    """What is needed of `streams.core.windows.watermark.Watermark`. Times in ms since the epoch."""
 
     @property
     def reached(self) -> int: ...
     @property
     def log_time(self) -> int: ...
-    def hear(self, at: int) -> None: ...
-    def advance(self) -> None: ...
+    def take(self, offset: int) -> None: ...
+    def advance(self) -> int: ...
     def stored(self) -> dict[str, Any]: ...
     def restore(self, stored: Mapping[str, Any]) -> None: ...
 
@@ -115,6 +117,7 @@ class Minutes:
             self._taken.positions[raw] = offset
             if event.event_type == INTERACTION and (event.metrics.state or "").casefold() != IDLE:
                 self._count(event, record)
+        self._time.take(self._folded)
         return len(self._refused) - refused_before
 
     def flush(self, _now: float, *, seal: bool = True) -> Flush:  # noqa: ARG002 - partials go out whole or not at all
@@ -142,10 +145,10 @@ class Minutes:
             return
         minute = event.timestamp - event.timestamp % MINUTE_MS
         end = minute + MINUTE_MS
-        if end <= self._forgotten and (minute, ALL_QUEUES) not in self._partials:
+        known = (minute, ALL_QUEUES) in self._partials
+        if end + self._sources.retention <= log_time(record) or (end <= self._forgotten and not known):
             self._refuse(record, TOO_LATE, f"its minute {iso(minute)} is no longer kept")
             return
-        self._time.hear(event.timestamp)
         queue = event.queue_id or ALL_QUEUES
         if (minute, queue) not in self._partials and self._queues.get(minute, 0) > MOST_QUEUES:
             self._refuse(record, OUT_OF_RANGE, f"its minute {iso(minute)} has {MOST_QUEUES} other queues")
@@ -192,7 +195,7 @@ class Minutes:
 
     def _closed(self) -> int:
         """Return the end of the last minute that takes no more events."""
-        return min(self._final(), _whole_minutes(self._time.log_time - self._sources.retention))
+        return min(self._final(), _whole_minutes(self._time.log_time - self._sources.retention - BROKERS_APART))
 
     def _expired(self) -> list[Change]:
         """Forget minutes that take no more events; not one that holds what comes again."""

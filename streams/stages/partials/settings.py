@@ -17,6 +17,3 @@ class PartialsSettings(BaseSettings):
     minute_retention: float = Field(
         3600.0, ge=60, le=86_400, description="a minute takes late events for so long; later ones become dead letters"
     )
-    minute_idle_after: float = Field(
-        10.0, gt=0, le=3600, description="a partition without events for so long holds no minute up"
-    )

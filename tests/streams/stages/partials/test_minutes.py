@@ -16,11 +16,11 @@ from tests.support.minute_flow import CODEC, LATENESS, MINUTE, NOON, RETENTION, 
 decode = CODEC.decoder(MinutePartials)
 
 
-def fold(flow: Flow, *events: AnalyticsEvent) -> int:
+def fold(flow: Flow, *events: AnalyticsEvent, log_time: int = 0) -> int:
     """Let events arrive and be folded; return how many were refused."""
     log = flow.events[0]
     for each in events:
-        log.append(each, (0, len(log.records)))
+        log.append(each, (0, len(log.records)), log_time)
     life = flow.sources[0]
     refused = life.core.fold(chunk(log.records[life.next :]))
     life.next = len(log.records)
@@ -137,13 +137,27 @@ def test_what_cannot_be_read_is_a_dead_letter() -> None:
     assert reasons(flow) == [("undecodable", "broken")]
 
 
+@pytest.mark.parametrize(("log_time", "refused"), [(NOON + MINUTE + RETENTION - 1, 0), (NOON + MINUTE + RETENTION, 1)])
+def test_whether_an_event_is_too_late_is_a_matter_of_its_record_alone(flow: Flow, log_time: int, refused: int) -> None:
+    fold(flow, event())
+
+    assert fold(flow, event(), log_time=log_time) == refused
+    assert reasons(flow) == [("too late", "its minute 2026-11-26T12:00:00Z is no longer kept")] * refused
+
+
+def test_what_is_folded_is_told_to_the_watermark(flow: Flow) -> None:
+    fold(flow, event(), event(state="idle"))
+
+    assert flow.times[0].taken == 1
+
+
 def test_minutes_that_take_no_more_events_are_forgotten_and_stay_so(flow: Flow) -> None:
     fold(flow, event(queue="q"))
     flow.sources[0].flush()
-    flow.times[0].reached = flow.times[0].log_time = NOON + MINUTE + RETENTION
+    flow.times[0].reached = flow.times[0].log_time = NOON + MINUTE + RETENTION + 60_000
     [told] = news(flow)
 
-    assert (told.final, told.closed, told.minutes) == (NOON + RETENTION, NOON + MINUTE, ())
+    assert (told.final, told.closed, told.minutes) == (NOON + RETENTION + MINUTE, NOON + MINUTE, ())
     assert set(flow.sources[0].stored) == {META}
     flow.sources[0].begin()
     assert fold(flow, event()) == 1

@@ -131,7 +131,7 @@ def test_what_takes_no_more_events_is_forgotten_and_a_replay_of_it_changes_nothi
     arrive(flow, 0, event(queue="q"))
     rows(flow)
     for time in flow.times:
-        time.log_time = NOON + MINUTE + RETENTION
+        time.log_time = NOON + MINUTE + RETENTION + 60_000
     rows(flow, FINAL + 10 * MINUTE)
     assert [key.split(b"|")[1:] for key in flow.merging.stored if key.startswith(b"m|%d|" % NOON)] == []
     assert META in flow.merging.stored
