@@ -21,7 +21,7 @@ from connectors.sinks.sqlite.file import Refusal, SqliteFile
 from connectors.sinks.sqlite.settings import SqliteSettings
 from connectors.sinks.until_answered import until_answered
 from schemas.avro import Codec
-from schemas.records import MetricSnapshot
+from schemas.records import AlertRecord, MetricSnapshot
 from schemas.topics import ONLY_PARTITION
 from streams.runtime.app import App
 from streams.runtime.assembly import attach, declared
@@ -29,7 +29,7 @@ from streams.runtime.errors import WithdrawnError
 from streams.runtime.settings import WorkerSettings
 from streams.runtime.stage import Stage
 from streams.stages.sqlite.declaration import DECLARATION
-from streams.stages.sqlite.rows import STAGE, Batch, Feed, Row, Rows, Values, snapshot_feed
+from streams.stages.sqlite.rows import STAGE, Batch, Feed, Row, Rows, Values, feeds
 
 FLUSH_INTERVAL = 1.0  # seconds a row waits for others to go with
 TEND_INTERVAL = 1.0
@@ -54,7 +54,9 @@ def build() -> App:
     app = declared(DECLARATION, kafka, worker)
     publisher = app.using(KafkaPublisher(kafka.librdkafka()))
     file = app.using(SqliteFile(load(SqliteSettings)))
-    assemble(app, publisher, file, feeds=snapshot_feed(codec.decoder(MetricSnapshot)), worker=worker)
+    assemble(
+        app, publisher, file, of_topics=feeds(codec.decoder(MetricSnapshot), codec.decoder(AlertRecord)), worker=worker
+    )
     return app
 
 
@@ -133,7 +135,7 @@ def assemble(  # noqa: PLR0913 - a composition point
     publisher: Publisher,
     file: File,
     *,
-    feeds: Mapping[str, Feed],
+    of_topics: Mapping[str, Feed],
     worker: WorkerSettings,
     waits: Callable[[], Iterator[float]] = delays,
 ) -> Any:
@@ -161,7 +163,7 @@ def assemble(  # noqa: PLR0913 - a composition point
     stage = Stage(
         STAGE,
         load=dict,
-        core=lambda _partition, _stored: Rows(feeds),
+        core=lambda _partition, _stored: Rows(of_topics),
         deliver=deliver,
         interval=FLUSH_INTERVAL,
         refusals=worker.dead_letter_share,

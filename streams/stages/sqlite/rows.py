@@ -8,8 +8,8 @@ from typing import Any, Protocol
 from schemas.avro import DecodeError
 from schemas.dead_letters import dead_letter
 from schemas.envelope import Outgoing, Record
-from schemas.records import MetricSnapshot
-from schemas.topics import METRICS_SNAPSHOTS, MINUTE_MS
+from schemas.records import AlertRecord, MetricSnapshot
+from schemas.topics import ALERTS, METRICS_SNAPSHOTS, MINUTE_MS
 from streams.core.contract import Chunk, Flush
 from streams.core.times import iso
 
@@ -18,7 +18,7 @@ UNDECODABLE = "undecodable"
 OUT_OF_RANGE = "out of range"
 REFUSED = "refused by SQLite"
 
-SNAPSHOTS = "metric_snapshots"
+SNAPSHOTS, OF_ALERTS = "metric_snapshots", "alerts"  # tables
 
 Values = Mapping[str, str | int | float | None]
 
@@ -121,12 +121,33 @@ def snapshot_values(row: MetricSnapshot) -> Values:
     }
 
 
-def snapshot_feed(decode: Callable[[bytes], MetricSnapshot]) -> Mapping[str, Feed]:
-    """Return how `cxone.metrics.snapshots` is read."""
+def alert_values(alert: AlertRecord) -> Values:
+    """Return the columns of an alert. Raises as `snapshot_values`."""
+    return {
+        "timestamp": iso(alert.updated),
+        "metric": alert.metric,
+        "value": _finite(alert.value),
+        "threshold": _finite(alert.threshold),
+        "severity": alert.severity,
+        "alert_id": alert.alert_id,
+        "rule": alert.rule,
+        "queue": alert.queue,
+        "state": alert.state,
+        "opened_at": iso(alert.opened_at),
+        "resolved_at": None if alert.resolved_at is None else iso(alert.resolved_at),
+        "revision": alert.revision,
+    }
+
+
+def feeds(
+    decode_snapshot: Callable[[bytes], MetricSnapshot], decode_alert: Callable[[bytes], AlertRecord]
+) -> Mapping[str, Feed]:
+    """Return what the records of each topic become."""
     return {
         METRICS_SNAPSHOTS.name: Feed(
-            table=SNAPSHOTS, decode=decode, key=lambda row: (row.window, row.queue), values=snapshot_values
-        )
+            table=SNAPSHOTS, decode=decode_snapshot, key=lambda row: (row.window, row.queue), values=snapshot_values
+        ),
+        ALERTS.name: Feed(table=OF_ALERTS, decode=decode_alert, key=lambda alert: alert.alert_id, values=alert_values),
     }
 
 

@@ -18,7 +18,7 @@ from connectors.sinks.sqlite.file import SqliteFile
 from connectors.sinks.sqlite.settings import SqliteSettings
 from schemas.avro import Codec
 from schemas.envelope import Consumed
-from schemas.records import MetricSnapshot
+from schemas.records import AlertRecord, MetricSnapshot
 from schemas.releases import FileSchemaIds
 from schemas.topics import METRICS_SNAPSHOTS
 from streams.core.contract import Chunk
@@ -26,7 +26,7 @@ from streams.runtime.assembly import declared
 from streams.runtime.settings import WorkerSettings
 from streams.stages.sqlite.app import Owner, assemble
 from streams.stages.sqlite.declaration import DECLARATION
-from streams.stages.sqlite.rows import snapshot_feed
+from streams.stages.sqlite.rows import feeds
 from tests.support.fakes import RecordingPublisher
 from tests.support.minute_rows import ask
 
@@ -65,9 +65,9 @@ class Rig:
         self.file = SqliteFile(SqliteSettings(path=self.path, lock_timeout=0.01))
         self.app = declared(DECLARATION, KafkaSettings(), worker)
         self.consumer = self.app.consumer = Consumer()
-        feeds = snapshot_feed(CODEC.decoder(MetricSnapshot))
+        of_topics = feeds(CODEC.decoder(MetricSnapshot), CODEC.decoder(AlertRecord))
         self.agent = assemble(
-            self.app, self.publisher, self.file, feeds=feeds, worker=worker, waits=lambda: repeat(0.0)
+            self.app, self.publisher, self.file, of_topics=of_topics, worker=worker, waits=lambda: repeat(0.0)
         )
         self.owner: Owner = self.app.kept_positions.__self__  # type: ignore[attr-defined]  # a bound method
 

@@ -8,11 +8,11 @@ from connectors.sinks.sqlite.statements import COLUMNS
 from schemas.avro import Codec
 from schemas.dead_letters import DEAD_REASON, DEAD_SOURCE
 from schemas.envelope import Consumed
-from schemas.records import MetricSnapshot
+from schemas.records import AlertRecord, MetricSnapshot
 from schemas.releases import FileSchemaIds
-from schemas.topics import METRICS_SNAPSHOTS
+from schemas.topics import ALERTS, METRICS_SNAPSHOTS
 from streams.core.contract import Chunk
-from streams.stages.sqlite.rows import SNAPSHOTS, Batch, Rows, snapshot_feed
+from streams.stages.sqlite.rows import OF_ALERTS, SNAPSHOTS, Batch, Rows, feeds
 
 CODEC = Codec(FileSchemaIds())
 encode = CODEC.encoder(MetricSnapshot)
@@ -21,7 +21,7 @@ MINUTE = MetricSnapshot(NOON, "", 5, 4, 61.5, 4.25, 3, revision=2, final=True, e
 
 
 def folded(*values: bytes | None, first: int = 10) -> Batch:
-    rows = Rows(snapshot_feed(CODEC.decoder(MetricSnapshot)))
+    rows = Rows(feeds(CODEC.decoder(MetricSnapshot), CODEC.decoder(AlertRecord)))
     records = [Consumed(first + n, value) for n, value in enumerate(values)]
     rows.fold(Chunk(METRICS_SNAPSHOTS.name, 0, records))
     return rows.flush(0.0, seal=True)
@@ -46,6 +46,37 @@ def test_a_minute_becomes_a_row_with_every_column() -> None:
         "heard": 12,
     }
     assert set(row.values) == set(COLUMNS[SNAPSHOTS])
+
+
+@pytest.mark.parametrize(("resolved_at", "text"), [(None, None), (NOON + 600_000, "2026-11-26T12:10:00Z")])
+def test_an_alert_becomes_a_row_with_every_column(resolved_at: int | None, text: str | None) -> None:
+    alert = AlertRecord(
+        *("id", "long", "avg_handle_time", "q", "resolved", "critical", 361.0, 240.0, NOON),
+        resolved_at=resolved_at,
+        updated=NOON + 540_000,
+        revision=3,
+    )
+    rows = Rows(feeds(CODEC.decoder(MetricSnapshot), CODEC.decoder(AlertRecord)))
+    rows.fold(Chunk(ALERTS.name, 0, [Consumed(7, CODEC.encoder(AlertRecord)(alert))]))
+
+    [row] = rows.flush(0.0, seal=True).rows
+
+    assert row.table == OF_ALERTS
+    assert row.values == {
+        "timestamp": "2026-11-26T12:09:00Z",
+        "metric": "avg_handle_time",
+        "value": 361.0,
+        "threshold": 240.0,
+        "severity": "critical",
+        "alert_id": "id",
+        "rule": "long",
+        "queue": "q",
+        "state": "resolved",
+        "opened_at": "2026-11-26T12:00:00Z",
+        "resolved_at": text,
+        "revision": 3,
+    }
+    assert set(row.values) == set(COLUMNS[OF_ALERTS])
 
 
 def test_of_several_rows_of_a_minute_the_highest_revision_is_written() -> None:
@@ -87,7 +118,7 @@ def test_a_row_that_sqlite_refuses_is_a_dead_letter_too() -> None:
 
 
 def test_a_flush_begins_anew() -> None:
-    rows = Rows(snapshot_feed(CODEC.decoder(MetricSnapshot)))
+    rows = Rows(feeds(CODEC.decoder(MetricSnapshot), CODEC.decoder(AlertRecord)))
     rows.fold(Chunk(METRICS_SNAPSHOTS.name, 0, [Consumed(0, encode(MINUTE))]))
     rows.flush(0.0, seal=True)
 
