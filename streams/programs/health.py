@@ -5,11 +5,15 @@ purpose. Ready means that partitions are assigned and recovered and nothing bloc
 socket is open.
 """
 
+import asyncio
 from collections.abc import Sequence
 from typing import Protocol
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+MOST_CONNECTIONS = 64  # the oldest one ends for one more: a probe always gets in
+LONGEST_CONNECTION = 10.0  # seconds, whatever it is in the middle of
 
 
 class Probed(Protocol):
@@ -25,6 +29,8 @@ class HealthServer:
     def __init__(self, apps: Sequence[Probed], host: str, port: int) -> None:
         self._apps, self._host, self._port = apps, host, port
         self._runner: web.AppRunner | None = None
+        self._server: asyncio.Server | None = None
+        self._connections: dict[web.RequestHandler, asyncio.TimerHandle] = {}  # the oldest first
 
     async def start(self) -> str:
         """Start answering; return the address, `host:port`."""
@@ -34,13 +40,33 @@ class HealthServer:
         )
         self._runner = web.AppRunner(server, access_log=None)
         await self._runner.setup()
-        await web.TCPSite(self._runner, self._host, self._port).start()
-        host, port = self._runner.addresses[0][:2]
+        self._server = await asyncio.get_running_loop().create_server(self._accept, self._host, self._port)
+        host, port = self._server.sockets[0].getsockname()[:2]
         return f"{host}:{port}"
 
     async def stop(self) -> None:
+        if self._server is not None:
+            self._server.close()
         if self._runner is not None:
             await self._runner.cleanup()
+        for timer in self._connections.values():
+            timer.cancel()
+
+    def _accept(self) -> web.RequestHandler:
+        """Take a connection: requests that are never sent whole must not use up the process's file descriptors."""
+        assert self._runner is not None  # noqa: S101 - it is what listens
+        assert self._runner.server is not None  # noqa: S101 - as above
+        if len(self._connections) >= MOST_CONNECTIONS:
+            self._end(next(iter(self._connections)))
+        connection = self._runner.server()
+        later = asyncio.get_running_loop().call_later
+        self._connections[connection] = later(LONGEST_CONNECTION, self._end, connection)
+        return connection
+
+    def _end(self, connection: web.RequestHandler) -> None:
+        self._connections.pop(connection).cancel()
+        if connection.transport is not None:
+            connection.transport.abort()
 
     async def _livez(self, _request: web.Request) -> web.Response:
         return _answer([app.why_not_alive() for app in self._apps])

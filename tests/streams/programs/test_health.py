@@ -1,12 +1,13 @@
 """What an orchestrator hears, over HTTP."""
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from aiohttp import ClientSession
 
-from streams.programs.health import HealthServer
+from streams.programs.health import LONGEST_CONNECTION, MOST_CONNECTIONS, HealthServer
 
 
 @dataclass
@@ -89,3 +90,50 @@ async def test_the_port_is_free_again_after_stopping() -> None:
 
 async def test_stopping_what_was_not_started_is_fine() -> None:
     await HealthServer([], "127.0.0.1", 0).stop()
+
+
+async def half_sent(address: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    host, _, port = address.rpartition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(b"GET /livez HT")
+    await writer.drain()
+    return reader, writer
+
+
+async def ended(connection: tuple[asyncio.StreamReader, asyncio.StreamWriter]) -> bool:
+    with suppress(ConnectionError):
+        return await asyncio.wait_for(connection[0].read(10), 5) == b""
+    return True
+
+
+async def test_requests_that_are_never_sent_whole_use_up_nothing_and_keep_no_probe_out() -> None:
+    server = HealthServer([Stage()], "127.0.0.1", 0)
+    address = await server.start()
+    connections = [await half_sent(address) for _ in range(MOST_CONNECTIONS + 20)]
+
+    async with ClientSession(f"http://{address}") as session:
+        assert (await ask(session, "/livez"))[0] == 200
+
+    assert all([await ended(connection) for connection in connections[:20]])
+    assert len(server._connections) == MOST_CONNECTIONS
+    await server.stop()
+    for _, writer in connections:
+        writer.close()
+
+
+async def test_a_connection_does_not_last() -> None:
+    server = HealthServer([Stage()], "127.0.0.1", 0)
+    address = await server.start()
+    connection = await half_sent(address)
+    async with asyncio.timeout(5):
+        while not server._connections:  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0)
+    (timer,) = server._connections.values()
+    assert 9 < timer.when() - asyncio.get_running_loop().time() <= LONGEST_CONNECTION
+
+    timer._run()
+
+    assert await ended(connection)
+    assert not server._connections
+    await server.stop()
+    connection[1].close()
