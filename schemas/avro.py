@@ -14,6 +14,7 @@ from typing import Any, TypeVar, get_args, get_origin
 from fastavro import parse_schema, schemaless_reader, schemaless_writer
 
 from schemas import interaction_wire
+from schemas.foreign import check_writer
 from schemas.records import InteractionCompleted
 from schemas.releases import Schema, SchemaIds, releases, subject_of
 
@@ -110,9 +111,16 @@ class Codec:
             raise DecodeError("not in the Confluent wire format (magic byte 0, 4-byte schema id, Avro body)")
         schema_id = int.from_bytes(data[1:HEADER_BYTES], "big")
         try:
-            return _parsed(self._ids.schema_for(schema_id))
+            schema = self._ids.schema_for(schema_id)
         except LookupError:
             raise DecodeError(f"schema id {schema_id} is unknown") from None
+        try:
+            parsed = _parsed(schema)
+            check_writer(parsed)
+        except Exception as wrong:  # fastavro raises whatever the schema leads it to
+            why = str(wrong) if type(wrong) is ValueError else type(wrong).__name__
+            raise DecodeError(f"the schema under id {schema_id} cannot be read with: {why}") from wrong
+        return parsed
 
 
 def _body(data: bytes, writer: Any, reader: Any) -> dict[str, Any]:
