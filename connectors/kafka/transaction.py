@@ -8,6 +8,7 @@ After librdkafka's documentation of the transactional producer:
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message
@@ -26,6 +27,12 @@ class BrokenProducer(Exception):
     def __init__(self, error: KafkaError) -> None:
         super().__init__(error.str())
         self.fenced = error.code() in {KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH}  # noqa: SLF001 - its name
+
+
+def serve(producer: Any, seconds: float = 0.0) -> None:
+    """Let librdkafka tell what it has to; it raises fatal errors here, too, which the next call raises again."""
+    with suppress(KafkaException):
+        producer.poll(seconds)
 
 
 class Transaction:
@@ -97,7 +104,7 @@ class Transaction:
                 try:
                     produce(record.topic, record.value, record.key, partition, done, None, 0, list(record.headers))
                 except BufferError:
-                    self._producer.poll(FULL_QUEUE_WAIT)
+                    serve(self._producer, FULL_QUEUE_WAIT)
                 else:
                     break
 
@@ -111,7 +118,7 @@ class Transaction:
                 error = failed.args[0]
                 if error.txn_requires_abort() or not error.retriable():
                     raise
-                self._producer.poll(0)
+                serve(self._producer)
                 waited = self._clock() - began
                 if waited >= BLOCKED_AFTER:
                     self._trouble(f"Kafka does not answer {what}")

@@ -23,7 +23,7 @@ from connectors.errors import AbortedError, ConnectorError, FencedError, Publish
 from connectors.kafka.groups import Groups, Waiting
 from connectors.kafka.publisher import TRANSACTION_TIMEOUT
 from connectors.kafka.refusals import AUTHENTICATION, explained
-from connectors.kafka.transaction import STEP, BrokenProducer, Transaction
+from connectors.kafka.transaction import STEP, BrokenProducer, Transaction, serve
 from schemas.envelope import Outgoing
 
 log = structlog.get_logger(component="transactions")
@@ -207,7 +207,7 @@ class TransactionalPublisher:
             try:
                 self._producer.init_transactions(STEP)
             except KafkaException as failed:
-                self._producer.poll(0)
+                serve(self._producer)
                 if self._said is not None and self._said.code() == AUTHENTICATION and not self._began.is_set():
                     raise explained(self._said, self._config) from None
                 if not failed.args[0].retriable():

@@ -12,6 +12,7 @@ from connectors.ingress.webhooks.delivery import STAGE, Endpoint
 from connectors.ingress.webhooks.server import Door
 from connectors.ingress.webhooks.settings import WebhookSettings
 from connectors.kafka.publisher import transactional_config
+from connectors.kafka.rights import ensure_writable
 from connectors.kafka.topic_admin import ensure_topics
 from connectors.kafka.transactions import SHARING, TransactionalPublisher
 from connectors.settings import KafkaSettings
@@ -36,7 +37,10 @@ async def run(
     Prints the ready line when they can be stored. Raises ConnectorError.
     """
     structlog.contextvars.bind_contextvars(connector="webhooks")
-    await asyncio.to_thread(ensure_topics, kafka, (RAW_WEBHOOKS, DEAD_LETTERS))
+    written = (RAW_WEBHOOKS, DEAD_LETTERS)
+    if kafka.sasl_username is not None:  # else there is nothing that could be refused
+        await asyncio.to_thread(ensure_writable, kafka.librdkafka(), [spec.name for spec in written])
+    await asyncio.to_thread(ensure_topics, kafka, written)
     stop = asyncio.Event()
     on_signal(stop.set)
     transactions = TransactionalPublisher(

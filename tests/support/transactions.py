@@ -45,6 +45,7 @@ class ScriptedProducer:
         self.reported: Callable[[KafkaError], None] | None = None
         self.before: Callable[[str], object] = lambda _method: None
         self.left = 0  # records that a flush leaves behind
+        self.fatal: KafkaException | None = None  # what a poll raises
         self.say: KafkaError | None = None  # to `reported`, when it is polled
 
     def _step(self, method: str) -> None:
@@ -80,6 +81,8 @@ class ScriptedProducer:
     def poll(self, _timeout: float) -> int:
         if self.say is not None and self.reported is not None:
             self.reported(self.say)
+        if self.fatal is not None:
+            raise self.fatal
         return 0
 
     def purge(self) -> None:

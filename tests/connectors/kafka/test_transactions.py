@@ -274,6 +274,7 @@ async def test_kafka_may_be_slow_to_begin(lives: NewLives) -> None:
 )
 async def test_a_missing_right_is_a_sentence(lives: NewLives, code: int, words: str) -> None:
     life = lives({"init_transactions": [failure(code, fatal=True)]})
+    life.producers[0].fatal = failure(code, fatal=True)
 
     with pytest.raises(ConfigurationError, match=words):
         await life.publisher.start()

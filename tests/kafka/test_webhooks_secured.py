@@ -1,0 +1,86 @@
+"""The door and the actions stage over SASL_SSL with ACLs; and what they say when something is missing."""
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+from confluent_kafka.admin import AclOperation, ResourceType
+
+from connectors.kafka.topic_admin import TopicAdmin
+from streams.topology import topics
+from tests.conftest import _broker, _free_pair_of_ports
+from tests.kafka.conftest import NewWorker
+from tests.kafka.judges.webhooks import all_typed, mistakes
+from tests.kafka.services.webhook_sender import SECRET, Sent, send
+from tests.kafka.services.workers import until
+from tests.support.secured_broker import SecuredBroker
+
+pytestmark = pytest.mark.broker
+
+DOOR = ("-m", "streams", "connect")
+SETTINGS = {"CXONE_WEBHOOK_SECRETS": SECRET, "WEBHOOKS_PORT": "0"}
+PASSWORD = "pass-word-0815"
+TOPIC, ID, GROUP = ResourceType.TOPIC, ResourceType.TRANSACTIONAL_ID, ResourceType.GROUP
+READ, WRITE, DESCRIBE = AclOperation.READ, AclOperation.WRITE, AclOperation.DESCRIBE
+
+
+@pytest.fixture(scope="module")
+def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredBroker]:
+    folder = tmp_path_factory.mktemp("secured")
+    _broker(folder / "unused")  # skips where there is no Java
+    made = SecuredBroker(_free_pair_of_ports(), _free_pair_of_ports(), folder / "kafka")
+    made.start()
+    TopicAdmin({"bootstrap.servers": made.broker.bootstrap, "log_level": 0}).create(topics(), partitions=2)
+    for user in ("door", "stage", "no-id", "no-topic"):
+        made.add_user(user, PASSWORD)
+    for user in ("door", "no-id"):
+        made.allow(user, TOPIC, "cxone.raw.webhooks", [WRITE, DESCRIBE])
+        made.allow(user, TOPIC, "cxone.dead-letters", [WRITE, DESCRIBE])
+    for user in ("door", "no-topic"):
+        made.allow(user, ID, "cxone-webhooks-", [WRITE, DESCRIBE])
+    made.allow("no-topic", TOPIC, "cxone.", [DESCRIBE])
+    made.allow("stage", TOPIC, "cxone", [READ, WRITE, DESCRIBE])
+    made.allow("stage", GROUP, "cxone-actions", [READ, DESCRIBE])
+    made.allow("stage", ID, "cxone-actions-", [WRITE, DESCRIBE])
+    yield made
+    made.broker.kill()
+
+
+async def test_door_and_stage_do_their_work_with_the_rights_that_are_documented(
+    secured: SecuredBroker, new_worker: NewWorker
+) -> None:
+    door = new_worker("", "webhooks", program=DOOR, **{**SETTINGS, **secured.settings("door", PASSWORD)})
+    worker = new_worker("", "actions", **secured.settings("stage", PASSWORD))
+    door.start()
+    worker.start()
+    address = (await asyncio.to_thread(door.ready))["http"]
+    await asyncio.to_thread(worker.ready)
+
+    sent = Sent()
+    await send(f"http://{address}/webhook/cxone-data-action", rate=50, seconds=1, sent=sent)
+    await asyncio.to_thread(until, lambda: all_typed(secured.broker.bootstrap), 60, "everything typed")
+
+    assert len(sent.accepted) == 50
+    assert mistakes(secured.broker.bootstrap, sent) == []
+    assert worker.terminate() == 0, worker.said("not stopped in order")
+    assert door.terminate() == 0, door.said("not stopped in order")
+    assert PASSWORD not in door.said("") + worker.said("")
+
+
+@pytest.mark.parametrize(
+    ("user", "password", "said"),
+    [
+        ("door", "wrong-password", "Kafka refuses user door: check KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD"),
+        ("no-id", PASSWORD, "Kafka does not let user no-id use the transactional id cxone-webhooks-1"),
+        ("no-topic", PASSWORD, "Kafka does not let user no-topic write to cxone.raw.webhooks"),
+    ],
+)
+def test_what_is_missing_is_one_sentence(
+    secured: SecuredBroker, new_worker: NewWorker, user: str, password: str, said: str
+) -> None:
+    door = new_worker("", "webhooks", program=DOOR, **{**SETTINGS, **secured.settings(user, password)})
+
+    assert door.start().exit_code(within=60) == 2, door.said("it goes on")
+    lines = [line for line in door.log.read_text().splitlines() if not line.startswith("{")]
+    assert len(lines) == 1
+    assert lines[0].startswith(said)
