@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from connectors.cxone import dialect
 from connectors.cxone.dashboards import DashboardApi, connected
@@ -17,16 +17,20 @@ from connectors.kafka.topic_reader import Start, TopicReader
 from connectors.settings import CxoneSettings, KafkaSettings, RegistrySettings, load
 from schemas.avro import Codec, DecodeError
 from schemas.envelope import Outgoing
-from schemas.records import DashboardApplied, DashboardCommand
-from schemas.topics import DASHBOARD_APPLIED, DASHBOARD_COMMANDS, SUBSCRIPTIONS
+from schemas.records import DashboardApplied, DashboardChange, DashboardCommand
+from schemas.topics import DASHBOARD_APPLIED, DASHBOARD_CHANGES, DASHBOARD_COMMANDS, SUBSCRIPTIONS
 from streams.stages.dashboards.cxone import RefusedAnswerError, found, refusal, reply
 from streams.stages.dashboards.json_text import loads
 from streams.stages.dashboards.plan import Found, History
+from streams.stages.dashboards.watching import Told, Watch
 
 AT_A_TIME = 10  # requests
 PATIENCE = 20.0  # seconds without a token, or of a pause that CXone asks for
 LOOK = 0.3  # seconds between two looks at what became of commands
+LOOK_AT_CHANGES = 1.0  # seconds between two looks for changes
 CLOCKS = 60_000  # ms that the broker's clock may be behind ours
+
+R = TypeVar("R")
 
 
 class Desk:
@@ -151,20 +155,25 @@ async def follow(
 
 
 def _applied(begin: Start) -> list[DashboardApplied]:
+    return _records(DASHBOARD_APPLIED.name, DashboardApplied, begin)
+
+
+def _records(topic: str, record: type[R], begin: Start) -> list[R]:
+    """Return the records of a topic in the order of each partition; what is none of ours is passed over."""
     kafka = load(KafkaSettings)
-    decode = Codec(schema_registry.schema_ids(load(RegistrySettings))).decoder(DashboardApplied)
+    decode = Codec(schema_registry.schema_ids(load(RegistrySettings))).decoder(record)
     reader = TopicReader(kafka.librdkafka())
     try:
-        values = [each.value for each in reader.read(DASHBOARD_APPLIED.name, begin) if each.value is not None]
+        values = [each.value for each in reader.read(topic, begin) if each.value is not None]
     finally:
         reader.close()
-    applied = []
+    records = []
     for value in values:
         try:
-            applied.append(decode(value))
+            records.append(decode(value))
         except DecodeError:
-            continue  # not ours
-    return applied
+            continue
+    return records
 
 
 async def subscribed(url: str) -> Subscribed:
@@ -177,3 +186,31 @@ async def subscribed(url: str) -> Subscribed:
             return await subscribe(asking.api, url, memory)
     finally:
         await publisher.close()
+
+
+async def foreign_changes(begin: Start, *, until: float | None = None) -> AsyncIterator[Told]:
+    """Yield the changes since `begin` that we did not make, until a time (seconds since the epoch) or for ever.
+
+    Raises ConnectorError.
+    """
+    watched = Watch()
+    while True:
+        ends = until is not None and time.time() >= until  # what is kept back by then is still shown
+        for change in await asyncio.to_thread(_changes, begin):
+            told = Told(change.dashboard_id, change.event_type, change.actor, change.etag, change.received_at)
+            watched.told(told, time.time())
+        for applied in await asyncio.to_thread(_applied, _earlier(begin)):
+            watched.ours(applied.dashboard_id, applied.etag)
+        for foreign in watched.foreign(time.time()):
+            yield foreign
+        if ends and not watched.waiting:
+            return
+        await asyncio.sleep(LOOK_AT_CHANGES)
+
+
+def _earlier(begin: Start) -> Start:
+    return Start() if begin.time is None else Start(time=begin.time - CLOCKS)
+
+
+def _changes(begin: Start) -> list[DashboardChange]:
+    return _records(DASHBOARD_CHANGES.name, DashboardChange, begin)

@@ -1,16 +1,20 @@
 """Dashboards from the command line through a worker to a CXone and back, on a real Kafka."""
 
 import asyncio
+import time
 from pathlib import Path
 
+from confluent_kafka import Producer
 from typer.testing import CliRunner, Result
 
 from connectors.kafka.topic_admin import TopicAdmin
 from connectors.kafka.topic_reader import Start, TopicReader
 from deploy.local.kafka.broker import Broker
 from schemas.avro import Codec
+from schemas.records import DashboardChange
 from schemas.records.audit import AuditEntry
 from schemas.releases import FileSchemaIds
+from schemas.topics import DASHBOARD_CHANGES
 from streams.cli.dashboards import app
 from streams.topology import topics
 from tests.kafka.conftest import NewWorker
@@ -22,6 +26,16 @@ name: {name}
 widgets:
   - {{title: A, type: metric, position: {{x: 0, y: 0, w: 1, h: 1}}, query: {{range: -1d, metrics: [avg_handle_time]}}}}
 """
+
+
+def told(bootstrap: str, *changes: tuple[str, str]) -> None:
+    """Publish that CXone told of changes: (dashboard, ETag)."""
+    encode = Codec(FileSchemaIds()).encoder(DashboardChange)
+    producer = Producer({"bootstrap.servers": bootstrap, "log_level": 0})
+    for dashboard, etag in changes:
+        change = DashboardChange(dashboard, "dashboard.updated", "Eve", etag, time.time_ns() // 1_000_000)
+        producer.produce(DASHBOARD_CHANGES.name, encode(change), dashboard)
+    assert producer.flush(30) == 0
 
 
 def audit(bootstrap: str) -> list[tuple[str, str | None]]:
@@ -67,6 +81,8 @@ async def test_files_go_through_a_worker_into_cxone(own_kafka: Broker, new_worke
         await asyncio.to_thread(lambda: worker.start().ready())
         conflict = await run("apply", str(tmp_path), "--create", "--timeout", "30")
         got = await run("get", "b")
+        told(own_kafka.bootstrap, ("b", '"1"'), ("a", '"99"'))
+        watched = await run("watch", "--since", "1h", "--seconds", "0.5")
         assert await asyncio.to_thread(worker.terminate) == 0
 
     assert (stranger.exit_code, adopted.exit_code) == (1, 0), (stranger.output, adopted.output)
@@ -80,6 +96,7 @@ async def test_files_go_through_a_worker_into_cxone(own_kafka: Broker, new_worke
     assert 'someone in CXone: "Theirs again"' in conflict.stdout
     assert "= b: applied: created" in conflict.stdout
     assert "name: New" in got.stdout
+    assert (watched.exit_code, watched.stdout) == (0, 'a: updated by Eve, now "99"\n')
     assert api.documents["a"]["owner"] == 1
     assert api.documents["a"]["description"] == "Theirs"
     assert sum(method != "GET" for method, _, _ in api.requests) == 2

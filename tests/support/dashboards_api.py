@@ -4,12 +4,9 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from random import Random
 from typing import Any
 
 from aiohttp import web
-
-from streams.core.audit.canonical import payload_hash
 
 TOKEN = "made-up-token-of-the-tests"
 
@@ -23,9 +20,6 @@ class DashboardsApi:
     requests: list[tuple[str, str, int]] = field(default_factory=list)  # method, path, answer
     answers: list[int] = field(default_factory=list)
     lose: int = 0  # answers of so many PUTs to come are lost
-    chance: Random | None = None  # with one: 10 % 503, 5 % 429, and 5 % of the answers to PUTs lost
-    taken: list[tuple[str, str, int]] = field(default_factory=list)  # each PUT: dashboard, payload hash, answer
-    writes: list[tuple[str, dict[str, Any], dict[str, Any]]] = field(default_factory=list)  # dashboard, before, after
     url: str = ""
 
     def edit(self, dashboard: str, **changes: Any) -> None:
@@ -50,24 +44,14 @@ class DashboardsApi:
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
-        lost = False
-        if self.chance is not None:
-            drawn = self.chance.random()
-            if drawn < 0.05:
-                return web.json_response({}, status=429, headers={"Retry-After": "0.05"})
-            if drawn < 0.15:
-                self.answers.append(503)
-            lost = 0.15 <= drawn < 0.20
         answer = (
             web.json_response({"message": "as the test wants it"}, status=self.answers.pop(0)) if self.answers else None
         )
         if answer is None:
             answer = self._served(request, body)
         self.requests.append((request.method, request.path, answer.status))
-        if request.method != "GET":
-            self.taken.append((request.path.rpartition("/")[2], payload_hash(body), answer.status))
-        if request.method == "PUT" and (self.lose or lost):
-            self.lose = max(self.lose - 1, 0)
+        if request.method == "PUT" and self.lose:
+            self.lose -= 1
             assert request.transport is not None
             request.transport.abort()
         return answer
@@ -84,10 +68,8 @@ class DashboardsApi:
         if request.method == "PUT":
             if request.headers.get("If-Match") != self.etag(name):
                 return web.json_response({"message": "changed meanwhile"}, status=412)
-            before = self.documents[name]
             self.edit(name)
             self.documents[name] = json.loads(body)
-            self.writes.append((name, before, self.documents[name]))
         return web.json_response(self.documents[name], headers={"ETag": self.etag(name)})
 
 

@@ -6,6 +6,7 @@ from streams.cli.dashboards.apply import adopt, apply, forget
 from streams.cli.dashboards.plan import diff, get, plan
 from streams.cli.dashboards.subscribe import subscribe
 from streams.cli.dashboards.validate import schema, validate
+from streams.cli.dashboards.watch import watch
 
 app = typer.Typer(
     help="""Keep CXone's dashboards as YAML files: check them, see what would change, put them into CXone.
@@ -21,5 +22,6 @@ app.command()(get)
 app.command()(adopt)
 app.command()(diff)
 app.command()(forget)
+app.command()(watch)
 app.command()(subscribe)
 app.command()(schema)

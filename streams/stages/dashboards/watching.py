@@ -24,6 +24,7 @@ class Watch:
     def __init__(self) -> None:
         self._ours: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._held: OrderedDict[Told, float] = OrderedDict()
+        self._shown: OrderedDict[Told, None] = OrderedDict()  # or found to be ours
 
     def ours(self, dashboard: str, etag: str | None) -> None:
         """Note an ETag that our change led to."""
@@ -34,13 +35,22 @@ class Watch:
 
     def told(self, change: Told, now: float) -> None:
         """Take a change that CXone told of; twice is once. `now` in seconds."""
-        self._held.setdefault(change, now)
+        if change not in self._shown:
+            self._held.setdefault(change, now)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether changes are kept back."""
+        return bool(self._held)
 
     def foreign(self, now: float) -> list[Told]:
         """Return the changes that are others', each once."""
         due = [change for change, since in self._held.items() if now - since >= PATIENCE]
         for change in due:
             del self._held[change]
+            self._shown[change] = None
+        while len(self._shown) > REMEMBERED:
+            self._shown.popitem(last=False)
         return [change for change in due if (change.dashboard, change.etag) not in self._ours]
 
 
