@@ -33,6 +33,7 @@ Positions = Mapping[tuple[str, int], int]  # (topic, partition) -> the next offs
 KEPT_WAL = 16 << 20  # bytes that the log keeps when it starts anew
 COPIED_BACK = 4 << 20  # bytes of the log after which it is copied back into the file
 PAGE = 4096  # bytes: SQLite's default
+EXPIRE_INTERVAL = 60.0  # seconds
 EXPIRE_SLICE = 2000  # rows in one transaction
 DAY = 86_400.0
 T = TypeVar("T")
@@ -63,6 +64,7 @@ class SqliteFile:
         self._database: apsw.Connection | None = None
         self._opened: tuple[os.stat_result, ...] = ()  # of the file and its log
         self._known: dict[tuple[str, int], int] | None = None  # positions that the file must have
+        self._expire_at = 0.0  # seconds since the epoch
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite")
 
     async def positions(self) -> dict[tuple[str, int], int]:
@@ -181,20 +183,23 @@ class SqliteFile:
         return refused
 
     def _tend(self) -> str | None:
-        before = time.strftime(
-            "%Y-%m-%dT%H:%M:%SZ", time.gmtime(max(self._now() - self._settings.retention_days * DAY, 0))
-        )
-
         def tend(database: apsw.Connection) -> str | None:
-            for statement in EXPIRE:
-                deleted = EXPIRE_SLICE
-                while deleted == EXPIRE_SLICE:
-                    with transaction(database):
-                        database.execute(statement, {"before": before, "slice": EXPIRE_SLICE})
-                        deleted = database.changes()
+            if self._now() >= self._expire_at:
+                self._expire(database)
+                self._expire_at = self._now() + EXPIRE_INTERVAL
             return self._long_log()
 
         return self._guarded(tend) if self._known is not None else None
+
+    def _expire(self, database: apsw.Connection) -> None:
+        oldest = max(self._now() - self._settings.retention_days * DAY, 0)
+        before = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(oldest))
+        for statement in EXPIRE:
+            deleted = EXPIRE_SLICE
+            while deleted == EXPIRE_SLICE:
+                with transaction(database):
+                    database.execute(statement, {"before": before, "slice": EXPIRE_SLICE})
+                    deleted = database.changes()
 
     def _long_log(self) -> str | None:
         """Say so when the log grows: it starts anew only when no reader is left who began before its end."""

@@ -91,6 +91,7 @@ class Minutes:
             if key != META:
                 self._keep(Partial.restored(key, value))
         self._changed: dict[tuple[int, str], Partial] = {}
+        self._swept = -1  # minutes that end here or before were deleted
         self._refused: list[Outgoing] = []
         self._sealed: dict[str, Any] = {}
         self._told: tuple[int, int] | None = None  # what readers know of event time
@@ -200,6 +201,9 @@ class Minutes:
     def _expired(self) -> list[Change]:
         """Forget minutes that take no more events; not one that holds what comes again."""
         closed = self._closed()
+        if closed == self._swept:
+            return []
+        self._swept = closed
         gone = [
             key for key, each in self._partials.items() if key[0] + MINUTE_MS <= closed and each.upto <= self._folded
         ]

@@ -167,6 +167,7 @@ class Minutes:
         self._restore(stored)
         self._open = {key: each for key, each in self._minutes.items() if not each.final}
         self._touched: dict[tuple[int, str], Minute] = {}
+        self._swept = -1  # minutes that end here or before are deleted
         self._refused: list[Outgoing] = []
         self._sealed = meta
 
@@ -255,6 +256,9 @@ class Minutes:
         """Forget minutes that are final and take no more events."""
         closed = min((told.closed for told in self._told.values()), default=0)
         closed = min(closed, final_until, self._filled or 0)
+        if closed == self._swept:
+            return []
+        self._swept = closed
         gone = [key for key in self._minutes if key[0] + MINUTE_MS <= closed]
         self._forgotten = max(self._forgotten, closed)
         return [change for key in gone for change in self._minutes.pop(key).deletions()]

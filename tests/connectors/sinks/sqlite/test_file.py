@@ -225,6 +225,10 @@ async def test_what_is_too_old_is_deleted_but_no_open_alert(path: Path) -> None:
 
     assert ask(path, 'SELECT min("window"), count(*) FROM metric_snapshots') == [("2026-11-26T12:00:00Z", 3 * 720)]
     assert ask(path, "SELECT alert_id FROM alerts ORDER BY alert_id") == ["new", "old"]
+    for seconds, left in ((59, 3 * 720), (1, 3 * 719)):  # once a minute
+        now += seconds
+        await file.tend()
+        assert ask(path, "SELECT count(*) FROM metric_snapshots") == [left]
     await file.close()
 
 
