@@ -7,7 +7,9 @@ from typing import Any
 
 from schemas.dead_letters import DEAD_REASON, DEAD_SOURCE, DEAD_STAGE
 from schemas.records import CampaignHour
+from streams.demo import minute_board
 from streams.demo.guest_board import DEAD_STAGES, Guests
+from streams.demo.minute_board import Minutes
 
 RATE_SECONDS = 5.0  # rates are taken over so long: windows are published about once a second
 
@@ -16,13 +18,14 @@ RATE_SECONDS = 5.0  # rates are taken over so long: windows are published about 
 class Board:
     """`rows` by campaign and hour, the newest revision of each; `lag` in records by stage; rates per second.
 
-    All but `lag` and `guests` is about interactions.
+    All but `lag`, `guests` and `minutes` is about interactions.
     """
 
     rows: dict[tuple[str, int], CampaignHour] = field(default_factory=dict)
     lag: dict[str, int] = field(default_factory=dict)
     ledger: Mapping[str, Any] = field(default_factory=dict)
     guests: Guests = field(default_factory=Guests)
+    minutes: Minutes = field(default_factory=Minutes)
     sent_per_second: float = 0.0
     counted_per_second: float = 0.0
     _dead: dict[str, str] = field(default_factory=dict)  # source position -> reason
@@ -52,8 +55,12 @@ class Board:
 
     def dead_letter(self, headers: Mapping[str, bytes]) -> None:
         """Take a record of cxone.dead-letters."""
-        if headers[DEAD_STAGE].decode() in DEAD_STAGES:
+        stage = headers[DEAD_STAGE].decode()
+        if stage in DEAD_STAGES:
             self.guests.dead_letter(headers)
+            return
+        if stage in minute_board.DEAD_STAGES:
+            self.minutes.dead_letter(headers)
             return
         self._dead[headers[DEAD_SOURCE].decode()] = headers[DEAD_REASON].decode()
 
@@ -71,4 +78,4 @@ class Board:
     def drained(self) -> bool:
         """Whether everything was sent and every stage has worked off its topics, with nobody waiting for a retry."""
         sent = bool(self.ledger.get("finished")) and not self.guests.said.get("waiting")
-        return sent and not any(self.lag.values())
+        return sent and bool(self.minutes.ledger.get("finished")) and not any(self.lag.values())

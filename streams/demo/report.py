@@ -5,9 +5,10 @@ from typing import Any
 from streams.demo.board import Board
 from streams.demo.judges.guests import GuestVerdict
 from streams.demo.judges.hours import Verdict
+from streams.demo.judges.minutes import MinuteVerdict
 
 
-def findings(verdict: Verdict, guests: GuestVerdict, board: Board) -> list[str]:
+def findings(verdict: Verdict, guests: GuestVerdict, minutes: MinuteVerdict, board: Board) -> list[str]:
     """Return a sentence for everything that isn't as it must be.
 
     Every event is counted once. Every malformed frame is a dead letter; a frame that was sent again over a new
@@ -23,15 +24,20 @@ def findings(verdict: Verdict, guests: GuestVerdict, board: Board) -> list[str]:
         found.append(
             f"{dead:,} records are dead letters, should be {malformed:,} to {most_dead:,}: {board.dead_letters}"
         )
-    return [*found, *guests.mismatches]
+    wrong, refused = sum(board.minutes.ledger["events_malformed"].values()), board.minutes.dead_letters.total()
+    most = wrong + board.minutes.ledger["malformed_redelivered"]
+    if not wrong <= refused <= most:
+        reasons = board.minutes.dead_letters
+        found.append(f"{refused:,} analytics frames are dead letters, should be {wrong:,} to {most:,}: {reasons}")
+    return [*found, *guests.mismatches, *minutes.mismatches]
 
 
-def report(verdict: Verdict, guests: GuestVerdict, board: Board) -> dict[str, Any]:
+def report(verdict: Verdict, guests: GuestVerdict, minutes: MinuteVerdict, board: Board) -> dict[str, Any]:
     """Return the report; its keys are relied upon by programs."""
     ledger, seen = board.ledger, board.guests
     return {
         "windows_checked": verdict.windows_checked,
-        "mismatches": len(findings(verdict, guests, board)),
+        "mismatches": len(findings(verdict, guests, minutes, board)),
         "events_sent": ledger["events_sent"],
         "events_redelivered": ledger["events_redelivered"],
         "events_malformed": sum(ledger["events_malformed"].values()),
@@ -48,5 +54,13 @@ def report(verdict: Verdict, guests: GuestVerdict, board: Board) -> dict[str, An
             "overtaken": guests.overtaken,
             "unaccounted": guests.unaccounted,
             "within_target": seen.within_target,
+        },
+        "minutes": {
+            "events_sent": board.minutes.ledger["events_sent"],
+            "rows": minutes.rows_checked,
+            "final": sum(row.final for row in board.minutes.rows.values()),
+            "alerts": minutes.alerts_checked,
+            "open": len(board.minutes.open),
+            "dead_letters": dict(board.minutes.dead_letters),
         },
     }

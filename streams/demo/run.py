@@ -16,11 +16,13 @@ from rich.live import Live
 
 from streams.demo.board import Board
 from streams.demo.judges import guests as guest_judge
+from streams.demo.judges import minutes as minute_judge
 from streams.demo.judges.guests import GuestVerdict, Ledgers
 from streams.demo.judges.hours import Verdict, judge, truth
+from streams.demo.judges.minutes import MinuteVerdict
 from streams.demo.processes import ChildError
 from streams.demo.report import findings, report
-from streams.demo.screen import guest_line, line, screen
+from streams.demo.screen import guest_line, line, minute_line, screen
 from streams.demo.system import System, running
 
 HOUR_SECONDS = 3600
@@ -32,6 +34,14 @@ QUIET_LOOKS = 3  # in a row without lag: one may fall between two stages
 SHOWN_MISMATCHES = 20
 INTERRUPTED = 130
 GUESTS, BOTS, MESSAGES_PER_SECOND = 60, 2, 8  # a bot writes two a second, the others a message in 14 s
+EVENTS_PER_SECOND = 20  # of analytics; half an hour of them passes in half a minute, with a wave in ten minutes
+ANALYTICS = (
+    f"--analytics-rate={EVENTS_PER_SECOND}",
+    "--analytics-history=1800",
+    "--analytics-speedup=60",
+    "--analytics-wave=600",
+)
+ALERT_LOOKS = 20  # in which alerts of minutes that have just become final come
 ALWAYS = 1e9  # seconds: guests write until they are told to stop
 FAULTS = {
     "messages_redelivered": 0.05,
@@ -57,13 +67,17 @@ class Options:
 
     def simulate(self) -> list[str]:
         """Return the simulator's options."""
-        bound = [] if self.seconds is None else [f"--count={round(self.rate * self.seconds)}"]
+        bound = []
+        if self.seconds is not None:
+            number, events = round(self.rate * self.seconds), max(1, round(EVENTS_PER_SECOND * self.seconds))
+            bound = [f"--count={number}", f"--analytics-count={events}"]
         return [
             f"--rate={self.rate}",
             f"--speedup={self.speedup}",
             f"--seed={self.seed}",
             f"--redelivered={self.redelivered}",
             f"--malformed={self.malformed}",
+            *ANALYTICS,
             f"--faults={orjson.dumps(FAULTS).decode()}",
             *bound,
         ]
@@ -86,7 +100,7 @@ async def run(options: Options, console: Console, folder: Path) -> int:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     began = time.monotonic()
     board = Board()
-    verdict: tuple[Verdict, GuestVerdict] | None = None
+    verdict: tuple[Verdict, GuestVerdict, MinuteVerdict] | None = None
     console.print("Starting Kafka, the simulator, the stages and the connectors ...")
     try:
         async with (
@@ -151,6 +165,7 @@ async def _look(system: System, board: Board, http: httpx.AsyncClient) -> None:
     places, guests = system.addresses, board.guests
     ledger = (await http.get(places.ledger_url)).json()
     guests.said = (await http.get(places.messages_ledger_url)).json()
+    board.minutes.ledger = (await http.get(places.analytics_ledger_url)).json()
     guests.contacts = (await http.get(places.crm_ledger_url)).json()
     metrics = (await http.get(system.metrics_url)).text.splitlines()
     guests.waiting = next(int(float(row.removeprefix(WAITING))) for row in metrics if row.startswith(WAITING))
@@ -158,7 +173,7 @@ async def _look(system: System, board: Board, http: httpx.AsyncClient) -> None:
 
 
 def _print_lines(board: Board, console: Console) -> None:
-    for text in (line(board), guest_line(board)):
+    for text in (line(board), guest_line(board), minute_line(board)):
         console.print(text, highlight=False, soft_wrap=True)
 
 
@@ -180,7 +195,9 @@ def _shown(board: Board, console: Console) -> Iterator[Callable[[], None]]:
         yield lambda: live.update(screen(board, console.height), refresh=True)
 
 
-async def _verdict(system: System, board: Board, http: httpx.AsyncClient) -> tuple[Verdict, GuestVerdict]:
+async def _verdict(
+    system: System, board: Board, http: httpx.AsyncClient
+) -> tuple[Verdict, GuestVerdict, MinuteVerdict]:
     places = system.addresses
 
     async def rows(url: str) -> list[dict[str, Any]]:
@@ -194,18 +211,36 @@ async def _verdict(system: System, board: Board, http: httpx.AsyncClient) -> tup
         contacts=await rows(f"{places.crm_ledger_url}/records"),
         repeats=(await http.get(places.routing_ledger_url)).json()["repeats"],
     )
-    return await asyncio.to_thread(lambda: (judge(truth(events), points), guest_judge.judge(board.guests, ledgers)))
+    expected, seen = minute_judge.truth(await rows(f"{places.analytics_ledger_url}/events")), board.minutes
+    for _ in range(ALERT_LOOKS):
+        told = await rows(f"{places.alerts_ledger_url}/all")
+        minutes = minute_judge.judge(expected, seen.rows, seen.alerts.values(), told)
+        if not minutes.mismatches:
+            break
+        await asyncio.to_thread(system.watch.read, board, LOOK_SECONDS)
+    hours = await asyncio.to_thread(lambda: judge(truth(events), points))
+    return hours, await asyncio.to_thread(guest_judge.judge, board.guests, ledgers), minutes
 
 
-def _conclude(verdict: Verdict, guests: GuestVerdict, board: Board, options: Options, console: Console) -> int:
-    found = findings(verdict, guests, board)
+def _conclude(  # noqa: PLR0913, PLR0917 - what was found, and where that goes
+    verdict: Verdict,
+    guests: GuestVerdict,
+    minutes: MinuteVerdict,
+    board: Board,
+    options: Options,
+    console: Console,
+) -> int:
+    found = findings(verdict, guests, minutes, board)
     if options.report is not None:
-        options.report.write_bytes(orjson.dumps(report(verdict, guests, board), option=orjson.OPT_INDENT_2) + b"\n")
+        options.report.write_bytes(
+            orjson.dumps(report(verdict, guests, minutes, board), option=orjson.OPT_INDENT_2) + b"\n"
+        )
     for sentence in found[:SHOWN_MISMATCHES]:
         console.print(sentence, style="red", markup=False, soft_wrap=True)
     console.print(
         f"{verdict.windows_checked} windows checked against a batch computation over {board.ledger['events_sent']:,}"
-        f" events, and the fates of {board.guests.sent:,} guests' messages: {len(found)} mismatches."
+        f" events, the fates of {board.guests.sent:,} guests' messages, {minutes.rows_checked} rows of minutes and"
+        f" {minutes.alerts_checked} alerts: {len(found)} mismatches."
         f" {board.ledger['events_redelivered'] + board.guests.said['redelivered']:,} redeliveries were dropped,"
         f" {board.dead_letters.total() + board.guests.dead_letters.total():,} records are dead letters.",
         style="red" if found else "green",

@@ -9,11 +9,12 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from schemas.records import CampaignHour
+from schemas.records import CampaignHour, MetricSnapshot
 from streams.demo.board import Board
 from streams.demo.guest_board import STAGES, Guests
+from streams.demo.minute_board import Minutes
 
-HEADER_LINES = 14  # of the screen that are not rows
+HEADER_LINES = 19  # of the screen that are not rows
 HOURS = 3  # share the screen, so that one sees hours end
 
 
@@ -29,7 +30,7 @@ def screen(board: Board, height: int) -> RenderableType:
             table.add_row(*_cells(row), style="dim" if row.final else "")
     interactions = (Text(line(board)), Text(_reasons(board.dead_letters)))
     behind = Text(f"lag: {_lag(board, of_guests=True)}  {_reasons(board.guests.dead_letters)}")
-    return Group(*interactions, Text(), _guests(board.guests), behind, Text(), table)
+    return Group(*interactions, Text(), _guests(board.guests), behind, Text(), _minute(board.minutes), Text(), table)
 
 
 def line(board: Board) -> str:
@@ -46,6 +47,36 @@ def guest_line(board: Board) -> str:
     """Return the state of guests in one line."""
     figures = "  ".join(f"{title} {figure}" for title, figure in _guest_figures(board.guests).items())
     return f"{figures}  lag: {_lag(board, of_guests=True)}"
+
+
+def minute_line(board: Board) -> str:
+    """Return the newest minute over all queues, and the open alerts, in one line."""
+    minutes = board.minutes
+    alerts = ", ".join(f"{each.rule} {each.severity} {each.value:.1f}" for each in minutes.open) or "none"
+    texts = [_figures(row) for row in minutes.current() if not row.queue] or ["no minute yet"]
+    return f"{texts[0]}  open alerts: {alerts}  dead letters {minutes.dead_letters.total():,}"
+
+
+def _minute(minutes: Minutes) -> Group:
+    """Draw the newest minute, over all queues and for each, and the open alerts."""
+    queues = [Text(_figures(row), overflow="ellipsis", no_wrap=True) for row in minutes.current()[:4]]
+    alerts = [f"{_clock(each.opened_at)} {each.rule} {each.severity} {each.value:.1f}" for each in minutes.open[:3]]
+    return Group(
+        *(queues or [Text("no minute yet")]),
+        Text(f"open alerts: {', '.join(alerts) or 'none'}", style="red" if alerts else ""),
+    )
+
+
+def _figures(row: MetricSnapshot) -> str:
+    return (
+        f"{_clock(row.window)} {row.queue or 'all queues'}: {row.events:,} events, {row.interactions:,} interactions,"
+        f" handle {row.avg_handle_time:.1f} s, wait {row.avg_wait_time:.1f} s, {row.active_agents} agents"
+        f"{' (final)' if row.final else ''}"
+    )
+
+
+def _clock(milliseconds: int) -> str:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%H:%M")
 
 
 def _guests(guests: Guests) -> Table:

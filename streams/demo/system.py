@@ -16,6 +16,7 @@ from streams.demo.watch import Watch
 
 READY_SECONDS = 60.0
 STOP_SECONDS = 30.0
+_CONNECTORS = ("interactions", "messaging", "analytics")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,9 @@ async def running(simulate: Sequence[str], guests: Sequence[str], folder: Path) 
             addresses = Addresses(**await simulator.ready(READY_SECONDS))
             environment |= _settings(broker.bootstrap_servers, addresses, folder)
             worker = await (await start("worker", "worker", "all")).ready(READY_SECONDS)
-            connectors = [await start(f"connector-{name}", "connect", name) for name in ("interactions", "messaging")]
+            connectors = [
+                await start(f"connector-{name}", "connect", name) for name in ("interactions", "messaging", "analytics")
+            ]
             for connector in connectors:
                 await connector.ready(READY_SECONDS)
             await start("guests", "guests", f"--url={addresses.guests_url}", *guests)
@@ -92,6 +95,9 @@ def _settings(bootstrap_servers: str, addresses: Addresses, folder: Path) -> dic
         "CXONE_MESSAGING_TOKEN_URL": addresses.messaging_token_url,
         "CXONE_MESSAGING_WS_URL": addresses.messaging_ws_url,
         "CXONE_MESSAGING_API_URL": addresses.messaging_token_url.removesuffix("/oauth/v2/token"),
+        "CXONE_ANALYTICS_TOKEN_URL": addresses.analytics_token_url,
+        "CXONE_ANALYTICS_API_URL": addresses.analytics_api_url,
+        "CXONE_ANALYTICS_WS_URL": addresses.analytics_ws_url,
         "CXONE_CLIENT_ID": cxone.client_id,
         "CXONE_CLIENT_SECRET": cxone.client_secret,
         "CXONE_ORG_DOMAIN": "demo",

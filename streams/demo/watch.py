@@ -6,13 +6,25 @@ from typing import Any
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
 
 from schemas.avro import Codec
-from schemas.records import CampaignHour, RoutingResult
+from schemas.records import AlertRecord, CampaignHour, MetricSnapshot, RoutingResult
 from schemas.releases import FileSchemaIds
-from schemas.topics import CAMPAIGN_HOURLY, DEAD_LETTERS, GUEST_ADMITTED, GUEST_THROTTLED, ROUTING_RESULTS
+from schemas.topics import (
+    ALERTS,
+    CAMPAIGN_HOURLY,
+    DEAD_LETTERS,
+    GUEST_ADMITTED,
+    GUEST_THROTTLED,
+    METRICS_SNAPSHOTS,
+    ROUTING_RESULTS,
+)
 from streams.demo.board import Board
 from streams.topology import DECLARATIONS, STAGES, topics
 
 TIMEOUT = 10.0
+_READ = (
+    *(CAMPAIGN_HOURLY, GUEST_ADMITTED, GUEST_THROTTLED, ROUTING_RESULTS),
+    *(METRICS_SNAPSHOTS, ALERTS, DEAD_LETTERS),
+)
 
 
 class Watch:
@@ -30,10 +42,11 @@ class Watch:
         self._partitions = self._make_topics()
         codec = Codec(FileSchemaIds())
         self._hour, self._result = codec.decoder(CampaignHour), codec.decoder(RoutingResult)
+        self._minute, self._alert = codec.decoder(MetricSnapshot), codec.decoder(AlertRecord)
         self._consumer.assign(
             [
                 TopicPartition(spec.name, partition, OFFSET_BEGINNING)
-                for spec in (CAMPAIGN_HOURLY, GUEST_ADMITTED, GUEST_THROTTLED, ROUTING_RESULTS, DEAD_LETTERS)
+                for spec in _READ
                 for partition in self._partitions[spec.name]
             ]
         )
@@ -55,6 +68,10 @@ class Watch:
                     board.guests.result(headers, self._result(value))
                 case CAMPAIGN_HOURLY.name if value is not None:
                     board.hour(self._hour(value))
+                case METRICS_SNAPSHOTS.name if value is not None:
+                    board.minutes.minute(self._minute(value))
+                case ALERTS.name if value is not None:
+                    board.minutes.alert(self._alert(value))
 
     def lag(self) -> Mapping[str, int]:
         """Return how many records of its topics each stage has not finished with: what waits for a retry, too."""

@@ -67,6 +67,7 @@ def test_rates_are_taken_over_the_last_seconds() -> None:
 )
 def test_drained_is_sent_and_worked_off(*, finished: bool, lag: dict[str, int], drained: bool) -> None:
     board = Board()
+    board.minutes.ledger = {"finished": True}
     board.measure(LEDGER | {"finished": finished}, lag, 0.0)
 
     assert board.drained() is drained
@@ -75,6 +76,7 @@ def test_drained_is_sent_and_worked_off(*, finished: bool, lag: dict[str, int], 
 @pytest.mark.parametrize("waiting", [0, 1])
 def test_drained_is_not_before_every_message_is_received(waiting: int) -> None:
     board = Board()
+    board.minutes.ledger = {"finished": True}
     board.measure(LEDGER | {"finished": True}, {}, 0.0)
     board.guests.said = {"inbound": 5, "waiting": waiting}
 

@@ -6,9 +6,11 @@ from schemas.records import RoutingResult
 from streams.demo.board import Board
 from streams.demo.judges.guests import GuestVerdict
 from streams.demo.judges.hours import Verdict
+from streams.demo.judges.minutes import MinuteVerdict
 from streams.demo.report import findings, report
 
 GOOD = GuestVerdict(unaccounted=0, overtaken=0, repeats=0, mismatches=())
+MINUTES = MinuteVerdict(4, 1, ())
 
 
 def board(*, dead: int, malformed_redelivered: int = 0) -> Board:
@@ -21,6 +23,7 @@ def board(*, dead: int, malformed_redelivered: int = 0) -> Board:
         "finished": True,
     }
     made.measure(ledger, {}, 0.0)
+    made.minutes.ledger = {"events_sent": 5, "events_malformed": {}, "malformed_redelivered": 0}
     for number in range(dead):
         headers = {DEAD_STAGE: b"normalise", DEAD_SOURCE: b"raw:0:%d" % number, DEAD_REASON: b"duration"}
         made.dead_letter(headers)
@@ -38,7 +41,7 @@ def test_has_exactly_the_promised_keys() -> None:
         seen.guests.result({SOURCE_POSITION: b"0:%d" % position, EVENT_ID: b"e-%d" % position}, result)
     seen.dead_letter({DEAD_STAGE: b"routing", DEAD_SOURCE: b"admitted:0:5", DEAD_REASON: b"given up"})
 
-    assert report(Verdict(7, 100, ()), GuestVerdict(1, 2, 3, ("a", "b")), seen) == {
+    assert report(Verdict(7, 100, ()), GuestVerdict(1, 2, 3, ("a", "b")), MINUTES, seen) == {
         "windows_checked": 7,
         "mismatches": 2,
         "events_sent": 100,
@@ -58,6 +61,7 @@ def test_has_exactly_the_promised_keys() -> None:
             "unaccounted": 1,
             "within_target": 0.75,
         },
+        "minutes": {"events_sent": 5, "rows": 4, "final": 0, "alerts": 1, "open": 0, "dead_letters": {}},
     }
 
 
@@ -73,8 +77,8 @@ def test_has_exactly_the_promised_keys() -> None:
     ],
 )
 def test_any_mistake_is_found(verdict: Verdict, guests: GuestVerdict, seen: Board) -> None:
-    assert len(findings(verdict, guests, seen)) == report(verdict, guests, seen)["mismatches"] == 1
+    assert len(findings(verdict, guests, MINUTES, seen)) == report(verdict, guests, MINUTES, seen)["mismatches"] == 1
 
 
 def test_a_malformed_frame_sent_again_may_be_two_dead_letters() -> None:
-    assert findings(Verdict(7, 100, ()), GOOD, board(dead=4, malformed_redelivered=1)) == []
+    assert findings(Verdict(7, 100, ()), GOOD, MINUTES, board(dead=4, malformed_redelivered=1)) == []

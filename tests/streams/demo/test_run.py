@@ -27,4 +27,7 @@ async def test_a_bounded_demo_counts_every_event_and_routes_every_message_once(t
     assert guests["sent"] == guests["admitted"] + guests["throttled"] > 3
     assert guests["routed"] > 0
     assert (guests["waiting"], guests["overtaken"], guests["unaccounted"]) == (0, 0, 0)
+    minutes = report["minutes"]
+    assert minutes["rows"] > 4
+    assert minutes["events_sent"] + sum(minutes["dead_letters"].values()) == 40
     assert "0 mismatches" in screen.getvalue()
