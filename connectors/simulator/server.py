@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
@@ -76,6 +76,16 @@ class Addresses:
     inference_ledger_url: str
 
 
+@web.middleware
+async def no_browsers(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Refuse what a web page sends: any page that is open on this machine could change what the stand-ins do."""
+    if "Origin" in request.headers or request.headers.get("Sec-Fetch-Site", "none") != "none":
+        raise web.HTTPForbidden(text="not for web pages")
+    return await handler(request)
+
+
 @asynccontextmanager
 async def serve(simulation: Simulation, *, now: Callable[[], float] = time.time) -> AsyncIterator[Addresses]:
     """Run the stand-ins while the context lasts; traffic begins at once and waits for its client."""
@@ -94,7 +104,7 @@ async def serve(simulation: Simulation, *, now: Callable[[], float] = time.time)
     sockets = (cxone.feed.sockets, messaging.feed.sockets, analytics.feed.sockets)
     controls = Controls(faults, tokens, sockets, analytics.forget)
     influx = Influx(simulation.influx, PointStore(), faults, now=now)
-    app = web.Application()
+    app = web.Application(middlewares=[no_browsers])
     model, webhook = Inference(faults, seed=seed), AlertWebhook(faults)
     for door in (cxone, messaging, routing, crm, analytics, dashboards, subscriptions, model, webhook, controls):
         app.add_routes(door.routes())

@@ -15,6 +15,7 @@ from yarl import URL
 from connectors.kafka.publisher import KafkaPublisher
 from connectors.kafka.transactions import TransactionalPublisher
 from connectors.settings import KafkaSettings
+from streams.runtime.data_dir import private
 from streams.runtime.driver import transport
 from streams.runtime.driver.recovery import TableManager
 from streams.runtime.driver.store import discard_stale
@@ -170,7 +171,7 @@ def build_app(stage: str, source: str, kafka: KafkaSettings, worker: WorkerSetti
 
     Topics `beside` it are read, too: they have as many partitions, and a worker has the same ones of each.
     """
-    worker.data_dir.mkdir(parents=True, exist_ok=True)
+    private(worker.data_dir)  # Faust makes a folder in it, whichever the store
     app = App(
         f"cxone-{stage}",
         broker=[URL(f"{transport.SCHEME}://{server.strip()}") for server in kafka.bootstrap_servers.split(",")],

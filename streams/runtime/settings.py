@@ -1,11 +1,12 @@
 """Settings of the workers."""
 
 from pathlib import Path
-from tempfile import gettempdir
 from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from streams.runtime.data_dir import default
 
 
 class WorkerSettings(BaseSettings):
@@ -19,7 +20,8 @@ class WorkerSettings(BaseSettings):
         "memory", description="memory, or rocksdb (needs cxone-streams[rocksdb]): restarts read less of the changelog"
     )
     data_dir: Path = Field(
-        Path(gettempdir()) / "cxone-streams", description="folder for rocksdb; each worker on a machine needs its own"
+        default_factory=default,
+        description="folder for rocksdb, this user's alone; each worker on a machine needs its own",
     )
     http_host: str = Field("127.0.0.1", description="address of /livez, /readyz and /metrics")
     http_port: int = Field(0, ge=0, le=65535, description="port of /livez, /readyz and /metrics; 0 takes a free one")

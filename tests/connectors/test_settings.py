@@ -191,7 +191,7 @@ def test_the_example_file_lists_every_setting_with_a_comment_and_its_default(tmp
         given = "".join(f"{name}={value}\n" for name, value in listed if value)
         settings = load(model, env_file=env(tmp_path, given + required))
         for name, field in fields.values():
-            assert field.is_required() or getattr(settings, name) == field.default
+            assert field.is_required() or getattr(settings, name) == field.get_default(call_default_factory=True)
 
 
 @pytest.mark.parametrize("written", ["s3cret-token\n", "s3cret-token\r\n", "\ns3cret-token"])

@@ -320,3 +320,15 @@ async def test_influx_faults_on_request(bench: Bench) -> None:
 async def test_influx_is_healthy(bench: Bench) -> None:
     assert (await bench.http.get(f"{bench.addresses.influx_url}/health")).json()["status"] == "pass"
     assert (await bench.http.get(f"{bench.addresses.influx_url}/ping")).status_code == 204
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Origin": "https://evil.test"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}]
+)
+async def test_web_pages_change_nothing(headers: dict[str, str]) -> None:
+    async with serve(Simulation(plan=Plan(number=0))) as addresses, httpx.AsyncClient() as http:
+        refused = await http.post(addresses.faults_url, json={"token": {"status": 500}}, headers=headers)
+        shown = await http.get(addresses.faults_url)
+
+    assert refused.status_code == 403
+    assert shown.json()["token"] is None
