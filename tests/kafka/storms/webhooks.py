@@ -41,7 +41,7 @@ async def test_after_an_outage_publishing_goes_on(own_kafka: Broker) -> None:
     assert publisher.blocked is not None or publisher.initialisations > 1
     await asyncio.to_thread(own_kafka.start)
 
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(5):
         while True:
             try:
                 await publisher.publish([Outgoing("topic", b"k", b"after")])
