@@ -125,7 +125,7 @@ def _body(endpoint: Endpoint) -> dict[str, Any]:
     schema: dict[str, Any] = {
         "oneOf": [
             {"type": "string", "minLength": 1, "maxLength": LONGEST_ID, "pattern": "^[^\\u0000]+$"},
-            {"type": "number", "minimum": -(2**53), "maximum": 2**53},
+            {"type": "number"},
         ]
     }
     for key in reversed(endpoint.id[0]):

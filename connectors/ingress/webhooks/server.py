@@ -5,6 +5,7 @@ among requests that follow each other. A body of a known caller that cannot be u
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
@@ -37,6 +38,10 @@ SECONDS = Histogram(
 REQUESTS = Gauge("cxone_webhooks_in_flight", "Requests without an answer.")
 WAITING = Gauge("cxone_webhooks_queue", "Requests that wait for Kafka's commit.")
 DEAD = Counter("cxone_webhooks_dead", "Bodies of known callers that went to the dead letters.", ["reason"])
+
+# aiohttp tells of a request that is no HTTP with the header that it could not read, which may be a secret.
+_SILENT = logging.getLogger(f"{__name__}.unreadable")
+_SILENT.disabled = True
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -103,6 +108,7 @@ class Door:
         return web.AppRunner(
             self.app(),
             access_log=None,
+            logger=_SILENT,
             auto_decompress=False,
             keepalive_timeout=KEEP_ALIVE,
             lingering_time=LINGERING,

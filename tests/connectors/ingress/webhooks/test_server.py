@@ -152,6 +152,15 @@ async def test_every_401_is_the_same() -> None:
     }
 
 
+async def test_a_secret_in_a_request_that_is_no_http_is_in_no_log(caplog: pytest.LogCaptureFixture) -> None:
+    async with opened() as at:
+        said = await at.talk(f"POST {PATH} HTTP/1.1\r\nHost: x\r\n{SECRET}: an-unknown-secret\0\r\n\r\n".encode())
+
+    assert said.startswith(b"HTTP/1.0 400 ")
+    assert "an-unknown-secret" not in caplog.text
+    assert at.transactions.records == []
+
+
 async def test_who_is_told_to_go_on_sends_its_body() -> None:
     head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 11\r\n"
     async with opened() as at:
