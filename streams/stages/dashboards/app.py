@@ -107,7 +107,7 @@ def build() -> App:
         )
 
     async def call(job: Job[Order]) -> Outcome:
-        owner = next(each for each in runner.cores() if isinstance(each, Commands) and each.is_calling(job))
+        owner = _owner(runner, job)
         if job.attempt > 1:
             await app.pause(random.random() * JITTER)
         order, command = job.message, job.message.command
@@ -151,6 +151,14 @@ def build() -> App:
     attach(app, stage, runner.run, *beside, *((rolling,) if settings.roll else ()))
     WAITING.set_function(lambda: sum(each.parked for each in runner.cores()))
     return app
+
+
+def _owner(runner: Runner[Order], job: Job[Order]) -> Commands:
+    """Return the core of a call's partition. Raises WithdrawnError when it is gone."""
+    for core in runner.cores():
+        if isinstance(core, Commands) and core.is_calling(job):
+            return core
+    raise WithdrawnError
 
 
 def _subscribing(

@@ -100,6 +100,9 @@ class _Run:
             return self._expired() or await self._merge(theirs)
         except (RefusedAnswerError, UnreadableError) as wrong:
             return Verdict("refused", f"CXone's answer is refused: {wrong}")
+        except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as wrong:
+            # Whatever a document looks like, it ends one command and no worker.
+            return Verdict("refused", f"CXone's document cannot be merged with ({type(wrong).__name__})")
 
     async def _absent(self) -> Verdict | Again | None:
         if self._command.kind == ADOPT or not self._command.create:

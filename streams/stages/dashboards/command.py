@@ -6,12 +6,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from schemas.records import DashboardApplied, DashboardCommand
+from streams.core.times import END_OF_TIME
+from streams.stages.dashboards import rules
 from streams.stages.dashboards.compiled import is_behind
 from streams.stages.dashboards.json_text import UnreadableError, dumps, loads
 from streams.stages.dashboards.memory import Memory
 from streams.stages.dashboards.merge import Conflict
 from streams.stages.dashboards.model import ID, Dashboard
 from streams.stages.dashboards.plan import SOMEONE, conflict_json
+from streams.stages.dashboards.yaml_source import shown
 
 APPLY, ADOPT, FORGET = "apply", "adopt", "forget"
 ROLL = "roll"  # apply again what was applied last, with its relative ranges as of now
@@ -60,6 +63,8 @@ def reader(decode: Callable[[bytes], DashboardCommand]) -> Callable[[bytes], tup
         command = decode(value)
         if not _ID.fullmatch(command.dashboard_id):
             raise ValueError("the dashboard's id is none")
+        if not (0 <= command.issued_at < END_OF_TIME and 0 <= command.expires_at < END_OF_TIME):
+            raise ValueError("its times lie in the years 1970 to 9999")
         if command.kind not in KINDS:
             raise ValueError(f"the kind is none of {', '.join(KINDS)}")
         if command.kind == FORGET:
@@ -71,6 +76,8 @@ def reader(decode: Callable[[bytes], DashboardCommand]) -> Callable[[bytes], tup
             raise ValueError(f"its document is none: {type(wrong).__name__}") from None
         if not isinstance(document, dict) or document["id"] != command.dashboard_id:
             raise ValueError("its document is of another dashboard")
+        if broken := next(rules.broken(document, command.issued_at / 1000), None):
+            raise ValueError(f"its document is wrong: {shown(broken[0])} {broken[1]}")
         return command.dashboard_id, Order(command, document)
 
     return read

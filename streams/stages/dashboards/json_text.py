@@ -7,6 +7,7 @@ from typing import Any, Self
 Json = dict[str, Any] | list[Any] | str | int | float | bool | None
 
 DEEPEST = 64  # objects and lists in each other
+MOST_VALUES = 50_000
 
 
 class UnreadableError(ValueError):
@@ -35,7 +36,8 @@ def loads(data: bytes | str) -> Json:
         raise UnreadableError("it is nested too deep") from None
     except (ValueError, UnicodeDecodeError) as error:
         raise UnreadableError(f"it is no JSON: {error}") from None
-    _bound(value, DEEPEST)
+    if _count(value, DEEPEST) > MOST_VALUES:
+        raise UnreadableError(f"it has more than {MOST_VALUES:,} values")
     return value
 
 
@@ -88,11 +90,11 @@ def _text(value: str) -> str:
     return json.dumps(value, ensure_ascii=any("\ud800" <= letter <= "\udfff" for letter in value))
 
 
-def _bound(value: Json, left: int) -> None:
+def _count(value: Json, left: int) -> int:
     if left < 0:
         raise UnreadableError("it is nested too deep")
-    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
-        _bound(item, left - 1)
+    items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return 1 + sum(_count(item, left - 1) for item in items)
 
 
 def _no_constant(name: str) -> Json:

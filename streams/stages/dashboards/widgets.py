@@ -11,6 +11,8 @@ _Signature = Callable[[Widget], bytes]
 
 T = TypeVar("T")
 
+MOST_WIDGETS = 100  # of CXone's: it takes 15
+
 
 def by_key(document: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
     """Return a document of CXone's with its widgets as an object, under `keys` in the order of the list."""
@@ -29,6 +31,8 @@ def widgets_of(document: Mapping[str, Any]) -> list[dict[str, Any]]:
     widgets = document.get(WIDGETS, [])
     if not isinstance(widgets, list) or not all(isinstance(widget, dict) for widget in widgets):
         raise UnreadableError("its widgets are no list of objects")
+    if len(widgets) > MOST_WIDGETS:
+        raise UnreadableError(f"it has more than {MOST_WIDGETS} widgets")
     return widgets
 
 

@@ -186,6 +186,34 @@ def test_server_errors_are_tried_again() -> None:
     assert applied(world, RENAMED) == "applied"
 
 
+def test_a_command_of_another_time_is_a_dead_letter() -> None:
+    world = adopted()
+    strange = [world.command(document(RENAMED), **{name: 10**18}) for name in ("issued_at", "expires_at")]
+
+    assert applied(world, RENAMED) == "applied"
+    assert not {*strange} & world.verdicts.keys()
+
+
+def test_a_document_that_breaks_the_rules_is_a_dead_letter() -> None:
+    world = adopted()
+    wrong = document(RENAMED)
+    wrong["widgets"][0]["query"]["range"] = "-99999w"
+    command = world.command(wrong)
+
+    assert applied(world, RENAMED) == "applied"
+    assert command not in world.verdicts
+
+
+@pytest.mark.parametrize(
+    "widgets", [7, [7], [{}] * 101, [{"title": "Waiting now", "query": [], "layout": {"x": 10**400}}]]
+)
+def test_whatever_cxone_has_it_ends_one_command_and_no_worker(widgets: object) -> None:
+    world = adopted()
+    world.cxone.edit(lambda theirs: theirs.update(widgets=widgets))
+
+    assert applied(world, FILE.replace("[agent]", "[team]")) in {"refused", "conflict", "applied"}
+
+
 def test_garbage_is_a_dead_letter_and_holds_up_nobody() -> None:
     world = adopted()
     command = world.command({"id": "another"})
