@@ -9,6 +9,7 @@ from schemas.dead_letters import DEAD_REASON, DEAD_SOURCE, DEAD_STAGE
 from schemas.records import CampaignHour
 from streams.demo import minute_board
 from streams.demo.guest_board import DEAD_STAGES, Guests
+from streams.demo.keeper import Kept
 from streams.demo.minute_board import Minutes
 
 RATE_SECONDS = 5.0  # rates are taken over so long: windows are published about once a second
@@ -26,6 +27,7 @@ class Board:
     ledger: Mapping[str, Any] = field(default_factory=dict)
     guests: Guests = field(default_factory=Guests)
     minutes: Minutes = field(default_factory=Minutes)
+    dashboards: Kept = field(default_factory=Kept)
     sent_per_second: float = 0.0
     counted_per_second: float = 0.0
     _dead: dict[str, str] = field(default_factory=dict)  # source position -> reason

@@ -1,19 +1,30 @@
 """What a bounded demo reports: whether everything that was sent has been counted, once."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from streams.demo.board import Board
+from streams.demo.judges.dashboards import DashboardVerdict
 from streams.demo.judges.guests import GuestVerdict
 from streams.demo.judges.hours import Verdict
 from streams.demo.judges.minutes import MinuteVerdict
 
 
-def findings(verdict: Verdict, guests: GuestVerdict, minutes: MinuteVerdict, board: Board) -> list[str]:
+class Verdicts(NamedTuple):
+    """What the judges say."""
+
+    hours: Verdict
+    guests: GuestVerdict
+    minutes: MinuteVerdict
+    dashboards: DashboardVerdict
+
+
+def findings(verdicts: Verdicts, board: Board) -> list[str]:
     """Return a sentence for everything that isn't as it must be.
 
     Every event is counted once. Every malformed frame is a dead letter; a frame that was sent again over a new
     connection may be one more. What guests wrote is judged message by message.
     """
+    verdict, guests, minutes, dashboards = verdicts
     sent, malformed = board.ledger["events_sent"], sum(board.ledger["events_malformed"].values())
     dead = board.dead_letters.total()
     most_dead = malformed + board.ledger["malformed_redelivered"]
@@ -29,15 +40,16 @@ def findings(verdict: Verdict, guests: GuestVerdict, minutes: MinuteVerdict, boa
     if not wrong <= refused <= most:
         reasons = board.minutes.dead_letters
         found.append(f"{refused:,} analytics frames are dead letters, should be {wrong:,} to {most:,}: {reasons}")
-    return [*found, *guests.mismatches, *minutes.mismatches]
+    return [*found, *guests.mismatches, *minutes.mismatches, *dashboards.mismatches]
 
 
-def report(verdict: Verdict, guests: GuestVerdict, minutes: MinuteVerdict, board: Board) -> dict[str, Any]:
+def report(verdicts: Verdicts, board: Board) -> dict[str, Any]:
     """Return the report; its keys are relied upon by programs."""
+    verdict, guests, minutes, dashboards = verdicts
     ledger, seen = board.ledger, board.guests
     return {
         "windows_checked": verdict.windows_checked,
-        "mismatches": len(findings(verdict, guests, minutes, board)),
+        "mismatches": len(findings(verdicts, board)),
         "events_sent": ledger["events_sent"],
         "events_redelivered": ledger["events_redelivered"],
         "events_malformed": sum(ledger["events_malformed"].values()),
@@ -63,4 +75,5 @@ def report(verdict: Verdict, guests: GuestVerdict, minutes: MinuteVerdict, board
             "open": len(board.minutes.open),
             "dead_letters": dict(board.minutes.dead_letters),
         },
+        "dashboards": dashboards.shown(),
     }

@@ -14,14 +14,15 @@ import orjson
 from rich.console import Console
 from rich.live import Live
 
+from streams.demo import trail
 from streams.demo.board import Board
+from streams.demo.judges import dashboards as dashboard_judge
 from streams.demo.judges import guests as guest_judge
 from streams.demo.judges import minutes as minute_judge
-from streams.demo.judges.guests import GuestVerdict, Ledgers
-from streams.demo.judges.hours import Verdict, judge, truth
-from streams.demo.judges.minutes import MinuteVerdict
+from streams.demo.judges.guests import Ledgers
+from streams.demo.judges.hours import judge, truth
 from streams.demo.processes import ChildError
-from streams.demo.report import findings, report
+from streams.demo.report import Verdicts, findings, report
 from streams.demo.screen import guest_line, line, minute_line, screen
 from streams.demo.system import System, running
 
@@ -49,6 +50,9 @@ FAULTS = {
     "routing_500": 0.2,
     "routing_429": 0.02,
     "routing_retry_after": 1,
+    "dashboards_edit_fields": ["refreshInterval", "yAxisLabel", "note"],
+    "dashboards_500": 0.05,
+    "dashboards_lost": 0.05,
 }
 WAITING = "cxone_routing_waiting "  # the metric's name in the worker's answer
 
@@ -100,7 +104,7 @@ async def run(options: Options, console: Console, folder: Path) -> int:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     began = time.monotonic()
     board = Board()
-    verdict: tuple[Verdict, GuestVerdict, MinuteVerdict] | None = None
+    verdicts: Verdicts | None = None
     console.print("Starting Kafka, the simulator, the stages and the connectors ...")
     try:
         async with (
@@ -123,14 +127,14 @@ async def run(options: Options, console: Console, folder: Path) -> int:
             if options.seconds is not None and not stop.is_set():
                 if not drained:
                     console.print(f"Not drained {DRAIN_SECONDS:g} s after the last frame.", style="red")
-                verdict = await _verdict(system, board, http)
+                verdicts = await _verdicts(system, board, http)
     except ChildError as error:
         console.print(str(error), style="red", markup=False, soft_wrap=True)
         return 1
     _print_lines(board, console)
-    if verdict is None:
+    if verdicts is None:
         return 0 if options.seconds is None else INTERRUPTED
-    return _conclude(*verdict, board, options, console)
+    return _conclude(verdicts, board, options, console)
 
 
 async def _follow(
@@ -145,6 +149,7 @@ async def _follow(
     while not stop.is_set() and time.monotonic() < end + DRAIN_SECONDS:
         if writing and time.monotonic() >= end:
             await system.end_guests()
+            await http.post(system.addresses.faults_url, json={"dashboards_edits": 0})
             writing = False
         await asyncio.to_thread(system.watch.read, board, LOOK_SECONDS)
         try:
@@ -169,11 +174,12 @@ async def _look(system: System, board: Board, http: httpx.AsyncClient) -> None:
     guests.contacts = (await http.get(places.crm_ledger_url)).json()
     metrics = (await http.get(system.metrics_url)).text.splitlines()
     guests.waiting = next(int(float(row.removeprefix(WAITING))) for row in metrics if row.startswith(WAITING))
+    board.dashboards = system.keeper.kept
     board.measure(ledger, await asyncio.to_thread(system.watch.lag), time.monotonic())
 
 
 def _print_lines(board: Board, console: Console) -> None:
-    for text in (line(board), guest_line(board), minute_line(board)):
+    for text in (line(board), guest_line(board), minute_line(board), board.dashboards.line()):
         console.print(text, highlight=False, soft_wrap=True)
 
 
@@ -195,9 +201,7 @@ def _shown(board: Board, console: Console) -> Iterator[Callable[[], None]]:
         yield lambda: live.update(screen(board, console.height), refresh=True)
 
 
-async def _verdict(
-    system: System, board: Board, http: httpx.AsyncClient
-) -> tuple[Verdict, GuestVerdict, MinuteVerdict]:
+async def _verdicts(system: System, board: Board, http: httpx.AsyncClient) -> Verdicts:
     places = system.addresses
 
     async def rows(url: str) -> list[dict[str, Any]]:
@@ -218,29 +222,32 @@ async def _verdict(
         if not minutes.mismatches:
             break
         await asyncio.to_thread(system.watch.read, board, LOOK_SECONDS)
-    hours = await asyncio.to_thread(lambda: judge(truth(events), points))
-    return hours, await asyncio.to_thread(guest_judge.judge, board.guests, ledgers), minutes
-
-
-def _conclude(  # noqa: PLR0913, PLR0917 - what was found, and where that goes
-    verdict: Verdict,
-    guests: GuestVerdict,
-    minutes: MinuteVerdict,
-    board: Board,
-    options: Options,
-    console: Console,
-) -> int:
-    found = findings(verdict, guests, minutes, board)
-    if options.report is not None:
-        options.report.write_bytes(
-            orjson.dumps(report(verdict, guests, minutes, board), option=orjson.OPT_INDENT_2) + b"\n"
+    places_of = places.dashboards_ledger_url
+    ledger = dashboard_judge.Ledger(*[await rows(f"{places_of}/{kind}") for kind in ("writes", "edits", "documents")])
+    kept = system.keeper.kept
+    return await asyncio.to_thread(
+        lambda: Verdicts(
+            judge(truth(events), points),
+            guest_judge.judge(board.guests, ledgers),
+            minutes,
+            dashboard_judge.judge(kept, ledger, trail.entries(system.audit), trail.verified(system.audit)),
         )
+    )
+
+
+def _conclude(verdicts: Verdicts, board: Board, options: Options, console: Console) -> int:
+    found = findings(verdicts, board)
+    if options.report is not None:
+        told = report(verdicts, board)
+        options.report.write_bytes(orjson.dumps(told, option=orjson.OPT_INDENT_2) + b"\n")
     for sentence in found[:SHOWN_MISMATCHES]:
         console.print(sentence, style="red", markup=False, soft_wrap=True)
+    hours, _, minutes, kept = verdicts
     console.print(
-        f"{verdict.windows_checked} windows checked against a batch computation over {board.ledger['events_sent']:,}"
-        f" events, the fates of {board.guests.sent:,} guests' messages, {minutes.rows_checked} rows of minutes and"
-        f" {minutes.alerts_checked} alerts: {len(found)} mismatches."
+        f"{hours.windows_checked} windows checked against a batch computation over {board.ledger['events_sent']:,}"
+        f" events, the fates of {board.guests.sent:,} guests' messages, {minutes.rows_checked} rows of minutes,"
+        f" {minutes.alerts_checked} alerts, and {kept.writes:,} writes of dashboards beside {kept.edits:,} edits of"
+        f" others: {len(found)} mismatches."
         f" {board.ledger['events_redelivered'] + board.guests.said['redelivered']:,} redeliveries were dropped,"
         f" {board.dead_letters.total() + board.guests.dead_letters.total():,} records are dead letters.",
         style="red" if found else "green",

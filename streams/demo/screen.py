@@ -14,7 +14,7 @@ from streams.demo.board import Board
 from streams.demo.guest_board import STAGES, Guests
 from streams.demo.minute_board import Minutes
 
-HEADER_LINES = 19  # of the screen that are not rows
+HEADER_LINES = 20  # of the screen that are not rows
 HOURS = 3  # share the screen, so that one sees hours end
 
 
@@ -30,7 +30,8 @@ def screen(board: Board, height: int) -> RenderableType:
             table.add_row(*_cells(row), style="dim" if row.final else "")
     interactions = (Text(line(board)), Text(_reasons(board.dead_letters)))
     behind = Text(f"lag: {_lag(board, of_guests=True)}  {_reasons(board.guests.dead_letters)}")
-    return Group(*interactions, Text(), _guests(board.guests), behind, Text(), _minute(board.minutes), Text(), table)
+    minutes, dashboards = _minute(board.minutes), Text(board.dashboards.line())
+    return Group(*interactions, Text(), _guests(board.guests), behind, Text(), minutes, dashboards, Text(), table)
 
 
 def line(board: Board) -> str:

@@ -1,9 +1,12 @@
 """Everything in one process tree: embedded broker, simulator, connectors, stages, and guests who write."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
+
+import httpx
 
 import streams
 from connectors.kafka.embedded import EmbeddedBroker
@@ -11,9 +14,13 @@ from connectors.simulator.cxone.tokens import CxoneAccount
 from connectors.simulator.influx.endpoints import InfluxAccount
 from connectors.simulator.server import Addresses
 from streams.core.audit.heads import new_key
+from streams.demo import trail
+from streams.demo.keeper import Keeper, command_line
 from streams.demo.processes import Child, ChildError
 from streams.demo.watch import Watch
 
+AUDIT = "audit"
+EDITS = 0.7  # of others, in a second
 READY_SECONDS = 60.0
 STOP_SECONDS = 30.0
 _CONNECTORS = ("interactions", "messaging", "analytics")
@@ -27,6 +34,10 @@ class System:
     addresses: Addresses
     metrics_url: str  # of the worker
     watch: Watch
+    keeper: Keeper
+    audit: Path  # the folder of its day files
+    _keeping: asyncio.Task[None]
+    _kept_enough: asyncio.Event
 
     def check(self) -> None:
         """Raise ChildError if a part has died."""
@@ -34,8 +45,10 @@ class System:
             child.check()
 
     async def end_guests(self) -> None:
-        """Let the guests write no more. Raises ChildError if one was cut off."""
+        """Let the guests write no more, and finish with the dashboards. Raises ChildError if a guest was cut off."""
+        self._kept_enough.set()
         await self.children.pop().stop(STOP_SECONDS)
+        await self._keeping
 
 
 @asynccontextmanager
@@ -47,6 +60,7 @@ async def running(simulate: Sequence[str], guests: Sequence[str], folder: Path) 
     another error is under way.
     """
     children: list[Child] = []
+    keeping: asyncio.Task[None] | None = None
     # They run in `folder`; this is where the packages are when they are not installed.
     environment = {"PYTHONPATH": str(Path(streams.__file__).parents[1]), "STREAMS_DATA_DIR": str(folder / "state")}
 
@@ -66,11 +80,25 @@ async def running(simulate: Sequence[str], guests: Sequence[str], folder: Path) 
             for connector in connectors:
                 await connector.ready(READY_SECONDS)
             await start("guests", "guests", f"--url={addresses.guests_url}", *guests)
-            yield System(children, addresses, f"http://{worker['http']}/metrics", watch)
+            keeper, enough = Keeper(command_line(environment, folder), folder), asyncio.Event()
+            keeping = asyncio.create_task(_keep(keeper, enough, addresses.faults_url))
+            metrics = f"http://{worker['http']}/metrics"
+            yield System(children, addresses, metrics, watch, keeper, folder / AUDIT, keeping, enough)
         finally:
+            if keeping is not None:
+                keeping.cancel()
+                await asyncio.wait([keeping])
             failures = await _stop(children)
     if failures:
         raise ChildError("\n".join(failures))
+
+
+async def _keep(keeper: Keeper, enough: asyncio.Event, faults_url: str) -> None:
+    """Make the dashboards, let others edit them, and take turns."""
+    await keeper.begin()
+    async with httpx.AsyncClient(trust_env=False) as http:  # it speaks with this machine only
+        await http.post(faults_url, json={"dashboards_edits": EDITS})
+    await keeper.keep(enough)
 
 
 async def _stop(children: Sequence[Child]) -> list[str]:
@@ -85,7 +113,7 @@ async def _stop(children: Sequence[Child]) -> list[str]:
 
 def _settings(bootstrap_servers: str, addresses: Addresses, folder: Path) -> dict[str, str]:
     cxone, influx = CxoneAccount(), InfluxAccount()
-    key = folder / "audit-key.pem"
+    key = folder / trail.KEY
     key.write_bytes(new_key()[0])
     return {
         "KAFKA_BOOTSTRAP_SERVERS": bootstrap_servers,
@@ -108,7 +136,10 @@ def _settings(bootstrap_servers: str, addresses: Addresses, folder: Path) -> dic
         "CRM_URL": addresses.crm_url,
         "ALERT_WEBHOOK_URL": addresses.alerts_url,
         "SQLITE_PATH": str(folder / "cxone-metrics.db"),
-        "AUDIT_DIR": str(folder / "audit"),
+        "CXONE_DASHBOARDS_TOKEN_URL": addresses.messaging_token_url,
+        "CXONE_DASHBOARDS_API_URL": addresses.messaging_token_url.removesuffix("/oauth/v2/token"),
+        "DASHBOARDS_RETRY_BASE": "0.3",
+        "AUDIT_DIR": str(folder / AUDIT),
         "AUDIT_KEY": str(key),
         "INFERENCE_URL": addresses.inference_url,
         "STREAMS_FETCH_WAIT": "0.03",  # the embedded broker lets a fetch wait even when something comes

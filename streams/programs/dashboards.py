@@ -28,6 +28,7 @@ AT_A_TIME = 10  # requests
 PATIENCE = 20.0  # seconds without a token, or of a pause that CXone asks for
 LOOK = 0.3  # seconds between two looks at what became of commands
 LOOK_AT_CHANGES = 1.0  # seconds between two looks for changes
+WHOLE = 4  # looks, after which all of the topic is looked through
 CLOCKS = 60_000  # ms that the broker's clock may be behind ours
 
 R = TypeVar("R")
@@ -141,10 +142,12 @@ async def follow(
     Returns outcomes by command id: those that are missing were not carried out in time.
     """
     waiting = {each.command_id for each in commands}
-    begin = Start(time=min(each.issued_at for each in commands) - CLOCKS)
+    recent, looks = Start(time=min(each.issued_at for each in commands) - CLOCKS), 0
     outcomes: dict[str, DashboardApplied] = {}
     while waiting and time.time() < until:
-        for applied in await asyncio.to_thread(lambda: list(_applied(begin))):
+        looks += 1
+        begin = Start() if looks % WHOLE == 0 else recent  # the demo's broker finds no record by its time
+        for applied in await asyncio.to_thread(_applied, begin):
             if applied.command_id in waiting:
                 waiting.discard(applied.command_id)
                 outcomes[applied.command_id] = applied

@@ -34,5 +34,5 @@ class Editor:
             return ["tenant", "note"], f"edit {number} of {by}", by
         widget = rng.choice(titles)
         if field == "refreshInterval":
-            return ["widgets", widget, "refreshInterval"], 60 + number, by
+            return ["widgets", widget, "refreshInterval"], 60 + number % 3000, by
         return ["widgets", widget, "visualization", "yAxisLabel"], f"edit {number} of {by}", by

@@ -6,20 +6,23 @@ from typing import Any
 
 from schemas.records.audit import AuditEntry, AuditRecord
 
+NOT_LOOKED_AT = {401, 429}
+
 Row = Mapping[str, Any]  # a line of the ledgers of the stand-in: see docs/simulator.md
 
 
 def mistakes(writes: Iterable[Row], entries: Iterable[AuditEntry]) -> list[str]:
     """Return what the trail and the writes that CXone saw do not agree about, a sentence each.
 
-    Each write has to carry the attempt's id as its key. An attempt without a write is right only when its worker was
-    killed between the two, or the request never arrived: then it was not applied.
+    Each write has to carry the attempt's id as its key. One that CXone did not look at (401, 429) goes out again under
+    the same. An attempt without a write is right only when its worker was killed between the two, or the request never
+    arrived: then it was not applied. One that is settled as `unknown` may have been taken or not.
     """
     records: dict[str, dict[str, AuditRecord]] = {}
     for entry in entries:
         records.setdefault(entry.record.attempt, {})[entry.record.kind] = entry.record
     seen = list(writes)
-    times = Counter(row["key"] for row in seen)
+    times = Counter(row["key"] for row in seen if row["status"] not in NOT_LOOKED_AT)
     found = [f"{key} was written {number} times" for key, number in times.items() if number > 1]
     for row in seen:
         found += _of_write(row, records.get(row["key"], {}))
@@ -61,7 +64,9 @@ def _of_write(row: Row, kinds: Mapping[str, AuditRecord]) -> Iterator[str]:
         if recorded != actual:
             yield f"{where}: the intent's {name} is {recorded}"
     taken, last = row["etag_after"] is not None, _last(kinds)
-    if last.status is not None and taken != (last.status == "applied"):
+    if row["status"] in NOT_LOOKED_AT or last.status in {None, "unknown"}:
+        return
+    if taken != (last.status == "applied"):
         yield f"{where} was {'' if taken else 'not '}taken, and is recorded as {last.status}"
 
 

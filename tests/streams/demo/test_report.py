@@ -4,12 +4,14 @@ from schemas.dead_letters import DEAD_REASON, DEAD_SOURCE, DEAD_STAGE
 from schemas.envelope import EVENT_ID, SOURCE_POSITION
 from schemas.records import RoutingResult
 from streams.demo.board import Board
+from streams.demo.judges.dashboards import DashboardVerdict
 from streams.demo.judges.guests import GuestVerdict
 from streams.demo.judges.hours import Verdict
 from streams.demo.judges.minutes import MinuteVerdict
-from streams.demo.report import findings, report
+from streams.demo.report import Verdicts, findings, report
 
 GOOD = GuestVerdict(unaccounted=0, overtaken=0, repeats=0, mismatches=())
+KEPT = DashboardVerdict({"applied": 4}, 5, 6, 7, ())
 MINUTES = MinuteVerdict(4, 1, ())
 
 
@@ -41,7 +43,7 @@ def test_has_exactly_the_promised_keys() -> None:
         seen.guests.result({SOURCE_POSITION: b"0:%d" % position, EVENT_ID: b"e-%d" % position}, result)
     seen.dead_letter({DEAD_STAGE: b"routing", DEAD_SOURCE: b"admitted:0:5", DEAD_REASON: b"given up"})
 
-    assert report(Verdict(7, 100, ()), GuestVerdict(1, 2, 3, ("a", "b")), MINUTES, seen) == {
+    assert report(Verdicts(Verdict(7, 100, ()), GuestVerdict(1, 2, 3, ("a", "b")), MINUTES, KEPT), seen) == {
         "windows_checked": 7,
         "mismatches": 2,
         "events_sent": 100,
@@ -62,6 +64,13 @@ def test_has_exactly_the_promised_keys() -> None:
             "within_target": 0.75,
         },
         "minutes": {"events_sent": 5, "rows": 4, "final": 0, "alerts": 1, "open": 0, "dead_letters": {}},
+        "dashboards": {
+            "turns": {"applied": 4},
+            "writes": 5,
+            "others_edits": 6,
+            "audit_records": 7,
+            "audit_holds": True,
+        },
     }
 
 
@@ -77,8 +86,18 @@ def test_has_exactly_the_promised_keys() -> None:
     ],
 )
 def test_any_mistake_is_found(verdict: Verdict, guests: GuestVerdict, seen: Board) -> None:
-    assert len(findings(verdict, guests, MINUTES, seen)) == report(verdict, guests, MINUTES, seen)["mismatches"] == 1
+    verdicts = Verdicts(verdict, guests, MINUTES, KEPT)
+
+    assert len(findings(verdicts, seen)) == report(verdicts, seen)["mismatches"] == 1
+
+
+def test_a_mistake_of_dashboards_is_found() -> None:
+    kept = DashboardVerdict({}, 0, 0, 0, ("audit trail: altered",))
+    verdicts = Verdicts(Verdict(7, 100, ()), GOOD, MINUTES, kept)
+
+    assert findings(verdicts, board(dead=3)) == ["audit trail: altered"]
+    assert report(verdicts, board(dead=3))["dashboards"]["audit_holds"] is False
 
 
 def test_a_malformed_frame_sent_again_may_be_two_dead_letters() -> None:
-    assert findings(Verdict(7, 100, ()), GOOD, MINUTES, board(dead=4, malformed_redelivered=1)) == []
+    assert findings(Verdicts(Verdict(7, 100, ()), GOOD, MINUTES, KEPT), board(dead=4, malformed_redelivered=1)) == []

@@ -30,4 +30,7 @@ async def test_a_bounded_demo_counts_every_event_and_routes_every_message_once(t
     minutes = report["minutes"]
     assert minutes["rows"] > 4
     assert minutes["events_sent"] + sum(minutes["dead_letters"].values()) == 40
+    dashboards = report["dashboards"]
+    assert (dashboards["turns"].keys(), dashboards["audit_holds"]) == ({"applied"}, True)
+    assert dashboards["writes"] >= 3
     assert "0 mismatches" in screen.getvalue()

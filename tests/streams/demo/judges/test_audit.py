@@ -23,6 +23,7 @@ def write(number: int, **changes: Any) -> dict[str, Any]:
         "key": f"a-{number}",
         "if_match": '"1"',
         "payload_hash": record(number).payload_hash,
+        "status": 200,
         "etag_after": '"2"',
     }
     return values | changes
@@ -36,7 +37,16 @@ def test_a_trail_that_agrees_has_no_mistakes() -> None:
         *attempt(4, "unknown", "failed"),  # its worker was killed between the intent and the write
     ]
 
-    assert mistakes([write(1), write(2), write(3, etag_after=None)], entries) == []
+    refused = write(1, status=429, etag_after=None)
+    assert mistakes([refused, refused, write(1), write(2), write(3, status=412, etag_after=None)], entries) == []
+
+
+def test_an_attempt_whose_end_nobody_knows_may_have_been_taken_or_not() -> None:
+    entries = attempt(1, "unknown", "unknown")
+
+    assert (
+        mistakes([], entries) == mistakes([write(1)], entries) == mistakes([write(1, etag_after=None)], entries) == []
+    )
 
 
 def test_what_does_not_agree_is_said() -> None:
