@@ -18,7 +18,7 @@ from streams.stages.dashboards.cxone import RefusedAnswerError, Reply, found, na
 from streams.stages.dashboards.difference import value_at
 from streams.stages.dashboards.json_text import UnreadableError, dumps
 from streams.stages.dashboards.memory import Attempt, Memory
-from streams.stages.dashboards.merge import Path, alike, same
+from streams.stages.dashboards.merge import WIDGETS, Path, alike, same
 from streams.stages.dashboards.plan import Found, History
 from streams.stages.dashboards.reconcile import reconcile, taken_over
 from streams.stages.dashboards.widgets import listed
@@ -109,7 +109,8 @@ class _Run:
             return Verdict("refused", "CXone has no such dashboard: apply --create makes one")
         ours = compile_document(self._order.document, self._command.issued_at / 1000)
         body = dumps({"id": self._command.dashboard_id, **listed(ours)})
-        return await self._send(CREATE, body, ours, None, ())
+        made: tuple[Path, ...] = (("name",), *((WIDGETS, key) for key in ours[WIDGETS]))
+        return await self._send(CREATE, body, ours, None, made)
 
     async def _merge(self, theirs: Found) -> Verdict | Again | None:  # noqa: PLR0911 - an outcome a case
         history = self.memory.history

@@ -157,6 +157,24 @@ def test_making_one_whose_answer_was_lost_makes_no_second() -> None:
     assert len(world.cxone.puts) == 1
 
 
+def test_making_one_whose_answer_was_lost_is_recognised_though_somebody_edited_it_since() -> None:
+    class Edited(Cxone):
+        def get(self) -> Reply | str:
+            if self.puts and self.document is not None and "description" not in self.document:
+                self.edit(lambda document: document.update(description="theirs"))
+            return super().get()
+
+    world = World(Edited(None))
+    world.cxone.faults = ["", "lost"]
+
+    assert applied(world, FILE, create=True) == "applied"
+    assert len(world.cxone.puts) == 1
+    assert world.cxone.document is not None
+    assert world.cxone.document["description"] == "theirs"
+    assert applied(world, RENAMED) == "applied"
+    assert [record.status for record in world.audit() if record.kind == "settled"] == ["applied"]
+
+
 def test_what_is_forgotten_has_no_history() -> None:
     world = adopted()
 
