@@ -112,6 +112,10 @@ def _short(time: str) -> str:
     return time[5:16].replace("T", " ")
 
 
+def _figure(number: float) -> str:
+    return f"{number:,.1f}".removesuffix(".0")
+
+
 def _of(queue: str) -> str:
     return f"of queue {_printable(queue)}" if queue else "over all queues"
 
@@ -132,7 +136,7 @@ def _draw(minutes: "Sequence[Minute]") -> None:
     for name, metric in _METRICS.items():
         values = [metric(by_start[start]) if start in by_start else None for start in starts]
         known = [value for value in values if value is not None]
-        typer.echo(f"{name:>12}  {sparkline(values, SPARKLINE)}  {min(known):,.10g} to {max(known):,.10g}")
+        typer.echo(f"{name:>12}  {sparkline(values, SPARKLINE)}  {_figure(min(known))} to {_figure(max(known))}")
 
 
 def _minutes(minutes: "Sequence[Minute]") -> None:
@@ -166,15 +170,14 @@ def _alerts(alerts: "Sequence[Alert]") -> None:
     from rich.text import Text
 
     table = Table(box=None, header_style="bold")
-    for name in ("opened (UTC)", "resolved (UTC)", "state", "severity"):
+    for name in ("opened (UTC)", "resolved", "state", "severity"):
         table.add_column(name, no_wrap=True)
     for name in ("rule", "metric", "queue"):
-        table.add_column(name)
-    for name in ("value", "threshold"):
-        table.add_column(name, justify="right", no_wrap=True)
+        table.add_column(name, overflow="fold")
+    table.add_column("value / limit", justify="right", no_wrap=True)
     for alert in alerts:
         times = _short(alert.opened_at), _short(alert.resolved_at or "")
         texts = (alert.state, alert.severity, alert.rule, alert.metric, alert.queue or "(all)")
-        figures = f"{alert.value:.1f}", f"{alert.threshold:.1f}"
-        table.add_row(*times, *(Text(_printable(text)) for text in texts), *figures)
+        figures = f"{_figure(alert.value)} / {_figure(alert.threshold)}"
+        table.add_row(*times, *(Text(_printable(text)) for text in texts), figures)
     Console().print(table)

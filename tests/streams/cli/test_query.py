@@ -16,8 +16,8 @@ from tests.support.minute_rows import alert, minute
 Query = Callable[..., Result]
 
 
-def started(ago: timedelta, **row: object) -> Values:
-    begin = (datetime.now(UTC) - ago).replace(second=0)
+def started(now: datetime, ago: timedelta, **row: object) -> Values:
+    begin = (now - ago).replace(second=0)
     return {**minute(0), "window": begin.strftime("%Y-%m-%dT%H:%M:%SZ"), **row}  # type: ignore[dict-item]  # of a test
 
 
@@ -26,14 +26,17 @@ async def _path(tmp_path: Path) -> Path:
     path = tmp_path / "metrics.db"
     file = SqliteFile(SqliteSettings(path=path))
     await file.positions()
+    now = datetime.now(UTC)
     minutes = [
-        started(timedelta(minutes=5), total_interactions=1200, exact=0),
-        started(timedelta(minutes=2), total_interactions=7, final=0),
-        started(timedelta(minutes=2), total_interactions=3, queue="s\x1bales"),
-        started(timedelta(hours=3), total_interactions=77),
+        started(now, timedelta(minutes=5), total_interactions=1200, exact=0),
+        started(now, timedelta(minutes=2), total_interactions=7, final=0),
+        started(now, timedelta(minutes=2), total_interactions=3, queue="s\x1bales"),
+        started(now, timedelta(hours=3), total_interactions=77),
     ]
-    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    alerts = [alert("a", opened_at="2020-01-01T00:00:00Z"), alert("b", state="resolved", opened_at=now)]
+    alerts = [
+        alert("a", opened_at="2020-01-01T00:00:00Z"),
+        alert("b", state="resolved", opened_at=f"{now:%Y-%m-%dT%H:%M:%SZ}"),
+    ]
     await file.write({"metric_snapshots": minutes, "alerts": alerts}, {})
     await file.close()
     return path
@@ -58,7 +61,7 @@ def test_minutes_over_all_queues_are_drawn_and_listed(query: Query) -> None:
     ("arguments", "totals"),
     [
         (["--last", "4h"], [77, 1200, 7]),
-        (["--last", "3m"], [7]),
+        (["--last", "4m"], [7]),
         (["--queue", "s\x1bales"], [3]),
         (["--all-queues", "--last", "240m"], [77, 1200, 7, 3]),
         (["--queue", "nobody's"], []),
@@ -80,6 +83,7 @@ def test_open_alerts_are_shown_however_old(query: Query) -> None:
 
     assert (row["alert_id"], row["state"], row["resolved_at"]) == ("a", "open", None)
     assert "01-01 00:00" in query("alerts", "--open").stdout
+    assert "251 / 240" in query("alerts", "--open").stdout
 
 
 def test_alerts_of_the_last_day(query: Query) -> None:
