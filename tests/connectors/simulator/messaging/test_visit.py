@@ -65,3 +65,14 @@ async def test_without_a_simulator_nobody_can_enter() -> None:
 
     with pytest.raises(OSError, match="Connect call failed"):
         await visit(url, CROWD, Sent(), asyncio.Event())
+
+
+async def test_guests_enter_whatever_the_environment_says_of_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    sent, times = Sent(), later()
+
+    async with open_doors() as doors:
+        await visit(doors.addresses.guests_url, CROWD, sent, asyncio.Event(), clock=lambda: next(times))
+
+    assert sent.people > 0
