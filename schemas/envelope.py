@@ -11,6 +11,8 @@ import msgspec
 SOURCE_POSITION = "cxone-source-position"
 EVENT_ID = "cxone-event-id"
 LOG_TIME = "cxone-log-time"  # milliseconds since the epoch, as decimal text: what events are too late by
+# Name of the stage that a frame is replayed for. It stands before the position, and others pass over its records
+REPLAY_FOR = "cxone-replay-for"
 SOURCE = "cxone-source"  # the connector that received a frame, e.g. "interactions"
 RECEIVED_AT = "cxone-received-at"  # milliseconds since the epoch, as decimal text
 CONNECTION_ID = "cxone-connection-id"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, OffsetSpec, ResourceType
 
 from connectors.errors import ConfigurationError, ConnectorError
@@ -99,7 +99,33 @@ class TopicAdmin:
                 listed = self._listed(TIMEOUT - SOON)
             except KafkaException as again:
                 raise ConnectorError(f"Kafka at {self._bootstrap} does not answer: {_said(again)}") from again
-        return {name: len(topic.partitions) for name, topic in listed.items()}
+        return {name: len(topic.partitions) for name, topic in listed.topics.items()}
+
+    def ids(self, names: Iterable[str]) -> dict[str, str]:
+        """Return the id of each topic that is there: another one when it was deleted and made again.
+
+        A broker that is too old to have ids, or the embedded one, which has no controller to ask, says none.
+        """
+        try:
+            cluster = self._listed(TIMEOUT)
+        except KafkaException as exc:
+            raise ConnectorError(f"Kafka at {self._bootstrap} does not answer: {_said(exc)}") from exc
+        there = [name for name in names if name in cluster.topics]
+        if not there or cluster.controller_id not in cluster.brokers:
+            return {}
+        answers = self._admin.describe_topics(TopicCollection(there), request_timeout=TIMEOUT)
+        found = {}
+        for name, answer in answers.items():
+            try:
+                its_id = answer.result(2 * TIMEOUT).topic_id
+            except KafkaException as exc:
+                code = exc.args[0].code()
+                if code in {KafkaError._UNSUPPORTED_FEATURE, KafkaError.UNKNOWN_TOPIC_OR_PART}:  # noqa: SLF001
+                    continue
+                raise ConnectorError(f"Kafka at {self._bootstrap} does not describe {name}: {_said(exc)}") from exc
+            if its_id.get_most_significant_bits() or its_id.get_least_significant_bits():
+                found[name] = str(its_id)
+        return found
 
     def ends(self, topic: str) -> dict[int, int]:
         """Return the end of each partition of a topic: the offset of what is appended next."""
@@ -113,7 +139,7 @@ class TopicAdmin:
             raise ConnectorError(f"Kafka does not say where {topic} ends: {_said(exc)}") from exc
 
     def _listed(self, timeout: float) -> Any:
-        return self._admin.list_topics(timeout=timeout).topics
+        return self._admin.list_topics(timeout=timeout)
 
     def create(
         self, specs: Sequence[TopicSpec], *, partitions: int | None = None, replication_factor: int = BROKER_DEFAULT
@@ -171,6 +197,11 @@ class TopicAdmin:
             if time.monotonic() > deadline:
                 raise ConnectorError(f"Kafka created topics but does not show them: {', '.join(sorted(names))}")
             time.sleep(0.05)
+
+
+def topic_ids(settings: KafkaSettings, names: Iterable[str]) -> dict[str, str]:
+    """Return the ids of topics: see `TopicAdmin.ids`. Raises ConnectorError."""
+    return TopicAdmin(settings.librdkafka()).ids(names)
 
 
 def ensure_topics(settings: KafkaSettings, specs: Sequence[TopicSpec]) -> None:

@@ -22,4 +22,5 @@ ANALYTICS_EVENTS = TopicSpec(
     name="cxone.analytics.events",
     key="agent, or else interaction, queue or event",
     record="AnalyticsEvent",
+    positions_of=RAW_ANALYTICS.name,
 )

@@ -12,11 +12,13 @@ GUEST_MESSAGES = TopicSpec(
     name="cxone.guest.messages",
     key="fingerprint, or else conversation id",
     record="GuestMessage",
+    positions_of=RAW_MESSAGES.name,
 )
 GUEST_ADMITTED = TopicSpec(
     name="cxone.guest.admitted",
     key="conversation id",
     record="GuestMessage",
+    positions_of=GUEST_MESSAGES.name,
 )
 GUEST_THROTTLED = TopicSpec(
     name="cxone.guest.throttled",

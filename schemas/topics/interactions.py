@@ -13,6 +13,7 @@ INTERACTIONS_COMPLETED = TopicSpec(
     name="cxone.interactions.completed",
     key="campaign id",
     record="InteractionCompleted",
+    positions_of=RAW_INTERACTIONS.name,
 )
 CAMPAIGN_HOURLY = TopicSpec(
     name="cxone.campaign.hourly",

@@ -21,6 +21,7 @@ class TopicSpec:
     `retention_ms` counts for `Cleanup.DELETE` only. `partitions` is what `topics create` makes; a running system takes
     the broker's number, which must be the same for topics that share `copartition`. Who writes and reads a topic, and
     what shares its partitions, follows from the stages' declarations: see `streams.topology`.
+    `positions_of` is the topic that source positions of its records are of; None where they are its own offsets.
     """
 
     name: str
@@ -31,6 +32,7 @@ class TopicSpec:
     retention_ms: int = 7 * DAY_MS
     copartition: str | None = None
     config: dict[str, str] = field(default_factory=dict)
+    positions_of: str | None = None
 
 
 # A changelog is read from its beginning when a worker starts: compact it soon and in small segments.

@@ -11,5 +11,9 @@ RAW_WEBHOOKS = TopicSpec(
         "max.message.bytes": "2097152",  # a body of 1 MiB, which the door takes, and what surrounds it
     },
 )
-INTERACTIONS_ML = TopicSpec(name="cxone-interactions-ml", key="interaction id", record="CXoneInteraction")
-DASHBOARD_CHANGES = TopicSpec(name="cxone.dashboard.changes", key="dashboard id", record="DashboardChange")
+INTERACTIONS_ML = TopicSpec(
+    name="cxone-interactions-ml", key="interaction id", record="CXoneInteraction", positions_of=RAW_WEBHOOKS.name
+)
+DASHBOARD_CHANGES = TopicSpec(
+    name="cxone.dashboard.changes", key="dashboard id", record="DashboardChange", positions_of=RAW_WEBHOOKS.name
+)

@@ -7,6 +7,10 @@ from typing import Protocol, TypeVar
 from schemas.envelope import Outgoing, Record
 
 
+class StreamsError(Exception):
+    """Any error of a stage or of what runs it: see `streams.runtime.errors`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Chunk:
     """What an agent receives: consecutive records of ONE partition, in order.

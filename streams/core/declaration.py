@@ -8,11 +8,21 @@ from schemas.topics.spec import CHANGELOG_CONFIG, Cleanup, TopicSpec
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """State that a stage keeps. `key` and `holds` describe the records of its changelog to a reader."""
+    """State that a stage keeps.
+
+    Args:
+        name: of the table; its changelog is called after it.
+        key: of the changelog's records, for a reader.
+        holds: what they are, for a reader.
+        version: of their form; raised with every change of it.
+        offsets: whether offsets of the stage's own topic are in it, and not source positions alone.
+    """
 
     name: str
     key: str
     holds: str
+    version: int = 1
+    offsets: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +55,11 @@ class Declaration:
     @property
     def sources(self) -> tuple[TopicSpec, ...]:
         return self.reads, *self.beside
+
+    def offsets_of(self, table: Table) -> frozenset[str]:
+        """Return the topics whose offsets are in a table: made again, they would be taken for what they were."""
+        positions = self.reads.positions_of or self.reads.name
+        return frozenset({positions, self.reads.name} if table.offsets else {positions})
 
     @property
     def follows(self) -> tuple[TopicSpec, ...]:

@@ -66,7 +66,7 @@ class KeyedRows(Generic[E, K, V]):
         self._partition, self._rule, self._time = partition, rule, time
         meta = msgspec.json.decode(stored.get(META, b"{}"), type=_Meta)
         time.restore(meta.time)
-        self.taken = Taken(rule.declaration.reads.name, meta.positions)
+        self.taken = Taken(rule.declaration.reads.name, meta.positions, stage=rule.declaration.name)
         self._flush, self._forgotten = meta.flush, meta.forgotten
         self._values: dict[K, V] = {}
         self._ahead: dict[K, Positions] = {}  # restored from a flush that was not completed: what is folded in

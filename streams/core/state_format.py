@@ -1,8 +1,9 @@
 """Which form stored state has, and by how many partitions it is divided: written with it, read before it is used.
 
-A partition's state carries one record of its own under `KEY`: {"version": 2, "partitions": 12, "origin": [topic, id]}.
-State of an older version is migrated where the stage says how. What is newer, older without a way, of another number
-of partitions or of a topic that was made again is refused, with the way out.
+A partition's state carries one record of its own under `KEY`:
+{"version": 2, "partitions": 12, "topics": {"cxone.raw.messages": "its id"}}. State of an older version is migrated
+where the stage says how. What is newer, older without a way, of another number of partitions or of a topic that was
+made again is refused, with the way out.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,14 +12,14 @@ from typing import Any
 
 import orjson
 
-from streams.core.contract import Change
+from streams.core.contract import Change, StreamsError
 
-KEY = b"!format"  # no stage's own keys begin with it
+KEY = b"!format"  # no stage's own keys begin so
 
 Stored = Mapping[bytes, bytes]
 
 
-class StateRefusedError(Exception):
+class StateRefusedError(StreamsError):
     """State that this program must not go on with. The text says why, and the way out."""
 
 
@@ -32,8 +33,10 @@ class StateFormat:
         source: the topic that the stage reads; its partitions divide the state.
         version: of the values that this program writes.
         partitions: of the source, now; None where the broker does not say.
-        origin: the topic that positions in the state are of, and its id now; None where the broker does not say.
-        migrations: {version: function that makes the next version of what is stored}.
+        topics: {topic: id that it has now} of those whose offsets are in the state; without those of which the broker
+            does not say.
+        migrations: {version: function that makes the next version of what is stored}. A kill may come while what it
+            made is written: it has to leave alone what is of the next version already.
     """
 
     stage: str
@@ -41,7 +44,7 @@ class StateFormat:
     source: str
     version: int = 1
     partitions: int | None = None
-    origin: tuple[str, str] | None = None
+    topics: Mapping[str, str] = field(default_factory=dict)
     migrations: Mapping[int, Callable[[Stored], Stored]] = field(default_factory=dict)
 
     def read(self, stored: Stored) -> dict[bytes, bytes]:
@@ -53,7 +56,7 @@ class StateFormat:
         values = {key: value for key, value in stored.items() if key != KEY}
         if not values:
             return values
-        said: dict[str, Any] = orjson.loads(stored.get(KEY, b"{}"))
+        said = self._said(stored)
         version = said.get("version", 0)
         if version > self.version:
             raise StateRefusedError(
@@ -61,7 +64,7 @@ class StateFormat:
                 f"cxone-streams than this one, which knows version {self.version}: run the newer one"
             )
         self._check_partitions(said.get("partitions"))
-        self._check_origin(said.get("origin"))
+        self._check_topics(said.get("topics", {}))
         while version < self.version:
             if version not in self.migrations:
                 raise StateRefusedError(
@@ -71,14 +74,26 @@ class StateFormat:
             values, version = dict(self.migrations[version](values)), version + 1
         return values
 
-    def change(self) -> Change:
-        """Return what has to be stored beside the state."""
-        said: dict[str, Any] = {"version": self.version}
+    def changes(self, stored: Stored, read: Stored) -> list[Change]:
+        """Return what has to be written before anything else, so that it says `read`: what was migrated, the form."""
+        migrated = [Change(key, value) for key, value in read.items() if stored.get(key) != value]
+        gone = [Change(key, None) for key in stored if key != KEY and key not in read]
+        said = self._said(stored)  # what the broker does not say now stays known
+        said["version"] = self.version
         if self.partitions is not None:
             said["partitions"] = self.partitions
-        if self.origin is not None:
-            said["origin"] = self.origin
-        return Change(KEY, orjson.dumps(said))
+        said["topics"] = said.get("topics", {}) | self.topics
+        own = orjson.dumps(said, option=orjson.OPT_SORT_KEYS)
+        return [*migrated, *gone, *([Change(KEY, own)] if stored.get(KEY) != own else [])]
+
+    def _said(self, stored: Stored) -> dict[str, Any]:
+        try:
+            said: dict[str, Any] = orjson.loads(stored.get(KEY, b"{}"))
+        except orjson.JSONDecodeError:
+            raise StateRefusedError(
+                f"{self.stage}: what {self.changelog} says of its form is no JSON. {self._way_out}"
+            ) from None
+        return said
 
     def _check_partitions(self, partitions: int | None) -> None:
         if partitions is None or self.partitions is None or partitions == self.partitions:
@@ -88,17 +103,17 @@ class StateFormat:
             f"now it has {self.partitions}: keys have moved between them. {self._way_out}"
         )
 
-    def _check_origin(self, origin: list[str] | None) -> None:
-        if origin is None or self.origin is None or tuple(origin) == self.origin:
-            return
-        raise StateRefusedError(
-            f"{self.stage}: {origin[0]} was deleted and made again since the state in {self.changelog} was written: "
-            f"its offsets begin anew, and what it brings would pass for replays. {self._way_out}"
-        )
+    def _check_topics(self, topics: Mapping[str, str]) -> None:
+        for topic, its_id in topics.items():
+            if self.topics.get(topic, its_id) != its_id:
+                raise StateRefusedError(
+                    f"{self.stage}: {topic} was deleted and made again since the state in {self.changelog} was "
+                    f"written: its offsets begin anew, and what it brings would pass for replays. {self._way_out}"
+                )
 
     @property
     def _way_out(self) -> str:
         return (
-            f"stop all workers of {self.stage}, delete the topic {self.changelog} and the consumer group "
+            f"Stop all workers of {self.stage}, delete the topic {self.changelog} and the consumer group "
             f"cxone-{self.stage}, and start again: everything that {self.source} still holds is read anew"
         )

@@ -11,12 +11,15 @@ A header is a claim, and anybody may write one. Therefore
 * a record without a position is refused, for two of them could not be told apart;
 * a position further away than a topic can hold records is refused, for it would make replays of all that follow;
 * a dead letter that was produced again, headers and all, is refused where it would be taken for a replay.
+
+The one way to replay a dead letter is docs/effectively-once.md's: its frame goes into the raw topic again, with a mark
+for whom it is. The other readers on its way pass over what has the mark of another.
 """
 
 from collections.abc import Iterable
 
 from schemas.dead_letters import DEAD_STAGE
-from schemas.envelope import SOURCE_POSITION, Record
+from schemas.envelope import REPLAY_FOR, SOURCE_POSITION, Record
 from streams.core.contract import Flush, Refused
 
 LONGEST_PARTITION, LONGEST_OFFSET = 10, 18  # digits: what is stored of them are 64 bits
@@ -63,18 +66,21 @@ class Taken:
     `positions` is {raw partition: highest raw offset}; whoever folds a record sets it there, once the record is read.
     """
 
-    __slots__ = ("_alarms", "_partitions", "_replays", "_topic", "positions")
+    __slots__ = ("_alarms", "_partitions", "_replays", "_stage", "_topic", "positions")
 
-    def __init__(self, topic: str, positions: Iterable[Iterable[int]] = ()) -> None:
-        """Begin with `positions`, pairs of raw partition and raw offset."""
-        self._topic = topic
+    def __init__(self, topic: str, positions: Iterable[Iterable[int]] = (), *, stage: str | None = None) -> None:
+        """Begin with `positions`, pairs of raw partition and raw offset.
+
+        What is replayed for another stage than `stage` is passed over; a stage that hands records on names none.
+        """
+        self._topic, self._stage = topic, None if stage is None else stage.encode()
         self.positions: Positions = {raw: offset for raw, offset in positions}  # noqa: C416 - pairs come as lists
         self._replays = 0
         self._alarms: list[str] = []
         self._partitions: dict[bytes, int] = {}  # as headers write them: reading one again takes half of `new`
 
     def new(self, record: Record) -> Source | None:
-        """Return the source position of a record that was not taken yet, None for a replay.
+        """Return the source position of a record that is to be taken; None of one that was, or that is not ours.
 
         Raises:
             PositionError: the record must not be taken; `refused` says why.
@@ -85,6 +91,8 @@ class Taken:
                 partition, _, digits = value.partition(b":")
                 raw = self._partitions.get(partition)
                 break
+            if name == REPLAY_FOR and self._stage not in {None, value}:
+                return None
         if raw is None or len(digits) > LONGEST_OFFSET or not digits.isdigit():
             raw, offset = self._read(record)
         else:

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from streams.runtime.errors import StreamsError
+from streams.core.contract import StreamsError
 from streams.topology import settings_models
 
 SETTINGS = tuple(sorted({str(model.model_config["env_prefix"]) for model in settings_models()}))

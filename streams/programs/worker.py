@@ -9,8 +9,9 @@ from collections.abc import Sequence
 
 import structlog
 
+from streams.core.state_format import StateRefusedError
 from streams.programs.health import HealthServer
-from streams.programs.lifecycle import on_signal, say_ready
+from streams.programs.lifecycle import Exit, on_signal, say_ready
 from streams.runtime.app import App
 from streams.runtime.settings import WorkerSettings
 
@@ -37,7 +38,8 @@ async def run(apps: Sequence[App], settings: WorkerSettings) -> int:
     crashes = [crash for crash in await asyncio.gather(*tasks) if crash is not None]
     announcing.cancel()
     await health.stop()
-    return 1 if crashes else 0
+    refused = any(isinstance(crash, StateRefusedError) for crash in crashes)
+    return Exit.REFUSED if refused else Exit.FAILED if crashes else Exit.DONE
 
 
 async def _live(app: App, stop: asyncio.Event) -> BaseException | None:

@@ -12,9 +12,12 @@ from faust.auth import SASLCredentials, SSLCredentials
 from mode import CrashingSupervisor
 from yarl import URL
 
+from connectors.errors import ConnectorError
 from connectors.kafka.publisher import KafkaPublisher
 from connectors.kafka.transactions import TransactionalPublisher
 from connectors.settings import KafkaSettings
+from streams.core.declaration import Declaration
+from streams.core.state_format import StateRefusedError
 from streams.runtime.data_dir import private
 from streams.runtime.driver import transport
 from streams.runtime.driver.recovery import TableManager
@@ -28,6 +31,7 @@ log = structlog.get_logger()
 
 SESSION_SHARE = 0.8  # of the session timeout, after which a worker that the group does not answer no longer acts
 WATCH_INTERVAL = 0.5  # seconds between two looks at the lease
+TOPICS_INTERVAL = 30.0  # seconds between two looks at the ids of topics
 POLLED_WITHIN = 60.0  # seconds
 FETCH_BYTES = 2 << 20
 NEVER = 14 * 86_400.0  # seconds: milliseconds have to fit into 32 bits
@@ -51,6 +55,7 @@ R = TypeVar("R", bound=Resource)
 class App(faust.App):
     """The Faust app of one chunked stage."""
 
+    declaration: Declaration
     stage: Stage[Any]
     source: str
     sources: tuple[str, ...]  # it, and those that are read beside it
@@ -62,6 +67,8 @@ class App(faust.App):
     recovered_generation: int | None = None
     # Where a sink keeps how far it was written, by (topic, partition): that counts, not what the group has committed
     kept_positions: Callable[[], Awaitable[Mapping[tuple[str, int], int] | None]] = staticmethod(_group_counts)
+    find_topic_ids: Callable[[], Mapping[str, str]] | None = None  # asks Kafka, of the topics whose offsets are stored
+    topic_ids: Mapping[str, str] = {}  # as they were asked for last
 
     @property
     def recovered(self) -> bool:
@@ -72,6 +79,10 @@ class App(faust.App):
         """Close `resource` when the app has stopped."""
         self.resources.append(resource)
         return resource
+
+    async def on_start(self) -> None:
+        await self.look_at_topics()
+        await super().on_start()
 
     async def on_stop(self) -> None:
         try:
@@ -85,6 +96,11 @@ class App(faust.App):
     def partitions(self) -> set[int]:
         """Return the source partitions that this worker owns now."""
         return {tp.partition for tp in self.consumer.assignment() if tp.topic == self.source}
+
+    def source_partitions(self) -> int | None:
+        """Return how many partitions the source has now, as far as its metadata are known."""
+        consumer = self.consumer
+        return consumer.topic_partitions(self.source) if isinstance(consumer, transport.Consumer) else None
 
     def why_not_alive(self) -> str | None:
         """Return why an orchestrator should restart this worker, or None."""
@@ -137,6 +153,24 @@ class App(faust.App):
                 await self.crash(failure)
             await asyncio.sleep(WATCH_INTERVAL)
 
+    async def look_at_topics(self) -> None:
+        """Ask Kafka for the ids of the topics whose offsets are stored. Without an answer those of before count."""
+        if self.find_topic_ids is not None:
+            try:
+                self.topic_ids = await asyncio.to_thread(self.find_topic_ids)
+            except ConnectorError as failure:
+                log.warning("could not ask for topic ids", stage=self.id, reason=str(failure))
+
+    async def watch_topics(self) -> None:
+        """Start over when a topic whose offsets are stored was made again: what is stored of it is refused then."""
+        while self.find_topic_ids is not None:
+            await asyncio.sleep(TOPICS_INTERVAL)
+            before = self.topic_ids
+            await self.look_at_topics()
+            for topic, its_id in self.topic_ids.items():
+                if before.get(topic, its_id) != its_id:
+                    self.stage.start_over(f"{topic} was deleted and made again")
+
     def give_up(self) -> None:
         """Start over without what is being delivered: the partitions may be another worker's."""
         self.stage.start_over("the group does not answer; what is not with Kafka yet is dropped")
@@ -163,7 +197,11 @@ class App(faust.App):
         super().on_rebalance_end()
         self.recovered_generation = self.tables.recovery.ending
         if self.recovered:
-            self.stage.resume()
+            try:
+                self.stage.resume()
+            except StateRefusedError as refused:  # a crash, said from outside of a task
+                self.crash_reason = refused
+                self._crashed.set()
 
 
 def build_app(stage: str, source: str, kafka: KafkaSettings, worker: WorkerSettings, *beside: str) -> App:

@@ -1,9 +1,11 @@
 """Puts a stage together: its app, its state, the agent that folds and the task that flushes."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 from uuid import uuid4
 
+from connectors.kafka import topic_admin
 from connectors.kafka.follower import Follower
 from connectors.kafka.publisher import KafkaPublisher, transactional_config
 from connectors.kafka.topic_admin import TopicAdmin
@@ -18,6 +20,7 @@ from streams.core.event_time import EventTime
 from streams.core.keyed_rows import KeyedRows
 from streams.core.raw_frames.frames import Event, Frames, Reading
 from streams.core.rule import Rule
+from streams.core.state_format import StateFormat
 from streams.core.windows.watermark import Watermark, nothing_heard
 from streams.runtime.app import WATCH_INTERVAL, App, build_app
 from streams.runtime.event_time import EventTimeHearer, EventTimeTeller
@@ -36,7 +39,30 @@ def declared(
 ) -> App:
     """Make the app of a declared stage. `beside` are the topics that it really reads of those that it declares."""
     names = tuple(spec.name for spec in declaration.beside) if beside is None else beside
-    return build_app(declaration.name, declaration.reads.name, kafka, worker, *names)
+    app = build_app(declaration.name, declaration.reads.name, kafka, worker, *names)
+    app.declaration = declaration
+    of = frozenset[str]().union(*map(declaration.offsets_of, declaration.tables))
+    if of:
+        app.find_topic_ids = partial(topic_admin.topic_ids, kafka, of)
+    return app
+
+
+def form_of(app: App, declaration: Declaration, table: str) -> Callable[[], StateFormat]:
+    """Return what says, when partitions are taken over, which form the state in `table` must have."""
+    (declared_table,) = (each for each in declaration.tables if each.name == table)
+    offsets_of = declaration.offsets_of(declared_table)
+
+    def form() -> StateFormat:
+        return StateFormat(
+            stage=declaration.name,
+            changelog=f"{declaration.group}-{table}-changelog",
+            source=app.source,
+            version=declared_table.version,
+            partitions=app.source_partitions(),
+            topics={topic: its_id for topic, its_id in app.topic_ids.items() if topic in offsets_of},
+        )
+
+    return form
 
 
 def stored(app: App, table: str, kafka: KafkaSettings, *, rows: bool = False) -> TableState:
@@ -49,7 +75,8 @@ def stored(app: App, table: str, kafka: KafkaSettings, *, rows: bool = False) ->
     if rows:
         config["message.timeout.ms"] = int(1000 * (app.lease.limit + 2 * WATCH_INTERVAL))
     publisher = app.using(KafkaPublisher(config))
-    return TableState(app.Table(table, key_type=bytes, value_type=bytes), publisher, app.lease)
+    form = form_of(app, app.declaration, table)
+    return TableState(app.Table(table, key_type=bytes, value_type=bytes), publisher, app.lease, form)
 
 
 def stored_in_transactions(app: App, table: str, kafka: KafkaSettings) -> TableState:
@@ -60,7 +87,8 @@ def stored_in_transactions(app: App, table: str, kafka: KafkaSettings) -> TableS
     """
     config = transactional_config(kafka.librdkafka(), f"{app.conf.id}-{uuid4().hex}")
     transactions = app.using(TransactionalPublisher(config))
-    return TransactionalState(app.Table(table, key_type=bytes, value_type=bytes), transactions, app.lease)
+    form = form_of(app, app.declaration, table)
+    return TransactionalState(app.Table(table, key_type=bytes, value_type=bytes), transactions, app.lease, form)
 
 
 def attach_stateful(  # noqa: PLR0913 - a composition point
@@ -110,7 +138,7 @@ def attach(app: App, stage: Stage[Any], *beside: Callable[[], Awaitable[None]]) 
             await app.crash(failure)
             raise
 
-    for run in (stage.keep_flushing, app.watch, *beside):
+    for run in (stage.keep_flushing, app.watch, app.watch_topics, *beside):
         keep(app, run)
     return agent
 

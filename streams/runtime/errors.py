@@ -6,12 +6,11 @@
   x SuspendedError          the partitions may be another worker's: the group has not heard of this process for long
   x TooManyRefusedError     most of the last records were refused: the fault is not in the records
   x UndeclaredError         a stage reads or keeps something that its declaration does not name
+  x StateRefusedError       stored state must not be gone on with (streams.core.state_format)
   x ChildError              a process of the demo ended, or does not get ready (streams.demo.processes)
 """
 
-
-class StreamsError(Exception):
-    """Any error of a stage or of what runs it."""
+from streams.core.contract import StreamsError
 
 
 class DrainError(StreamsError):

@@ -18,6 +18,7 @@ import structlog
 from connectors.errors import AbortedError, PublishError
 from schemas.envelope import Outgoing
 from streams.core.contract import Flush
+from streams.core.state_format import StateFormat
 from streams.runtime.lease import Lease
 from streams.runtime.state import TableState
 
@@ -59,8 +60,10 @@ class _Checked:
 class TransactionalState(TableState):
     """A `TableState` that writes what a flush has (state, outputs, seal) in one transaction."""
 
-    def __init__(self, table: Any, transactions: Transactions, lease: Lease) -> None:
-        super().__init__(table, _Checked(transactions, lease), lease)
+    def __init__(
+        self, table: Any, transactions: Transactions, lease: Lease, form: Callable[[], StateFormat] | None = None
+    ) -> None:
+        super().__init__(table, _Checked(transactions, lease), lease, form)
 
     async def deliver(self, flushes: Mapping[int, Flush]) -> Mapping[tuple[str, int], int]:
         """Write flushes of several partitions; return when they are committed, all or nothing.
@@ -71,6 +74,7 @@ class TransactionalState(TableState):
             PublishError: it is not known whether they are. Nothing may be acknowledged, or written after them.
             SuspendedError: the partitions may be another worker's. Nothing is written.
         """
+        self._pay(flushes)
         changes = [
             (partition, change) for partition, flush in flushes.items() for change in (*flush.state, *flush.seal)
         ]

@@ -12,11 +12,12 @@ Changelog records go through the `Publisher` (idempotent, awaited: Faust's own t
 each) and reach the table when the broker has them. Recovery is Faust's.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from schemas.envelope import Outgoing
 from streams.core.contract import Change, Flush
+from streams.core.state_format import StateFormat
 from streams.runtime.driver import store
 from streams.runtime.lease import Lease
 
@@ -36,8 +37,13 @@ class TableState:
     generation together: two owners that found the same stored, the first having written nothing yet, have two epochs.
     """
 
-    def __init__(self, table: Any, publisher: Publisher, lease: Lease) -> None:
+    def __init__(
+        self, table: Any, publisher: Publisher, lease: Lease, form: Callable[[], StateFormat] | None = None
+    ) -> None:
+        """`form` says what is expected of stored state when partitions are taken over; without, anything is read."""
         self._table = table
+        self._form = form
+        self._owed: dict[int, list[Change]] = {}  # partition -> what has to be written before anything else
         self._publisher = publisher
         self._lease = lease
         self._epochs: dict[int, int] = {}  # partition -> what this worker writes under
@@ -49,6 +55,9 @@ class TableState:
 
         They belong to another worker now, who changes them: kept here they would be stale when they come back. RocksDB
         keeps them: it remembers how far each is restored, and what is deleted here would not be read again.
+
+        Raises:
+            StateRefusedError: what is stored must not be gone on with.
         """
         local = self._table.data
         found: dict[int, dict[bytes, bytes]] = {partition: {} for partition in partitions}
@@ -64,7 +73,12 @@ class TableState:
                 self._outlived[partition].append(_table_key(partition, self._stored[partition, key], key))
             found[partition][key], self._stored[partition, key] = value, epoch
             self._epochs[partition] = max(self._epochs[partition], epoch + generation)
-        return found
+        return found if self._form is None else self._read(found, self._form())
+
+    def _read(self, found: dict[int, dict[bytes, bytes]], form: StateFormat) -> dict[int, dict[bytes, bytes]]:
+        read = {partition: form.read(stored) for partition, stored in found.items()}
+        self._owed = {partition: form.changes(stored, read[partition]) for partition, stored in found.items()}
+        return read
 
     async def deliver(self, flushes: Mapping[int, Flush]) -> Mapping[tuple[str, int], int]:
         """Write flushes of several partitions; return when the broker has everything.
@@ -75,10 +89,17 @@ class TableState:
             PublishError: the broker refused a record. Nothing may be acknowledged.
             SuspendedError: the partitions may be another worker's. Nothing may be acknowledged.
         """
+        self._pay(flushes)
         await self._store((partition, change) for partition, flush in flushes.items() for change in flush.state)
         offsets = await self._publish([output for flush in flushes.values() for output in flush.outputs])
         await self._store((partition, change) for partition, flush in flushes.items() for change in flush.seal)
         return offsets
+
+    def _pay(self, flushes: Mapping[int, Flush]) -> None:
+        """Put before what flushes store what has to be stored before that."""
+        for partition, flush in flushes.items():
+            if flush.state or flush.seal:
+                flush.state[:0] = self._owed.pop(partition, ())
 
     async def _store(
         self, changes: Iterable[tuple[int, Change]], beside: Sequence[Outgoing] = ()

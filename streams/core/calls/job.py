@@ -7,6 +7,8 @@ from typing import Generic, NamedTuple, TypeVar
 import orjson
 
 from schemas.envelope import Headers, Outgoing, Record
+from streams.core.contract import Refused
+from streams.core.taken import Source
 
 # Headers of a record that waits in a retry tier
 ATTEMPT = "cxone-retry-attempt"  # the number of the call that it waits for: 2 after the first has failed
@@ -18,8 +20,6 @@ _OURS = {ATTEMPT, DUE, HISTORY, ORIGIN}
 LONGEST_REASON = 300  # characters
 
 M = TypeVar("M")
-
-Source = tuple[int, int]  # a source position
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +36,7 @@ class Failed:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """The call will never succeed. `reason` is one of a fixed few, `detail` a sentence."""
-
-    reason: str
-    detail: str
-
-
-Outcome = Done | Failed | Refused
+Outcome = Done | Failed | Refused  # refused: the call will never succeed
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
-from streams.core.calls.job import Job, Source
+from streams.core.calls.job import Job
+from streams.core.taken import Source
 
 
 class Awaited:

@@ -14,13 +14,12 @@ import orjson
 from schemas.dead_letters import dead_letter
 from schemas.envelope import Consumed, Outgoing, Record
 from streams.core.calls.due import Resting
-from streams.core.calls.job import LONGEST_REASON, Done, Failed, Job, Outcome, Refused, Source, Tiers, Waiting, story
+from streams.core.calls.job import LONGEST_REASON, Done, Failed, Job, Outcome, Tiers, Waiting, story
 from streams.core.calls.lost_retries import Awaited
 from streams.core.calls.settled import Track
-from streams.core.contract import Change, Chunk, Flush
-from streams.core.positions import OWN, Positions, source_position
+from streams.core.contract import Change, Chunk, Flush, Refused
+from streams.core.taken import PositionError, Source, Taken, source_position
 
-STATE_VERSION = 1
 META = b""  # key of the partition's own record
 KEY = b"="  # before the keys of calls
 
@@ -62,7 +61,7 @@ class Calls(Generic[M]):
         meta = orjson.loads(stored.get(META, b"{}"))
         tracks = meta.get("tracks", {})
         self._tracks = {name: _restored(tracks.get(name)) for name in (topic, *tiers.topics)}
-        self._folded: Positions = dict(self._tracks[topic].positions)
+        self._taken = Taken(topic, self._tracks[topic].positions.items(), stage=stage)
         self._parked: dict[str, _Parked] = {}
         self._called: dict[str, int] = {}  # key -> when its first record was; the oldest first
         for key, value in stored.items():
@@ -100,23 +99,25 @@ class Calls(Generic[M]):
         """Queue the records of a chunk. Returns how many were refused."""
         track, first, refused = self._tracks[chunk.topic], chunk.topic == self._topic, 0
         for record in chunk.records:
-            source = source_position(record)
-            unsettled = track.take(record.offset, source if first else None)
-            again = first and source[1] <= self._folded.get(source[0], -1)
-            if first and not again:
-                self._folded[source[0]] = source[1]
-            if unsettled and again:
-                self._settle(chunk.topic, record.offset)
-            if again or not unsettled:
-                continue
+            job, bad = None, None
             try:
-                job = self._job(chunk.topic, record, source)
+                source = self._taken.new(record) if first else source_position(record)
+                if source is not None:
+                    job = self._job(chunk.topic, record, source)
+            except PositionError as error:
+                bad = error.refused
             except ValueError as error:
-                self._dead(chunk.topic, record, Refused(UNDECODABLE, str(error)))
-                self._settle(chunk.topic, record.offset)
-                refused += 1
+                bad = Refused(UNDECODABLE, str(error))
+            if job is not None and first:  # what cannot be read may claim to come from anywhere
+                self._taken.positions[job.source[0]] = job.source[1]
+            if not track.take(record.offset, job.source if job is not None and first else None):
                 continue
-            if first:
+            if job is None:
+                if bad is not None:
+                    refused += 1
+                    self._dead(chunk.topic, record, bad)
+                self._settle(chunk.topic, record.offset)
+            elif first:
                 self._awaited.came(job)
                 self._enqueue(job)
             else:
@@ -186,6 +187,7 @@ class Calls(Generic[M]):
             ]
         flush.reached = {topic: track.front - 1 for topic, track in self._tracks.items()}
         self._outputs, self._changed, self._settled = [], {}, False
+        self._taken.tell(flush)
         return flush
 
     def _job(self, topic: str, record: Record, source: tuple[int, int]) -> Job[M]:
@@ -195,8 +197,6 @@ class Calls(Generic[M]):
         if topic == self._topic:
             return Job(key, source, message, record, topic, record.offset)
         (attempt, due, offset), history = story(record.headers)
-        if source[0] == OWN:  # it stands for itself, in every tier
-            source = OWN, offset
         return Job(key, source, message, record, topic, offset, attempt, due, history)
 
     def _rest(self, job: Job[M]) -> None:
@@ -299,7 +299,7 @@ class Calls(Generic[M]):
             topic: [track.front, sorted(track.beyond), list(track.positions.items())]
             for topic, track in self._tracks.items()
         }
-        return orjson.dumps({"version": STATE_VERSION, "tracks": tracks})
+        return orjson.dumps({"tracks": tracks})
 
     def _stored(self, key: str) -> bytes | None:
         parked, called = self._parked.get(key, {}), self._called.get(key)

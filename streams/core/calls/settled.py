@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterable
 
-from streams.core.positions import Positions
+from streams.core.taken import Positions, Source
 
 
 class Track:
@@ -20,9 +20,9 @@ class Track:
         self.front = front
         self.beyond = set(beyond)
         self.positions: Positions = positions or {}
-        self._folded: deque[tuple[int, tuple[int, int] | None]] = deque()  # (offset, source position) from `front` on
+        self._folded: deque[tuple[int, Source | None]] = deque()  # (offset, source position) from `front` on
 
-    def take(self, offset: int, source: tuple[int, int] | None = None) -> bool:
+    def take(self, offset: int, source: Source | None = None) -> bool:
         """Note that a record was folded. Returns whether it is still to be settled."""
         if offset < self.front:
             return False

@@ -9,7 +9,7 @@ import orjson
 from prometheus_client import Counter
 
 from schemas.dead_letters import dead_letter
-from schemas.envelope import EVENT_ID, LOG_TIME, SOURCE_POSITION, Headers, Outgoing, Record
+from schemas.envelope import EVENT_ID, LOG_TIME, REPLAY_FOR, SOURCE_POSITION, Headers, Outgoing, Record
 from schemas.frame_fields import Kind
 from streams.core.contract import Change, Chunk, Flush, Refused
 from streams.core.event_time import EventTime
@@ -113,8 +113,9 @@ class Frames(Generic[E]):
         self._outputs: list[Outgoing] = []
         self._added: dict[int, list[bytes]] = {}  # slice -> fingerprints since the last seal
         self._sealed = self.position
+        self._replays = 0
 
-    def fold(self, chunk: Chunk) -> int:
+    def fold(self, chunk: Chunk) -> int:  # noqa: C901 - one loop for what happens 100,000 times a second
         """Turn the frames of a chunk into outputs. Returns how many were refused."""
         outcomes = dict.fromkeys(OUTCOMES, 0)
         reading, seen, outputs = self._reading, self._seen, self._outputs
@@ -124,6 +125,7 @@ class Frames(Generic[E]):
         for record in chunk.records:
             offset, arrived = record.offset, record.timestamp
             if offset <= self.position:
+                self._replays += 1
                 continue
             self.position = offset
             if arrived >= seen.until:
@@ -134,15 +136,19 @@ class Frames(Generic[E]):
             headers: Headers = ((SOURCE_POSITION, b"%d:%d" % (self._partition, offset)),)
             if time_of is not None:
                 headers = (*headers, (LOG_TIME, b"%d" % take(time_of(event), arrived)))
+            marked = record.headers and record.headers[0][0] == REPLAY_FOR  # a person wants it once more
+            if marked:
+                headers = (record.headers[0], *headers)
             if event.event_id is None:
                 reading.without_id.inc()
             else:
                 event_id = event.event_id.encode()
                 number = fingerprint(event_id)
-                if not seen.first_time(number):
+                if seen.first_time(number):
+                    self._added.setdefault(seen.newest, []).append(number)
+                elif not marked:
                     outcomes[REDELIVERED] += 1
                     continue
-                self._added.setdefault(seen.newest, []).append(number)
                 headers = (*headers, (EVENT_ID, event_id))
             outcomes[COMPLETED] += 1
             to = destination if route is None else route(event)
@@ -161,6 +167,9 @@ class Frames(Generic[E]):
         if seal and self.position > self._sealed:
             flush.seal = [*self._additions(), *self._removals()]
             self._added, self._sealed = {}, self.position
+        if self._replays:
+            flush.replays[self._reading.source] = self._replays
+            self._replays = 0
         return flush
 
     def _look_at(self, record: Record, outcomes: dict[str, int]) -> E | None:

@@ -21,7 +21,7 @@ from connectors.sinks.until_answered import until_answered
 from schemas.avro import Codec
 from schemas.records import GuestMessage
 from streams.runtime.app import App
-from streams.runtime.assembly import attach, declared
+from streams.runtime.assembly import attach, declared, form_of
 from streams.runtime.refusal_limit import RefusalLimit
 from streams.runtime.settings import WorkerSettings
 from streams.runtime.stage import Stage
@@ -96,7 +96,8 @@ def assemble(  # noqa: PLR0913 - a composition point
 ) -> Any:
     """Give the app its stage; return the agent."""
     policy = Policy(size=settings.batch, wait=settings.wait)
-    state = TableState(app.Table("batches", key_type=bytes, value_type=bytes), publisher, app.lease)
+    form = form_of(app, DECLARATION, "batches")
+    state = TableState(app.Table("batches", key_type=bytes, value_type=bytes), publisher, app.lease, form)
 
     def take_up() -> Mapping[int, Mapping[bytes, bytes]]:
         calls.begin()

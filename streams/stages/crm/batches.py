@@ -18,12 +18,11 @@ from schemas.dead_letters import dead_letter
 from schemas.envelope import Outgoing, Record
 from schemas.records import GuestMessage
 from schemas.topics import GUEST_ADMITTED
-from streams.core.contract import Change, Chunk, Flush
-from streams.core.positions import Positions, source_position
+from streams.core.contract import Change, Chunk, Flush, Refused
+from streams.core.taken import PositionError, Positions, Source, Taken
 from streams.core.times import END_OF_TIME, iso
 
 STAGE = "crm"
-STATE_VERSION = 1
 META = b""  # key of a partition's own record, the only one: what is settled, and the cut of the batch under way
 
 UNDECODABLE = "undecodable"
@@ -31,6 +30,7 @@ OUT_OF_RANGE = "out of range"
 REFUSED = "refused by the CRM"
 
 Row = dict[str, str | None]
+NOWHERE = (-1, -1)  # source position of what becomes a dead letter: it settles nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +45,7 @@ class Message(NamedTuple):
     """A record and what the CRM is told of it, or why it cannot be told: a dead letter."""
 
     record: Record
-    source: tuple[int, int]
+    source: Source
     row: Row
     refused: Outgoing | None = None
 
@@ -73,7 +73,7 @@ class Batch:
 
     def refused(self, words: str) -> list[Outgoing]:
         """Return dead letters of all messages, with the CRM's words."""
-        return [_dead(self.partition, message.record, REFUSED, words) for message in self.messages]
+        return [_dead(self.partition, message.record, Refused(REFUSED, words)) for message in self.messages]
 
 
 @dataclass(slots=True)
@@ -103,7 +103,7 @@ class Batches:
         meta = orjson.loads(stored.get(META, b"{}"))
         self._settled: Positions = dict(map(tuple, meta.get("positions", ())))
         self._cut: list[tuple[int, int]] = list(map(tuple, meta.get("cut", ())))  # of the batch that was, or is, called
-        self._folded = dict(self._settled)
+        self._taken = Taken(GUEST_ADMITTED.name, self._settled.items(), stage=STAGE)
         self._waiting: deque[Message] = deque()
         self._calling = False
         self._changed = False  # something was settled since the last flush
@@ -114,12 +114,17 @@ class Batches:
         """Let the messages of a chunk wait. Returns how many can be told to nobody."""
         refused = 0
         for record in chunk.records:
-            raw, offset = source = source_position(record)
-            if offset <= self._folded.get(raw, -1):
-                continue
-            message = self._read(record, source)
+            try:
+                source = self._taken.new(record)
+                if source is None:
+                    continue
+                message = self._read(record, source)
+            except PositionError as error:
+                message = self._no_message(record, error.refused)
+            except DecodeError as error:
+                message = self._no_message(record, Refused(UNDECODABLE, str(error)))
             if message.refused is None:  # what cannot be read may claim to come from anywhere
-                self._folded[raw] = offset
+                self._taken.positions[message.source[0]] = message.source[1]
             else:
                 refused += 1
             self._waiting.append(message)
@@ -141,6 +146,7 @@ class Batches:
             self._changed = False
         if self._waiting:
             flush.reached = {GUEST_ADMITTED.name: self._waiting[0].record.offset - 1}
+        self._taken.tell(flush)
         return flush
 
     def answered(self, batch: Batch, refused: Sequence[Outgoing]) -> None:
@@ -182,14 +188,10 @@ class Batches:
             self._first = record.offset, now
         return min(record.timestamp / 1000, self._first[1])
 
-    def _read(self, record: Record, source: tuple[int, int]) -> Message:
-        try:
-            message = self._decode(record.value or b"")
-        except DecodeError as error:
-            return Message(record, source, {}, _dead(self._partition, record, UNDECODABLE, str(error)))
+    def _read(self, record: Record, source: Source) -> Message:
+        message = self._decode(record.value or b"")
         if not 0 <= message.received_at < END_OF_TIME:
-            detail = "the time of arrival lies in the years 1970 to 9999"
-            return Message(record, source, {}, _dead(self._partition, record, OUT_OF_RANGE, detail))
+            return self._no_message(record, Refused(OUT_OF_RANGE, "the time of arrival lies in the years 1970 to 9999"))
         row = {
             "external_id": message.conversation_id,
             "fingerprint": message.fingerprint,
@@ -198,9 +200,14 @@ class Batches:
         }
         return Message(record, source, row)
 
+    def _no_message(self, record: Record, refused: Refused) -> Message:
+        return Message(record, NOWHERE, {}, _dead(self._partition, record, refused))
+
     def _stored(self) -> bytes:
-        return orjson.dumps({"version": STATE_VERSION, "positions": list(self._settled.items()), "cut": self._cut})
+        return orjson.dumps({"positions": list(self._settled.items()), "cut": self._cut})
 
 
-def _dead(partition: int, record: Record, reason: str, detail: str) -> Outgoing:
-    return dead_letter(GUEST_ADMITTED.name, partition, record, stage=STAGE, reason=reason, detail=detail)
+def _dead(partition: int, record: Record, refused: Refused) -> Outgoing:
+    return dead_letter(
+        GUEST_ADMITTED.name, partition, record, stage=STAGE, reason=refused.reason, detail=refused.detail
+    )

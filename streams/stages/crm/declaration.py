@@ -6,6 +6,6 @@ from streams.core.declaration import Declaration, Table
 DECLARATION = Declaration(
     name="crm",
     reads=GUEST_ADMITTED,
-    tables=(Table(name="batches", key="partition | epoch", holds="batches under way"),),
+    tables=(Table(name="batches", key="partition | epoch", holds="batches under way", offsets=False),),
     into="the CRM",
 )

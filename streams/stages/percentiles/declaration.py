@@ -8,5 +8,5 @@ DECLARATION = Declaration(
     reads=INTERACTIONS_COMPLETED,
     behind=RAW_INTERACTIONS,
     writes=(CAMPAIGN_HOURLY,),
-    tables=(Table(name="windows", key="partition | epoch | [campaign, hour]", holds="windows"),),
+    tables=(Table(name="windows", key="partition | epoch | [campaign, hour]", holds="windows", offsets=False),),
 )

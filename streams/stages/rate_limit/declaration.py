@@ -8,6 +8,10 @@ DECLARATION = Declaration(
     reads=GUEST_MESSAGES,
     writes=(GUEST_ADMITTED, GUEST_THROTTLED),
     tables=(
-        Table(name="recent", key="partition | epoch | end of slice | last offset", holds="recent messages by guest"),
+        Table(
+            name="recent",
+            key="partition | epoch | era.end of slice | last offset | part",
+            holds="recent messages by guest",
+        ),
     ),
 )

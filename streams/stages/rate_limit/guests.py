@@ -7,7 +7,7 @@ from prometheus_client import Counter
 
 from schemas.avro import DecodeError
 from schemas.dead_letters import dead_letter
-from schemas.envelope import SOURCE_POSITION, Outgoing, Record
+from schemas.envelope import REPLAY_FOR, SOURCE_POSITION, Outgoing, Record
 from schemas.records import GuestMessage, GuestThrottled
 from schemas.topics import GUEST_ADMITTED, GUEST_MESSAGES, GUEST_THROTTLED
 from streams.core.contract import Change, Chunk, Flush, Refused
@@ -90,6 +90,23 @@ class Guests:
     def _take(self, record: Record, message: GuestMessage) -> str:
         if not (0 <= message.sent_at < END_OF_TIME and 0 <= message.received_at < END_OF_TIME):
             return self._refuse(record, Refused(OUT_OF_RANGE, "times lie in 1970 to 9999"))
+        allowed_at = self._decide(record, message)
+        topic, value = GUEST_ADMITTED.name, record.value
+        if allowed_at is not None:
+            topic, value = GUEST_THROTTLED.name, self._encode(_throttled(message, allowed_at))
+        position = SOURCE_POSITION, b"%d:%d" % (self._partition, record.offset)
+        own = [header for header in record.headers if header[0] not in {SOURCE_POSITION, REPLAY_FOR}]
+        mark = [header for header in record.headers if header[0] == REPLAY_FOR][:1]
+        self._outputs.append(Outgoing(topic, message.conversation_id.encode(), value, (*mark, position, *own)))
+        return ADMITTED if allowed_at is None else THROTTLED
+
+    def _decide(self, record: Record, message: GuestMessage) -> int | None:
+        """Return when the guest's next message would be admitted; None when this one is.
+
+        What is replayed for a stage behind this one was admitted before, at its time: it counts for nothing now.
+        """
+        if any(name == REPLAY_FOR and stage != STAGE.encode() for name, stage in record.headers):
+            return None
         recent, guest = self._recent, guest_number(message.guest)
         era = recent.era
         at = recent.event_time(message.sent_at, message.received_at)
@@ -98,13 +115,7 @@ class Guests:
         allowed_at = recent.take(guest, at)
         if allowed_at == at or self._policy.count_refused:
             self._added.setdefault(recent.newest, []).append(Counted(record.offset, guest, at))
-        topic, value = GUEST_ADMITTED.name, record.value
-        if allowed_at > at:
-            topic, value = GUEST_THROTTLED.name, self._encode(_throttled(message, allowed_at))
-        position = SOURCE_POSITION, b"%d:%d" % (self._partition, record.offset)
-        headers = (position, *(header for header in record.headers if header[0] != SOURCE_POSITION))
-        self._outputs.append(Outgoing(topic, message.conversation_id.encode(), value, headers))
-        return THROTTLED if allowed_at > at else ADMITTED
+        return allowed_at if allowed_at > at else None
 
     def _garbage(self, record: Record, refused: Refused) -> bool:
         """Refuse what has no position that counts, unless an earlier life has. Returns whether it did."""

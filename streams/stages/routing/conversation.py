@@ -9,7 +9,8 @@ import orjson
 from schemas.envelope import EVENT_ID, SOURCE_POSITION, Outgoing
 from schemas.records import GuestMessage, RoutingResult
 from schemas.topics import ROUTING_RESULTS
-from streams.core.calls.job import Done, Failed, Job, Outcome, Refused
+from streams.core.calls.job import Done, Failed, Job, Outcome
+from streams.core.contract import Refused
 
 STAGE = "routing"
 QUEUE_REFUSED = "refused by CXone"

@@ -13,7 +13,8 @@ from schemas.envelope import EVENT_ID, SOURCE_POSITION, Outgoing
 from schemas.frame_fields import LONGEST_ID, Paths, first
 from schemas.records import CXoneInteraction, InteractionScore
 from schemas.topics import ML_SCORES
-from streams.core.calls.job import Done, Failed, Job, Outcome, Refused
+from streams.core.calls.job import Done, Failed, Job, Outcome
+from streams.core.contract import Refused
 
 STAGE = "scoring"
 REFUSED = "refused by the model"

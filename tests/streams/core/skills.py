@@ -22,7 +22,7 @@ DECLARATION = Declaration(
     name="skills",
     reads=INTERACTIONS_COMPLETED,
     writes=(CAMPAIGN_SKILLS,),
-    tables=(Table(name="values", key="partition | epoch | campaign", holds="hours"),),
+    tables=(Table(name="values", key="partition | epoch | campaign", holds="hours", offsets=False),),
 )
 
 

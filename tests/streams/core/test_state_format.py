@@ -5,18 +5,19 @@ from typing import Any
 import orjson
 import pytest
 
+from streams.core.contract import Change
 from streams.core.state_format import KEY, StateFormat, StateRefusedError
 
 VALUES = {b"": b"meta", b"a": b"1"}
 
 
 def form(**said: Any) -> StateFormat:
-    given: dict[str, Any] = {"version": 2, "partitions": 12, "origin": ("raw", "id-1")} | said
+    given: dict[str, Any] = {"version": 2, "partitions": 12, "topics": {"raw": "id-1"}} | said
     return StateFormat(stage="skills", changelog="cxone-skills-values-changelog", source="completed", **given)
 
 
 def stored(**said: Any) -> dict[bytes, bytes]:
-    change = form(**said).change()
+    (change,) = form(**said).changes(VALUES, VALUES)
     assert change.value is not None
     return VALUES | {change.key: change.value}
 
@@ -36,7 +37,7 @@ def test_where_nothing_is_stored_there_is_nothing_to_refuse() -> None:
         ({"version": 99}, "written by a newer cxone-streams"),
         ({"version": 1}, "reads version 2"),
         ({"partitions": 6}, "had 6 partitions, and now it has 12"),
-        ({"origin": ("raw", "id-0")}, "raw was deleted and made again"),
+        ({"topics": {"raw": "id-0"}}, "raw was deleted and made again"),
     ],
 )
 def test_what_cannot_be_read_for_what_it_is_is_refused_by_name(said: dict[str, Any], words: str) -> None:
@@ -47,7 +48,7 @@ def test_what_cannot_be_read_for_what_it_is_is_refused_by_name(said: dict[str, A
     assert "skills" in str(refused.value)
 
 
-@pytest.mark.parametrize("said", [{"version": 1}, {"partitions": 6}, {"origin": ("raw", "id-0")}])
+@pytest.mark.parametrize("said", [{"version": 1}, {"partitions": 6}, {"topics": {"raw": "id-0"}}])
 def test_the_way_out_is_named(said: dict[str, Any]) -> None:
     with pytest.raises(StateRefusedError) as refused:
         form().read(stored(**said))
@@ -61,7 +62,7 @@ def test_state_that_says_nothing_is_older_than_all() -> None:
         form().read(VALUES)
 
 
-@pytest.mark.parametrize("unknown", [{"partitions": None}, {"origin": None}])
+@pytest.mark.parametrize("unknown", [{"partitions": None}, {"topics": {}}])
 def test_what_the_broker_does_not_say_is_not_compared(unknown: dict[str, Any]) -> None:
     assert form(**unknown).read(stored()) == VALUES
     assert form().read(stored(**unknown)) == VALUES
@@ -75,3 +76,29 @@ def test_older_state_is_migrated_one_version_after_the_other() -> None:
 
     assert form(migrations=migrations).read(VALUES) == {b"": b"meta01", b"a": b"101"}
     assert form(migrations=migrations).read(stored(version=1)) == {b"": b"meta1", b"a": b"11"}
+
+
+def test_what_was_migrated_is_written_before_the_form_says_so() -> None:
+    new = form(migrations={1: lambda before: {b"": before[b""] + b"1"}})
+    old = stored(version=1)
+
+    migrated, gone, said = new.changes(old, new.read(old))
+
+    assert migrated == Change(b"", b"meta1")
+    assert gone == Change(b"a", None)
+    assert (said.key, orjson.loads(said.value or b"")["version"]) == (KEY, 2)
+
+
+def test_where_the_form_is_as_it_should_be_nothing_is_written() -> None:
+    assert form().changes(stored(), VALUES) == []
+
+
+def test_a_form_that_is_no_json_is_refused() -> None:
+    with pytest.raises(StateRefusedError, match="no JSON"):
+        form().read(VALUES | {KEY: b"{"})
+
+
+def test_what_the_broker_does_not_say_now_stays_known() -> None:
+    known = form(partitions=None, topics={}).changes(stored(), VALUES)
+
+    assert known == []

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.dead_letters import DEAD_STAGE
-from schemas.envelope import SOURCE_POSITION, Consumed, Headers
+from schemas.envelope import REPLAY_FOR, SOURCE_POSITION, Consumed, Headers
 from streams.core.contract import Flush
 from streams.core.taken import (
     DEAD_BEFORE,
@@ -149,3 +149,11 @@ def test_many_raw_partitions_are_told_apart() -> None:
         before.positions[raw] = 1
 
     assert all(before.new(record(b"%d:1" % raw)) is None for raw in range(3000))
+
+
+def test_what_is_replayed_for_another_stage_is_passed_over() -> None:
+    marked = Consumed(9, b"", headers=((REPLAY_FOR, b"crm"), (SOURCE_POSITION, b"1:9")))
+
+    assert Taken("topic", stage="routing").new(marked) is None
+    assert Taken("topic", stage="crm").new(marked) == (1, 9)
+    assert Taken("topic").new(marked) == (1, 9), "it hands records on"

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from connectors.errors import PublishError
 from connectors.settings import KafkaSettings
 from schemas.envelope import Outgoing
 from streams.core.contract import Change, Flush
+from streams.core.state_format import KEY, StateFormat, StateRefusedError
 from streams.runtime.app import build_app
 from streams.runtime.driver.store import discard_stale
 from streams.runtime.errors import SuspendedError
@@ -49,6 +51,10 @@ class Steps(RecordingPublisher):
         if len(self.steps) - 1 == self.refuse_from:
             raise PublishError("no")
         return await super().publish(records)
+
+
+def form() -> StateFormat:
+    return StateFormat(stage="stage", changelog=CHANGELOG, source="source", partitions=12)
 
 
 OUTPUT = Outgoing("out", b"k", b"v")
@@ -298,3 +304,48 @@ async def test_a_suspended_worker_that_is_cancelled_is_cancelled(table: Any) -> 
 def test_a_flush_with_anything_in_it_is_true(flush: Flush) -> None:
     assert flush
     assert not Flush()
+
+
+async def test_the_form_is_written_before_anything_else_and_not_handed_to_the_core(table: Any) -> None:
+    steps = Steps(table)
+    state = TableState(table, steps, Lease(10), form)
+    assert state.load({0}, 1) == {0: {}}
+    await state.deliver({0: Flush(outputs=[OUTPUT])})
+    assert steps.steps[0] == [], "an eager flush stores nothing"
+    await state.deliver({0: Flush(state=[Change(b"a", b"1")], seal=[Change(b"", b"m")])})
+
+    again = TableState(table, steps, Lease(10), form)
+
+    assert [record.key for record in steps.steps[3]] == [b"0|1|" + KEY, b"0|1|a"]
+    assert again.load({0}, 1) == {0: {b"a": b"1", b"": b"m"}}
+
+
+async def test_state_of_another_form_is_refused(table: Any) -> None:
+    state = TableState(table, Steps(table), Lease(10), form)
+    state.load({0}, 1)
+    await state.deliver({0: Flush(state=[Change(b"a", b"1")])})
+
+    newer = TableState(table, Steps(table), Lease(10), lambda: replace(form(), partitions=24))
+
+    with pytest.raises(StateRefusedError, match="24"):
+        newer.load({0}, 2)
+
+
+async def test_what_was_migrated_is_stored_with_the_next_flush_and_the_form_last(table: Any) -> None:
+    state = TableState(table, Steps(table), Lease(10), form)
+    state.load({0}, 1)
+    await state.deliver({0: Flush(state=[Change(b"a", b"1")])})
+    steps = Steps(table)
+    newer = TableState(
+        table,
+        steps,
+        Lease(10),
+        lambda: replace(form(), version=2, migrations={1: lambda before: dict.fromkeys(before, b"new")}),
+    )
+
+    assert newer.load({0}, 2) == {0: {b"a": b"new"}}
+    await newer.deliver({0: Flush(seal=[Change(b"", b"m")])})
+
+    written = [(record.key, record.value) for record in steps.steps[0] if record.value is not None]
+    assert [key for key, _ in written] == [b"0|3|a", b"0|3|" + KEY]
+    assert written[0][1] == b"new"

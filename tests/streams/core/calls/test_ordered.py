@@ -5,9 +5,10 @@ import orjson
 from schemas.dead_letters import DEAD_DETAIL, DEAD_REASON, DEAD_SOURCE, DEAD_STAGE
 from schemas.envelope import SOURCE_POSITION, Consumed, Outgoing
 from schemas.topics import DEAD_LETTERS
-from streams.core.calls.job import ATTEMPT, DUE, HISTORY, Done, Failed, Job, Outcome, Refused, Tiers
+from streams.core.calls.job import ATTEMPT, DUE, HISTORY, Done, Failed, Job, Outcome, Tiers
 from streams.core.calls.ordered import SLOW, Calls
-from streams.core.contract import Chunk, Flush
+from streams.core.contract import Chunk, Flush, Refused
+from streams.core.taken import NO_POSITION
 
 TIERS = Tiers.growing(("retry.1", "retry.2", "retry.3"), base=2, cap=5, retries=3)
 DONE = Done()
@@ -417,12 +418,33 @@ def test_a_copy_that_an_earlier_life_wrote_of_the_same_record_says_nothing_eithe
     assert core.lost == 0
 
 
-def test_a_record_without_a_source_position_comes_out_of_its_tier_as_itself() -> None:
+def test_records_without_a_source_position_are_dead_letters_and_never_calls_under_one_key() -> None:
     core = calls()
-    core.fold(Chunk("asked", 7, [Consumed(5, b"a", b"a")]))
 
-    flush = answer(core, Failed("no answer"))
-    again(core, flush.outputs[0], offset=90)
+    assert core.fold(Chunk("asked", 7, [Consumed(17, b"a1", b"a", ()), Consumed(18, b"b1", b"b", ())])) == 2
 
-    (job,) = core.start(10_000, 1)
-    assert (job.message, job.attempt, job.source) == (b"a", 2, (-1, 5))
+    assert core.start(0, 10) == []
+    flush = core.flush(0)
+    assert [dict(letter.headers)[DEAD_REASON] for letter in flush.outputs] == [NO_POSITION.encode()] * 2
+    assert flush.reached is not None
+    assert flush.reached["asked"] == 18, "they are settled"
+
+
+def test_garbage_with_a_far_position_takes_nobodys_place() -> None:
+    core = calls()
+
+    assert core.fold(Chunk("asked", 7, [Consumed(0, b"", b"k", ((SOURCE_POSITION, b"3:999999999999999"),))])) == 1
+    ask(core, "a1", "b2", "c3", first=1)
+
+    assert values(core.start(0, 10)) == [b"a1", b"b2", b"c3"]
+    stored = after(core.flush(0))
+    ask(core := calls(stored), "a1", "b2", "c3", first=1)
+    assert len(core.start(0, 10)) == 3, "nor in the next life"
+
+
+def test_replays_are_told() -> None:
+    core = calls()
+    ask(core, "a1", "a2")
+    core.fold(Chunk("asked", 7, [Consumed(2, b"a1", b"a", ((SOURCE_POSITION, b"3:0"),))]))
+
+    assert core.flush(0).replays == {"asked": 1}

@@ -10,10 +10,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from schemas.dead_letters import DEAD_SOURCE
 from schemas.envelope import SOURCE_POSITION, Consumed, Outgoing
-from streams.core.calls.job import Done, Failed, Job, Outcome, Refused, Tiers
+from streams.core.calls.job import Done, Failed, Job, Outcome, Tiers
 from streams.core.calls.ordered import KEY, SLOW, Calls
-from streams.core.contract import Change, Chunk
-from streams.core.positions import source_position
+from streams.core.contract import Change, Chunk, Refused
+from streams.core.taken import source_position
+from tests.support.kill_law import Broker
 
 TOPIC, RESULTS = "asked", "results"
 TIERS = Tiers(("retry.1", "retry.2"), (2000, 4000), attempts=3)
@@ -41,7 +42,7 @@ class OnePartition(RuleBasedStateMachine):
         self.now = 0
         self.logs: dict[str, list[Consumed]] = {topic: [] for topic in SOURCES}
         self.committed = dict.fromkeys(SOURCES, 0)
-        self.stored: dict[bytes, bytes] = {}
+        self.broker = Broker([])  # its changelog
         self.raw: dict[int, list[Consumed]] = {0: [], 1: []}
         self.results: list[Message] = []
         self.dead: Counter[Message] = Counter()
@@ -55,7 +56,9 @@ class OnePartition(RuleBasedStateMachine):
 
     def start_life(self) -> None:
         self.now += 1
-        self.core: Calls[bytes] = Calls(0, dict(self.stored), stage="test", topic=TOPIC, tiers=self.tiers, read=read)
+        self.core: Calls[bytes] = Calls(
+            0, dict(self.broker.changelog), stage="test", topic=TOPIC, tiers=self.tiers, read=read
+        )
         self.at = dict(self.committed)
         self.under_way: list[Job[bytes]] = []
 
@@ -146,10 +149,7 @@ class OnePartition(RuleBasedStateMachine):
 
     def write(self, step: Any) -> None:
         if not isinstance(step, Outgoing):
-            if step.value is None:
-                self.stored.pop(step.key, None)
-            else:
-                self.stored[step.key] = step.value
+            self.broker.store([step])
         elif step.topic in TIERS.topics:
             assert step.partition == 0
             self.append(step.topic, step)
@@ -204,7 +204,7 @@ class OnePartition(RuleBasedStateMachine):
         assert Counter(self.results) <= taken
         self.in_order()
         assert self.core.parked == 0
-        assert all(not key or key == b"" for key in self.stored), "waiting is remembered for ever"
+        assert all(not key or key == b"" for key in self.broker.changelog), "waiting is remembered for ever"
 
     def end(self, topic: str) -> int:
         return max((each.offset + 1 for each in self.logs[topic] if each.offset not in self.gone[topic]), default=0)
@@ -231,8 +231,8 @@ class DamagedPartition(OnePartition):
         self.deleted: dict[bytes, bytes] = {}
 
     def write(self, step: Any) -> None:
-        if isinstance(step, Change) and step.value is None and step.key in self.stored:
-            self.deleted[step.key] = self.stored[step.key]
+        if isinstance(step, Change) and step.value is None and step.key in self.broker.changelog:
+            self.deleted[step.key] = self.broker.changelog[step.key]
         super().write(step)
 
     @rule(lost=st.sets(st.integers(0, 5), max_size=3), back=st.sets(st.sampled_from(KEYS)))
@@ -243,8 +243,8 @@ class DamagedPartition(OnePartition):
             self.gone[tier].add(record.offset)
             self.missing.add(source_position(record))
         for key in (KEY + key.encode() for key in back):
-            if key in self.deleted and key not in self.stored:
-                self.stored[key] = self.deleted[key]
+            if key in self.deleted and key not in self.broker.changelog:
+                self.broker.changelog[key] = self.deleted[key]
                 for raw, number, *_ in orjson.loads(self.deleted[key])["parked"]:
                     for repeated in self.repeats.values():  # a copy of it may wait in a tier, and looks like it now
                         repeated[raw, number] += 1

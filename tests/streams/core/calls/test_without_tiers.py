@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from schemas.dead_letters import DEAD_REASON
 from schemas.envelope import SOURCE_POSITION, Consumed
 from schemas.topics import DEAD_LETTERS
-from streams.core.calls.job import Done, Failed, Job, Outcome, Refused, Tiers
+from streams.core.calls.job import Done, Failed, Job, Outcome, Tiers
 from streams.core.calls.ordered import Calls
-from streams.core.contract import Chunk
+from streams.core.contract import Chunk, Refused
 
 TIERS = Tiers.in_memory(base=1, cap=4, retries=5)
 DONE = Done()

@@ -1,11 +1,13 @@
 """Raw frames in, completed interactions and dead letters out."""
 
+from dataclasses import replace
+
 import orjson
 import pytest
 from prometheus_client import REGISTRY
 
 from schemas.dead_letters import DEAD_DETAIL, DEAD_REASON, DEAD_SOURCE, DEAD_STAGE
-from schemas.envelope import EVENT_ID, LOG_TIME, SOURCE_POSITION, Consumed
+from schemas.envelope import EVENT_ID, LOG_TIME, REPLAY_FOR, SOURCE_POSITION, Consumed
 from schemas.records import InteractionCompleted
 from schemas.topics import DEAD_LETTERS, INTERACTIONS_COMPLETED
 from streams.core.raw_frames.frames import NOT_JSON
@@ -180,3 +182,14 @@ def test_frames_that_were_folded_already_are_skipped() -> None:
     assert fold(stage, raw(1, completed("a")), raw(2, b"{"), raw(3, completed("b"))) == 0
 
     assert [dict(output.headers)[EVENT_ID] for output in stage.flush(0.0, seal=False).outputs] == [b"b"]
+
+
+def test_a_frame_that_is_replayed_for_a_stage_is_no_redelivery_and_keeps_the_mark() -> None:
+    mark = (REPLAY_FOR, b"percentiles")
+    again = raw(2, completed("a"))
+
+    first, second = outputs(raw(1, completed("a")), replace(again, headers=(mark, *again.headers)))
+
+    assert first.headers[0] == (SOURCE_POSITION, b"4:1")
+    assert second.headers[:2] == (mark, (SOURCE_POSITION, b"4:2"))
+    assert second.value == first.value

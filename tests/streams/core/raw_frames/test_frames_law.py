@@ -1,7 +1,6 @@
 """The law of frames: whatever is killed, at whatever moment, the first deliveries come out, and only they."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 import orjson
 import pytest
@@ -10,20 +9,20 @@ from hypothesis import strategies as st
 
 from connectors.cxone import dialect
 from schemas.avro import Codec
-from schemas.dead_letters import DEAD_SOURCE
-from schemas.envelope import SOURCE_POSITION, Consumed, Outgoing
+from schemas.envelope import Consumed
 from schemas.records import InteractionCompleted
 from schemas.releases import FileSchemaIds
-from schemas.topics import DEAD_LETTERS
-from streams.core.contract import Change, Chunk, Flush
+from schemas.topics import RAW_INTERACTIONS
 from streams.core.raw_frames import frames
 from streams.core.raw_frames.frames import Frames
 from streams.stages.normalise.reading import interactions
+from tests.support.kill_law import KillLaw, Step, by_source, steps
 
 FIELDS = dialect.load("v2").interactions.fields.interaction()
 encode = Codec(FileSchemaIds()).encoder(InteractionCompleted)
 
 START = 1_795_250_400_000  # ms
+FIXTURE = [HealthCheck.function_scoped_fixture]  # one value for all examples is what is wanted
 HORIZON = 9_000  # ms: slices of 3 seconds
 READING = interactions(FIELDS, clock_skew=600_000, encode=encode)
 
@@ -33,67 +32,11 @@ def frame(event_id: str | None) -> bytes:
     return orjson.dumps({"eventId": event_id, "timestamp": START, "payload": payload})
 
 
-@dataclass
-class Broker:
-    """What survives a kill: the topic of frames, the changelog, what was published, what was committed."""
-
-    log: list[Consumed]
-    changelog: dict[bytes, bytes] = field(default_factory=dict)
-    published: dict[int, Outgoing] = field(default_factory=dict)  # by offset of the frame
-    committed: int = 0
-
-    def store(self, changes: list[Change]) -> None:
-        for change in changes:
-            if change.value is None:
-                self.changelog.pop(change.key, None)
-            else:
-                self.changelog[change.key] = change.value
-
-    def publish(self, outputs: list[Outgoing]) -> None:
-        for output in outputs:
-            headers = dict(output.headers)
-            source = headers[DEAD_SOURCE if output.topic == DEAD_LETTERS.name else SOURCE_POSITION]
-            offset = int(source.rsplit(b":", 1)[1])
-            assert self.published.setdefault(offset, output) == output, "one frame, two outcomes"
+def core(stored: dict[bytes, bytes]) -> Frames[InteractionCompleted]:
+    return Frames(0, stored, horizon=HORIZON, reading=READING)
 
 
-class Worker:
-    """One life of a worker, from its start to its kill."""
-
-    def __init__(self, broker: Broker) -> None:
-        self.broker = broker
-        self.frames: Frames[InteractionCompleted] = Frames(0, dict(broker.changelog), horizon=HORIZON, reading=READING)
-        self.position = broker.committed
-        self.acknowledged: list[int] = []
-
-    def fold(self, count: int) -> None:
-        records = self.broker.log[self.position : self.position + count]
-        if records:
-            self.frames.fold(Chunk("raw", 0, records))
-            self.position += len(records)
-
-    def deliver(self, flush: Flush, upto: int, *, sealed: bool) -> None:
-        assert not flush.state
-        self.broker.publish(flush.outputs)
-        self.broker.store(flush.seal)
-        if sealed:
-            self.acknowledged.append(upto)
-
-    def die(self, flush: Flush, progress: int, arrived: int, uncommitted: int) -> None:
-        """Deliver any part of the outputs (`arrived` is a bit mask) or all of them and a part of the seal."""
-        sealed = progress % (len(flush.seal) + 1)
-        self.broker.publish([o for i, o in enumerate(flush.outputs) if sealed or arrived >> i & 1])
-        self.broker.store(flush.seal[:sealed])
-        committed = self.acknowledged[: len(self.acknowledged) - uncommitted]
-        self.broker.committed = committed[-1] if committed else self.broker.committed
-
-
-@dataclass(frozen=True)
-class Step:
-    fold: int
-    seal: bool
-    meanwhile: int
-    kill: tuple[int, int, int] | None
+LAW = KillLaw(core, topic=RAW_INTERACTIONS.name, eager=True)
 
 
 @st.composite
@@ -108,37 +51,6 @@ def logs(draw: st.DrawFn) -> list[Consumed]:
     return log
 
 
-STEPS = st.lists(
-    st.builds(
-        Step,
-        fold=st.integers(1, 6),
-        seal=st.sampled_from([True, True, False]),
-        meanwhile=st.integers(0, 2),
-        kill=st.none() | st.tuples(st.integers(0, 5), st.integers(0, 63), st.integers(0, 1)),
-    ),
-    min_size=4,
-    max_size=12,
-)
-
-
-def run(log: list[Consumed], steps: list[Step]) -> Broker:
-    broker = Broker(log)
-    worker = Worker(broker)
-    for step in steps:
-        worker.fold(step.fold)
-        upto = worker.position
-        flush = worker.frames.flush(0.0, seal=step.seal)
-        worker.fold(step.meanwhile)
-        if step.kill is None:
-            worker.deliver(flush, upto, sealed=step.seal)
-        else:
-            worker.die(flush, *step.kill)
-            worker = Worker(broker)
-    worker.fold(len(log))
-    worker.deliver(worker.frames.flush(0.0, seal=True), len(log), sealed=True)
-    return broker
-
-
 @pytest.fixture(params=[1, 2, frames.SMALL_VALUES], ids="merged after {}".format, autouse=True)
 def small_values(request: pytest.FixtureRequest) -> Iterator[None]:
     """Have small values merged sooner than a short log would."""
@@ -147,21 +59,38 @@ def small_values(request: pytest.FixtureRequest) -> Iterator[None]:
     frames.SMALL_VALUES = before
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(logs(), STEPS)
-def test_kills_at_any_moment_leave_what_one_undisturbed_run_publishes(log: list[Consumed], steps: list[Step]) -> None:
-    undisturbed = run(log, [])
+@settings(max_examples=300, deadline=None, suppress_health_check=FIXTURE)
+@given(logs(), steps(eager=True))
+def test_kills_at_any_moment_leave_what_one_undisturbed_run_publishes(log: list[Consumed], script: list[Step]) -> None:
+    undisturbed = by_source(LAW.run(log).published)
 
-    disturbed = run(log, steps)
+    disturbed = by_source(LAW.run(log, script).published)
 
-    event(f"kills: {min(sum(step.kill is not None for step in steps), 4)}")
-    assert disturbed.published == undisturbed.published
+    event(f"kills: {min(sum(step.kill is not None for step in script), 4)}")
+    assert disturbed == undisturbed
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, deadline=None, suppress_health_check=FIXTURE)
+@given(logs())
+def test_a_kill_at_each_single_write_leaves_what_one_undisturbed_run_publishes(log: list[Consumed]) -> None:
+    undisturbed = by_source(LAW.run(log[:15]).published)
+
+    for broker in LAW.at_every_write(log[:15], fold=4):
+        assert by_source(broker.published) == undisturbed
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=FIXTURE)
+@given(logs(), steps(eager=True), st.integers(0, 30))
+def test_what_a_suspended_worker_writes_late_changes_nothing(
+    log: list[Consumed], script: list[Step], folded: int
+) -> None:
+    assert by_source(LAW.with_late_writes(log, script, folded).published) == by_source(LAW.run(log).published)
+
+
+@settings(suppress_health_check=FIXTURE)
 @given(logs())
 def test_a_redelivery_is_dropped_within_the_horizon_and_passes_after_a_slice_more(log: list[Consumed]) -> None:
-    published = run(log, []).published
+    published = {int(source.rsplit(b":", 1)[1]) for source in by_source(LAW.run(log).published)}
 
     last: dict[bytes, int] = {}  # value of a frame with an id -> log time of its last first delivery
     now = 0
@@ -177,17 +106,16 @@ def test_a_redelivery_is_dropped_within_the_horizon_and_passes_after_a_slice_mor
             assert age < HORIZON + HORIZON // 3, "dropped for longer than promised"
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(logs(), STEPS)
-def test_stored_are_the_slices_of_the_horizon_and_no_more(log: list[Consumed], steps: list[Step]) -> None:
+@settings(suppress_health_check=FIXTURE)
+@given(logs(), steps(eager=True))
+def test_stored_are_the_slices_of_the_horizon_and_no_more(log: list[Consumed], script: list[Step]) -> None:
     now = max(record.timestamp for record in log)
-    broker = run(log, steps)
+    broker = LAW.run(log, script)
     log.append(Consumed(len(log), b"{}", timestamp=now))  # a removal that a kill prevented is made up for
 
-    worker = Worker(broker)
-    worker.fold(len(log))
-    worker.deliver(worker.frames.flush(0.0, seal=True), len(log), sealed=True)
+    life = LAW.life(broker)
+    life.fold(len(log))
+    life.flush(Step(0))
 
     oldest = now - now % (HORIZON // 3) - HORIZON
-    slices = [int(key.partition(b"|")[0]) for key in broker.changelog if b"|" in key]
-    assert all(index >= oldest for index in slices)
+    assert all(int(key.partition(b"|")[0]) >= oldest for key in broker.changelog)

@@ -5,6 +5,7 @@ import pytest
 from schemas.dead_letters import DEAD_DETAIL, DEAD_REASON, DEAD_SOURCE, DEAD_STAGE
 from schemas.envelope import Consumed
 from schemas.topics import DEAD_LETTERS, GUEST_ADMITTED
+from streams.core.taken import NO_POSITION
 from streams.stages.crm.batches import META, OUT_OF_RANGE, REFUSED, UNDECODABLE, Batch, Batches, Message, Policy
 from tests.streams.stages.crm.messages import NINE, chunk, decode, message, record
 
@@ -83,13 +84,11 @@ def test_the_cut_is_stored_before_the_call_and_gone_after_the_answer() -> None:
 
     called = core.flush(NOW, seal=True)
     assert called.batch is not None
-    assert [(change.key, change.value) for change in called.seal] == [
-        (META, b'{"version":1,"positions":[],"cut":[[0,7],[0,9]]}')
-    ]
+    assert [(change.key, change.value) for change in called.seal] == [(META, b'{"positions":[],"cut":[[0,7],[0,9]]}')]
     core.answered(called.batch, [])
 
     settled = core.flush(NOW, seal=True)
-    assert [change.value for change in settled.seal] == [b'{"version":1,"positions":[[0,9]],"cut":[]}']
+    assert [change.value for change in settled.seal] == [b'{"positions":[[0,9]],"cut":[]}']
 
 
 def test_what_waits_is_not_acknowledged_and_what_is_settled_is() -> None:
@@ -105,7 +104,7 @@ def test_what_waits_is_not_acknowledged_and_what_is_settled_is() -> None:
 
 
 def test_replays_are_skipped_and_acknowledged() -> None:
-    core = batches({META: b'{"version":1,"positions":[[0,9]],"cut":[]}'})
+    core = batches({META: b'{"positions":[[0,9]],"cut":[]}'})
 
     core.fold(chunk(record(20, source=(0, 8)), record(21, source=(0, 9))))
 
@@ -114,13 +113,14 @@ def test_replays_are_skipped_and_acknowledged() -> None:
     assert flush.reached is None, "all that is folded may be acknowledged"
 
 
-def test_records_without_a_position_stand_for_themselves() -> None:
+def test_records_without_a_position_are_dead_letters() -> None:
     core = batches(size=2)
-    value = record(0).value
 
-    core.fold(chunk(Consumed(0, value), Consumed(1, value)))
+    assert core.fold(chunk(Consumed(0, record(0).value), Consumed(1, record(0).value))) == 2
 
-    assert len(ids(core.flush(NOW, seal=True).batch)) == 2
+    flush = core.flush(NOW, seal=True)
+    assert flush.batch is None
+    assert [dict(letter.headers)[DEAD_REASON] for letter in flush.outputs] == [NO_POSITION.encode()] * 2
 
 
 def test_after_a_kill_the_batch_is_what_it_was_whatever_the_settings_say_now() -> None:
@@ -141,7 +141,7 @@ def test_after_a_kill_the_batch_is_what_it_was_whatever_the_settings_say_now() -
 
 
 def test_a_cut_of_which_retention_took_a_part_is_void() -> None:
-    stored = {META: b'{"version":1,"positions":[],"cut":[[0,0],[0,1]]}'}
+    stored = {META: b'{"positions":[],"cut":[[0,0],[0,1]]}'}
     core = batches(stored, size=2)
 
     core.fold(chunk(record(1), record(2)))

@@ -9,13 +9,12 @@ from typing import Any
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from schemas.dead_letters import DEAD_SOURCE
-from schemas.envelope import Consumed, Outgoing
-from streams.core.contract import Change
+from schemas.envelope import Consumed
 from streams.runtime.refusal_limit import RefusalLimit
 from streams.stages.crm.batches import Batch, Batches, Due, Policy
 from streams.stages.crm.calls import BatchCalls
 from tests.streams.stages.crm.messages import NINE, chunk, decode, message, record
+from tests.support.kill_law import Broker, dead_offsets
 
 WAIT = 30.0
 
@@ -25,25 +24,17 @@ class KilledError(BaseException):
 
 
 @dataclass
-class World:
+class World(Broker):
     """What survives a kill: the topic, the changelog, the dead letters, what is committed, and the CRM."""
 
-    log: list[Consumed]
-    bad: set[str]  # what the CRM refuses
-    changelog: dict[bytes, bytes] = field(default_factory=dict)
-    dead: set[int] = field(default_factory=set)  # offsets
-    committed: int = 0
+    bad: set[str] = field(default_factory=set)  # what the CRM refuses
     calls: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)  # key, external ids
     taken: dict[str, tuple[str, ...]] = field(default_factory=dict)  # what a CRM that honours keys has, in order
     in_doubt: set[str] = field(default_factory=set)  # what was in a batch that was under way at a kill
 
-    def store(self, changes: list[Change]) -> None:
-        for change in changes:
-            assert change.value is not None
-            self.changelog[change.key] = change.value
-
-    def publish(self, outputs: list[Outgoing]) -> None:
-        self.dead |= {int(dict(output.headers)[DEAD_SOURCE].rsplit(b":", 1)[1]) for output in outputs}
+    @property
+    def dead(self) -> set[int]:
+        return dead_offsets(self.published)
 
     def post(self, batch: Batch) -> str | None:
         ids = tuple(str(row["external_id"]) for row in batch.rows)
@@ -188,7 +179,7 @@ def test_every_message_reaches_the_crm_once_whatever_is_killed(
     drawn: tuple[list[Consumed], set[str]], killed: list[tuple[list[Round], int, int]]
 ) -> None:
     log, bad = drawn
-    world = World(log, bad)
+    world = World(log, bad=bad)
     now = NINE / 1000
     for script, die, size in killed:
         life = Life(world, size, now, die)

@@ -6,7 +6,7 @@ import pytest
 from msgspec import structs
 
 from schemas.dead_letters import DEAD_DETAIL, DEAD_REASON, DEAD_SOURCE, DEAD_STAGE
-from schemas.envelope import EVENT_ID, SOURCE_POSITION, Consumed
+from schemas.envelope import EVENT_ID, REPLAY_FOR, SOURCE_POSITION, Consumed
 from schemas.records import GuestThrottled
 from schemas.topics import DEAD_LETTERS, GUEST_ADMITTED, GUEST_THROTTLED
 from streams.core.taken import NO_POSITION
@@ -160,3 +160,16 @@ def test_garbage_with_a_far_position_takes_nobodys_place() -> None:
     fold(stage, *[record(n, message(), b"3:%d" % n) for n in range(1, 11)])
 
     assert topics(stage) == ["dead-letters", *["admitted"] * 10]
+
+
+def test_what_is_replayed_for_a_stage_behind_is_admitted_and_counts_for_nothing() -> None:
+    stage = guests(policy=replace(POLICY, limit=1))
+    mark = (REPLAY_FOR, b"crm")
+    fold(stage, record(0, message()))
+    replays = [replace(each, headers=(mark, *each.headers)) for each in (record(1, message()), record(2, message()))]
+    fold(stage, *replays, record(3, message(NOW + WINDOW + 1)))
+
+    found = outputs(stage)
+
+    assert [output.topic for output in found] == [GUEST_ADMITTED.name] * 4
+    assert found[1].headers[:2] == (mark, (SOURCE_POSITION, b"4:1"))

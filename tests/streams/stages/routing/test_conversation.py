@@ -9,7 +9,8 @@ from schemas.envelope import EVENT_ID, SOURCE_POSITION, Consumed
 from schemas.records import GuestMessage, RoutingResult
 from schemas.releases import FileSchemaIds
 from schemas.topics import ROUTING_RESULTS
-from streams.core.calls.job import Done, Failed, Job, Outcome, Refused
+from streams.core.calls.job import Done, Failed, Job, Outcome
+from streams.core.contract import Refused
 from streams.stages.routing.conversation import FORBIDDEN, LONGEST_WORDS, QUEUE_REFUSED, outcome, request
 
 MESSAGE = GuestMessage("e-1", "conv-7", "0123456789abcdef", "Hello ☺", "sales", 1_000, 2_000)

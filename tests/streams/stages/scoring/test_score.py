@@ -12,7 +12,8 @@ from schemas.envelope import EVENT_ID, SOURCE_POSITION, Consumed
 from schemas.records import CXoneInteraction, InteractionScore
 from schemas.releases import FileSchemaIds
 from schemas.topics import ML_SCORES
-from streams.core.calls.job import Done, Failed, Job, Outcome, Refused
+from streams.core.calls.job import Done, Failed, Job, Outcome
+from streams.core.contract import Refused
 from streams.stages.scoring.score import NO_SCORE, REFUSED, Asked, Scale, outcome, request
 
 INTERACTION = CXoneInteraction("i-1", "voice", 1_700_000_000_000, "guest@acme.test", None)
