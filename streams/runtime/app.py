@@ -64,7 +64,6 @@ class App(faust.App):
     resources: list[Resource]
     lease: Lease
     crash_reason: BaseException | None
-    recovered_generation: int | None = None
     # Where a sink keeps how far it was written, by (topic, partition): that counts, not what the group has committed
     kept_positions: Callable[[], Awaitable[Mapping[tuple[str, int], int] | None]] = staticmethod(_group_counts)
     find_topic_ids: Callable[[], Mapping[str, str]] | None = None  # asks Kafka, of the topics whose offsets are stored
@@ -72,8 +71,8 @@ class App(faust.App):
 
     @property
     def recovered(self) -> bool:
-        """Whether the state of the partitions that this worker has now is restored."""
-        return self.recovered_generation is not None and self.recovered_generation == self.consumer_generation_id
+        """Whether the state of the partitions that this worker has now is restored, and they are still ours."""
+        return self.stage.ownership.owned_in(self.consumer_generation_id)
 
     def using(self, resource: R) -> R:
         """Close `resource` when the app has stopped."""
@@ -114,7 +113,7 @@ class App(faust.App):
         stage = self.stage.name
         if not self.started or self.rebalancing or self.consumer_generation_id < 0:
             return f"{stage}: no partitions assigned yet"
-        if not self.recovered or not self.stage.loaded:
+        if not self.recovered:
             return f"{stage}: restoring state from the changelog"
         if not self.partitions():
             return f"{stage}: no partition of {self.source} is assigned (more workers than partitions?)"
@@ -123,7 +122,6 @@ class App(faust.App):
 
     async def on_assigned(self, generation: int, partitions: set[int]) -> None:
         """Begin again with partitions that were just assigned; their state is not here yet."""
-        self.recovered_generation = None
         try:
             for table in self.tables.values():
                 discard_stale(table.data, partitions, time.time())
@@ -147,7 +145,7 @@ class App(faust.App):
         """Look after what may end unnoticed: the lease, while something is delivered, and the part in the group."""
         while True:
             if self.stage.delivering and not self.lease.held:
-                self.give_up()
+                self.give_up("the group does not answer")
             failure = self.consumer.coordination_failure()
             if failure is not None and not self.should_stop:
                 await self.crash(failure)
@@ -171,10 +169,16 @@ class App(faust.App):
                 if before.get(topic, its_id) != its_id:
                     self.stage.start_over(f"{topic} was deleted and made again")
 
-    def give_up(self) -> None:
+    def lose(self, why: str) -> None:
+        """Act on what the group said: the partitions are another's. Called in the consumer's thread."""
+        self.lease.end(why)
+        self.loop.call_soon_threadsafe(self.give_up, why)
+
+    def give_up(self, why: str) -> None:
         """Start over without what is being delivered: the partitions may be another worker's."""
-        self.stage.start_over("the group does not answer; what is not with Kafka yet is dropped")
-        self._drop_queued()
+        if self.stage.ownership.may_write:
+            self.stage.start_over(f"{why}; what is not with Kafka yet is dropped")
+            self._drop_queued()
 
     def _drop_queued(self) -> None:
         for resource in self.resources:
@@ -187,21 +191,21 @@ class App(faust.App):
         Raises:
             DrainError: not done in time. The process must end; what was queued is dropped.
         """
+        if not self.lease.held:
+            self.give_up("the lease has ended")  # lost is not revoked: nothing is written any more
         try:
-            await self.stage.drain(self.consumer_generation_id, self.drain_timeout)
+            await self.stage.drain(self.drain_timeout)
         except DrainError:
             self._drop_queued()
             raise
 
     def on_rebalance_end(self) -> None:
         super().on_rebalance_end()
-        self.recovered_generation = self.tables.recovery.ending
-        if self.recovered:
-            try:
-                self.stage.resume()
-            except StateRefusedError as refused:  # a crash, said from outside of a task
-                self.crash_reason = refused
-                self._crashed.set()
+        try:
+            self.stage.resume(self.tables.recovery.ending)
+        except StateRefusedError as refused:  # a crash, said from outside of a task
+            self.crash_reason = refused
+            self._crashed.set()
 
 
 def build_app(stage: str, source: str, kafka: KafkaSettings, worker: WorkerSettings, *beside: str) -> App:

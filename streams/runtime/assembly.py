@@ -240,7 +240,7 @@ class RawPartitions:
 
     def generation(self) -> int | None:
         app = self._app
-        return app.recovered_generation if app.recovered and app.lease.held else None
+        return app.consumer_generation_id if app.recovered and app.lease.held else None
 
     def partitions(self) -> int | None:
         number: int | None = self._app.consumer.topic_partitions(self._app.source)

@@ -18,6 +18,7 @@ import structlog
 from streams.core.contract import Chunk, Core, Flush
 from streams.runtime.errors import DrainError, SuspendedError, WithdrawnError
 from streams.runtime.notices import tell
+from streams.runtime.ownership import Ownership, State
 from streams.runtime.refusal_limit import RefusalLimit
 
 log = structlog.get_logger()
@@ -82,7 +83,7 @@ class Stage(Generic[F]):
         self.trouble: str | None = None  # what readiness says while delivery goes on
         self.delivering = False  # or waiting for those who take it
         self.full = False  # as much is held as may be: nothing more is taken
-        self.loaded = False  # state of the assigned partitions
+        self.ownership = Ownership()
         self._load, self._make, self._deliver, self._rejoin = load, core, deliver, rejoin
         self._interval, self._eager, self._now = interval, eager, now
         self._hold, self._folded, self._settle = hold, folded, settle
@@ -91,10 +92,7 @@ class Stage(Generic[F]):
         self._held: list[_Held] = []
         self._held_records = 0
         self._next: dict[tuple[str, int], int] = {}  # topic, partition -> number of the chunk that comes next
-        self._starting_over = False  # partitions were asked for anew
-        self._failed = False  # what was folded is written in part, or not at all: nothing may follow it
-        self._drained: object = None  # the generation whose partitions are gone
-        self._draining = asyncio.Event()
+        self._leaving = asyncio.Event()  # partitions are going, or gone
         self._turn = asyncio.Lock()
         self._wanted = asyncio.Event()
         self._sealed_at = 0.0
@@ -103,8 +101,8 @@ class Stage(Generic[F]):
         """Be the body of the stage's agent."""
         events: AsyncIterable[Any] = stream.noack().events()
         async for event in events:
-            if self._failed or self._starting_over or event.message.generation_id == self._drained is not None:
-                continue  # comes again to the next owner, also what came between the drain and the rebalance
+            if not self.ownership.owned_in(event.message.generation_id):
+                continue  # comes again to the next owner
             chunk: Chunk = event.value
             source = chunk.topic, chunk.partition
             if chunk.number not in (0, self._next.get(source, 0)):
@@ -144,6 +142,8 @@ class Stage(Generic[F]):
     async def flush(self, *, seal: bool = True) -> None:
         """Write what the cores have, and (sealing) acknowledge the chunks folded until now."""
         async with self._turn:
+            if not self.ownership.may_write:
+                return
             self._wanted.clear()
             held: list[_Held] = []
             if seal:
@@ -163,13 +163,13 @@ class Stage(Generic[F]):
                     self.start_over(str(suspended))
                     return
                 except BaseException as failure:
-                    if self._starting_over and isinstance(failure, Exception):
+                    if self.ownership.state is State.LOST and isinstance(failure, Exception):
                         return  # it was given up on purpose
                     self._fail()
                     raise
                 finally:
                     self.delivering = False
-            if self.cores is cores:
+            if self.cores is cores and self.ownership.may_write:
                 self._acknowledge(held, flushes)
 
     def _acknowledge(self, held: list[_Held], flushes: Mapping[int, F]) -> None:
@@ -189,65 +189,73 @@ class Stage(Generic[F]):
 
     async def pause(self, seconds: float) -> None:
         """Sleep between two tries to deliver. Raises WithdrawnError when there is no use in trying again."""
-        await _wait(self._draining, seconds)
-        if self._draining.is_set():
+        await _wait(self._leaving, seconds)
+        if self._leaving.is_set():
             raise WithdrawnError
 
-    async def drain(self, generation: object, deadline: float) -> None:
-        """Flush for the last time before the partitions of `generation` go.
+    async def drain(self, deadline: float) -> None:
+        """Flush for the last time before partitions go; nothing is loaded, folded or written after it.
 
         Raises:
             DrainError: not done within `deadline` seconds. The process must end: what is queued must not be
                 published after the next owner has begun.
         """
-        self._draining.set()
+        owned = self.ownership.draining()
+        self._leaving.set()
         try:
             async with asyncio.timeout(deadline):
-                await self._settle()
-                if self.blocked is None:
+                if owned:
+                    await self._settle()
+                if owned and self.blocked is None:
                     await self.flush()
                 async with self._turn:
                     pass  # what is under way has ended
         except TimeoutError:
             raise DrainError(f"{self.name}: what was folded could not be written in {deadline} s") from None
         finally:
-            self._draining.clear()
-            self._drained = generation
+            self.ownership.drained()
             self.forget()
 
     def _fail(self) -> None:
         """Fold and write nothing more: the process is about to end, and what it folded comes again."""
-        self._failed = True
+        self.ownership.ended()
         self.forget()
 
     def start_over(self, reason: str) -> None:
-        """Ask for the partitions anew: what was not acknowledged comes again."""
-        if self._starting_over:
+        """Drop partitions that may be another worker's, and ask anew: what was not acknowledged comes again."""
+        if not self.ownership.lost():
             return
         log.warning("starting over from what is stored", stage=self.name, reason=reason)
+        self._leaving.set()
         self.forget()
-        self._starting_over = True
         self._rejoin()
 
     def begin(self, generation: object) -> None:
         """Drop what is in memory, for partitions that were just assigned in `generation`."""
-        if self._drained == generation:
-            self._drained = None  # a group that was lost counts its generations anew
+        self.ownership.assigned(generation)
+        self._leaving.clear()
         self.forget()
 
     def forget(self) -> None:
         """Drop what is in memory: what is stored counts, when partitions come."""
-        self.blocked, self._starting_over, self._next = None, False, {}
-        self.cores, self.loaded, self._held, self._held_records = {}, False, [], 0
+        self.blocked, self._next = None, {}
+        self.cores, self._held, self._held_records = {}, [], 0
 
-    def resume(self) -> None:
-        """Take up the state of partitions that were assigned and recovered."""
-        if not self.loaded:
-            self.cores = {partition: self._make(partition, stored) for partition, stored in self._load().items()}
-            self.loaded = True
+    def resume(self, generation: object = None) -> None:
+        """Take up the state of the partitions that were assigned in `generation`, if they are still ours."""
+        if self.ownership.recovered(generation):
+            try:
+                self._take_up()
+            except BaseException:
+                self._fail()
+                raise
+
+    def _take_up(self) -> None:
+        self.cores = {partition: self._make(partition, stored) for partition, stored in self._load().items()}
 
     def _core(self, partition: int) -> Core[F]:
-        self.resume()
+        if not self.cores and self.ownership.state is State.ALONE:
+            self._take_up()
         core = self.cores.get(partition)
         if core is None:
             core = self.cores[partition] = self._make(partition, {})

@@ -17,7 +17,9 @@ from faust.types import TP
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
+from streams.runtime.driver.consumer_thread import GroupCoordinator
 from streams.runtime.driver.transport import CHUNK_RECORDS
+from streams.runtime.ownership import State
 from tests.conftest import NewTopicName
 from tests.kafka.judges.hours import lag, read
 from tests.kafka.services.recording import Recording, eventually
@@ -241,13 +243,14 @@ async def test_what_came_before_the_state_was_there_is_fetched_again_though_noth
 ) -> None:
     topic = new_topic(partitions=2)
     async with recording(topic).running() as worker:
-        recovered, worker.app.recovered_generation = worker.app.recovered_generation, None
+        ownership = worker.app.stage.ownership
+        ownership.state = State.ASSIGNED
         await asyncio.to_thread(produce, producer(kafka), topic, range(100))
         await eventually(lambda: worker.app.consumer.highwater(TP(topic, 0)), within=10)
         await asyncio.sleep(1)
         assert worker.values() == []
 
-        worker.app.recovered_generation = recovered
+        ownership.recovered(ownership.generation)
         await committed(worker, kafka)
 
     assert set(worker.values()) == set(numbers(range(100)))
@@ -334,3 +337,24 @@ async def test_a_worker_stopped_in_a_rebalance_drains_before_its_partitions_go_a
         await joining.app.stop()
 
     assert members == 1
+
+
+async def test_committed_offsets_are_asked_for_together(
+    kafka: str, new_topic: NewTopicName, recording: NewRecording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    ask = GroupCoordinator._do_fetch_commit_offsets
+
+    async def noted(self: Any, partitions: Any) -> Any:
+        asked.append(len(partitions))
+        return await ask(self, partitions)
+
+    monkeypatch.setattr(GroupCoordinator, "_do_fetch_commit_offsets", noted)
+    topic = new_topic(partitions=84)
+    async with recording(topic).running() as worker:
+        await asyncio.to_thread(produce, producer(kafka), topic, range(100))
+        await committed(worker, kafka)
+
+    print("requests for committed offsets in one rebalance, and the partitions of each:", asked)  # noqa: T201
+    assert len(asked) <= 3
+    assert max(asked) == 84

@@ -3,15 +3,17 @@
 Private names of Faust 0.15 and aiokafka 0.14 are used: both are pinned, and tests/kafka shows each behaviour.
 """
 
-import time
-from collections.abc import Callable, Collection, Mapping
+import asyncio
+from collections.abc import Callable, Collection, Mapping, Sequence
 from copy import copy
 from types import FunctionType
 from typing import Any
 
 from aiokafka.consumer import consumer as aiokafka_consumer
 from aiokafka.consumer import fetcher, group_coordinator
+from aiokafka.consumer.fetcher import UNKNOWN_OFFSET, OffsetResetStrategy
 from aiokafka.errors import NoError, RebalanceInProgressError
+from aiokafka.protocol.commit import OffsetCommitRequest
 from aiokafka.protocol.group import HeartbeatRequest, SyncGroupRequest
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
@@ -38,10 +40,13 @@ class GroupCoordinator(group_coordinator.GroupCoordinator):
     """Confirms the lease with each answer of the group that knows this member; leaves instead of joining at a stop."""
 
     async def _send_req(self, request: Any) -> Any:
-        asked_at = time.monotonic()
+        app = self._subscription.app
+        asked_at = app.lease.now()
         response = await super()._send_req(request)
         if isinstance(request, HeartbeatRequest | SyncGroupRequest) and response.error_code in _KNOWN:
-            self._subscription.app.lease.confirm(asked_at)
+            app.lease.confirm(asked_at)
+        elif (lost := _lost(request, response)) is not None:
+            app.lose(lost)
         return response
 
     async def _do_rejoin_group(self, subscription: Any) -> Any:
@@ -52,6 +57,17 @@ class GroupCoordinator(group_coordinator.GroupCoordinator):
 
 
 _KNOWN = {NoError.errno, RebalanceInProgressError.errno}
+_LOST = {22: "ILLEGAL_GENERATION", 25: "UNKNOWN_MEMBER_ID", 82: "FENCED_INSTANCE_ID"}
+
+
+def _lost(request: Any, response: Any) -> str | None:
+    """Return what the group said when it does not know this member any more."""
+    if isinstance(request, HeartbeatRequest | SyncGroupRequest):
+        return _LOST.get(response.error_code)
+    if isinstance(request, OffsetCommitRequest):
+        codes = (code for _, partitions in response.topics for _, code in partitions)
+        return next((_LOST[code] for code in codes if code in _LOST), None)
+    return None
 
 
 def _using(method: Callable[..., Any], **names: Any) -> Any:
@@ -73,10 +89,42 @@ def _consumer_class(chunked: Collection[str]) -> type[Any]:
             MemoryRecords=MemoryRecords,
         )
 
+        async def _update_fetch_positions(self, assignment: Any, node_id: int, tps: Any) -> bool:
+            """Ask for the committed offsets of all partitions at a time, aiokafka does for one after the other."""
+            try:
+                await _reset_to_committed([assignment.state_value(tp) for tp in tps], self._default_reset_strategy)
+            except asyncio.CancelledError:  # as aiokafka does: the fetch ends, what waits for it goes on
+                return False
+            changed: bool = await super()._update_fetch_positions(assignment, node_id, tps)
+            return changed
+
     class Consumer(aiokafka_consumer.AIOKafkaConsumer):
+        async def seek_to_committed(self, *tps: TP) -> dict[TP, int | None]:
+            """Ask for the committed offsets of all partitions at a time, and go there."""
+            wanted = tps or tuple(self._subscription.assigned_partitions())
+            found = await self._coordinator.fetch_committed_offsets(wanted)
+            committed = {tp: found[tp].offset if tp in found and found[tp].offset >= 0 else None for tp in wanted}
+            for tp, offset in committed.items():
+                if offset:
+                    self._fetcher.seek_to(tp, offset)
+            return committed
+
         start = _using(aiokafka_consumer.AIOKafkaConsumer.start, Fetcher=Fetcher, GroupCoordinator=GroupCoordinator)
 
     return Consumer
+
+
+async def _reset_to_committed(states: Sequence[Any], otherwise: int) -> None:
+    """Set partitions that have no position yet to what is committed, or to `otherwise` where nothing is."""
+    fresh = [state for state in states if not (state.has_valid_position or state.awaiting_reset)]
+    committed = await asyncio.gather(*(state.fetch_committed() for state in fresh))
+    for state, found in zip(fresh, committed, strict=True):
+        if state.has_valid_position or state.awaiting_reset:
+            continue  # sought meanwhile
+        if found.offset != UNKNOWN_OFFSET:
+            state.reset_to(found.offset)
+        elif otherwise != OffsetResetStrategy.NONE:
+            state.await_reset(otherwise)
 
 
 class Fetched(list[Any]):

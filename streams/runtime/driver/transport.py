@@ -211,7 +211,7 @@ class Consumer(driver.Consumer):
         )
         first = fresh[0].offset if fresh else batch.end
         if first > expected + 1:  # a single missing offset is a transaction marker
-            await self._skip_deleted(tp, coverage)
+            await self._skip_deleted(tp, coverage, first)
             expected = coverage.expected
         if first > expected and (batch.start is None or batch.start > expected):
             log.info("fetching again what a seek went past", at=tp, expected=expected, first=first)
@@ -258,9 +258,13 @@ class Consumer(driver.Consumer):
                     advice = "if the topic was replaced, delete the consumer group and the changelog of the stage"
                     log.error("more is committed than there is", at=tp, committed=committed, end=end, advice=advice)
 
-    async def _skip_deleted(self, tp: TP, coverage: Coverage) -> None:
-        """Retention may have removed records before they were read: aiokafka steps over them in silence."""
-        first, expected = (await self.earliest_offsets(tp))[tp], coverage.expected
+    async def _skip_deleted(self, tp: TP, coverage: Coverage, in_hand: int) -> None:
+        """Retention may have removed records before they were read: aiokafka steps over them in silence.
+
+        By now it may also have removed what is in hand, from the offset `in_hand` on: that is not lost.
+        """
+        expected = coverage.expected
+        first = min((await self.earliest_offsets(tp))[tp], in_hand)
         if first > expected:
             LOST.labels(tp.topic).inc(first - expected)
             log.error("records were deleted before they were read", at=tp, lost=first - expected, next=first)

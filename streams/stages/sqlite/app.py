@@ -108,7 +108,7 @@ class Owner:
             self._agreed = False
             await self._file.release()
             return
-        if stage.delivering or not stage.loaded:
+        if stage.delivering or not stage.ownership.may_write:
             return
         try:
             if not self._agreed:

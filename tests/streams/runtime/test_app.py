@@ -19,11 +19,12 @@ from schemas.envelope import Consumed
 from streams.core.contract import Chunk, Flush
 from streams.runtime.app import POLLED_WITHIN, App, build_app
 from streams.runtime.assembly import attach
-from streams.runtime.errors import DrainError, SuspendedError
+from streams.runtime.errors import DrainError, SuspendedError, WithdrawnError
 from streams.runtime.lease import Lease
 from streams.runtime.settings import WorkerSettings
 from streams.runtime.stage import Stage
 from tests.support.echo_stage import Echo
+from tests.support.owning import own
 
 PASSWORD = "w0rd"
 
@@ -58,8 +59,8 @@ def _app(tmp_path: Path) -> App:
     attach(app, Stage("echo", load=dict, core=Echo, deliver=deliver, interval=1.0))
     app.consumer = Consumer()
     app._started.set()
-    app.consumer_generation_id = app.recovered_generation = 5
-    app.stage.resume()
+    app.consumer_generation_id = 5
+    own(app.stage, 5)
     return app
 
 
@@ -154,7 +155,7 @@ async def test_partitions_that_were_just_assigned_are_not_recovered(app: App) ->
     await app.on_assigned(2, {0})
 
     assert not app.recovered
-    assert not app.stage.loaded
+    assert not app.stage.cores
 
 
 async def test_resources_are_closed_with_the_app(tmp_path: Path) -> None:
@@ -286,3 +287,39 @@ async def test_a_stage_that_fails_crashes_its_app(tmp_path: Path) -> None:
             await running.put(Chunk("source", 0, [Consumed(0, b"a")]))
 
     assert str(app.crash_reason) == "no more"
+
+
+async def test_what_is_held_of_lost_partitions_is_dropped_and_not_drained(app: App) -> None:
+    written: list[Mapping[int, Flush]] = []
+    rejoined: list[None] = []
+
+    async def deliver(flushes: Mapping[int, Flush]) -> None:
+        written.append(flushes)
+
+    stage = app.stage
+    stage._deliver, stage._rejoin = deliver, lambda: rejoined.append(None)
+    stage._core(0).fold(Chunk("source", 0, [Consumed(0, b"stale")]))
+
+    app.lose("UNKNOWN_MEMBER_ID")
+    await app.drain()
+    await stage.flush()
+    await asyncio.sleep(0)
+
+    assert written == []
+    assert not app.lease.held
+    assert len(rejoined) == 1
+    with pytest.raises(WithdrawnError):
+        await app.pause(0)
+
+
+async def test_gone_stays_gone(app: App) -> None:
+    stage = app.stage
+    await app.drain()
+
+    stage.resume(5)
+    await stage.flush()
+
+    assert not app.recovered
+    assert stage.cores == {}
+    with pytest.raises(WithdrawnError):
+        await app.pause(30.0)

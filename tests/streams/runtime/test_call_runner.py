@@ -16,6 +16,7 @@ from streams.runtime.errors import WithdrawnError
 from streams.runtime.lease import Lease
 from streams.runtime.stage import Stage
 from tests.support.echo_stage import GENERATION, Event, Message, Stream
+from tests.support.owning import own
 from tests.support.virtual_time import run
 
 TIERS = Tiers.growing(("retry.1", "retry.2"), base=2, cap=4, retries=2)
@@ -134,7 +135,7 @@ def test_draining_waits_for_calls_under_way_and_starts_no_more() -> None:
         event = rig.ask("a", "b", "c", "d")
         await asyncio.sleep(0.5)
 
-        await rig.stage.drain(GENERATION, deadline=5)
+        await rig.stage.drain(deadline=5)
 
         assert rig.now() == 1.0
         assert [value for _, value in rig.called] == [b"a", b"b"]
@@ -147,8 +148,8 @@ def test_draining_waits_for_calls_under_way_and_starts_no_more() -> None:
 def test_calls_go_on_with_the_partitions_that_come_after_a_drain() -> None:
     async def body(rig: Rig) -> None:
         await asyncio.sleep(0)
-        await rig.stage.drain(GENERATION - 1, deadline=5)
-        rig.stage.resume()
+        await rig.stage.drain(deadline=5)
+        own(rig.stage, GENERATION)
         rig.ask("a")
         await asyncio.sleep(2)
 
@@ -204,8 +205,7 @@ def test_answers_that_were_dropped_with_their_partitions_hold_nobody_up() -> Non
         rig.ask(*ascii_letters)
         await asyncio.sleep(30)
         rig.stage.start_over("for a reason")
-        rig.stage.forget()
-        rig.stage.resume()
+        own(rig.stage, GENERATION)
         rig.ask("1", "2")
         await asyncio.sleep(2)
 

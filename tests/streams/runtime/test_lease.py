@@ -1,9 +1,11 @@
 """A lease is held for so long from the group's last answer, counted from when it was asked."""
 
+import time
+
 import pytest
 
 from streams.runtime.errors import SuspendedError
-from streams.runtime.lease import Lease
+from streams.runtime.lease import BOOT_TIME, Lease, elapsed
 
 
 @pytest.fixture
@@ -53,3 +55,26 @@ def test_a_worker_that_the_group_knows_again_holds_it_again(lease: Lease, now: l
     lease.confirm(200.0)
 
     assert lease.held
+
+
+def test_it_ends_when_the_group_says_so_until_it_is_confirmed_anew(lease: Lease, now: list[float]) -> None:
+    now[0] = 105.0
+    lease.confirm(104.0)
+    lease.end("UNKNOWN_MEMBER_ID")
+
+    assert not lease.held
+    with pytest.raises(SuspendedError, match="does not know this worker any more: UNKNOWN_MEMBER_ID"):
+        lease.check()
+    lease.confirm(104.5)
+    assert not lease.held, "that was asked before"
+
+    now[0] = 107.0
+    lease.confirm(106.0)
+    lease.check()
+
+
+def test_its_clock_goes_on_while_the_machine_is_suspended_and_never_back() -> None:
+    if BOOT_TIME is not None:
+        before = time.clock_gettime(BOOT_TIME)
+        assert before <= elapsed() <= time.clock_gettime(BOOT_TIME)
+    assert elapsed() <= elapsed()

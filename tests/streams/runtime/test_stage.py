@@ -9,6 +9,7 @@ from streams.core.contract import Flush
 from streams.runtime.errors import DrainError, SuspendedError, TooManyRefusedError
 from streams.runtime.stage import HELD_RECORDS
 from tests.support.echo_stage import GENERATION, Rig, cores, record
+from tests.support.owning import own
 from tests.support.virtual_time import run
 
 
@@ -97,20 +98,19 @@ async def test_an_eager_flush_delivers_outputs_and_acknowledges_nothing() -> Non
 
 async def test_partitions_have_cores_of_their_own_made_from_what_is_stored() -> None:
     rig = Rig(stored={0: {b"k": b"0"}, 2: {b"k": b"2"}})
-    rig.stage.resume()
+    own(rig.stage, GENERATION)
 
     assert {partition: core.stored for partition, core in cores(rig).items()} == {0: {b"k": b"0"}, 2: {b"k": b"2"}}
 
 
-async def test_state_is_loaded_once_until_it_is_forgotten() -> None:
+async def test_state_is_loaded_once_for_each_assignment() -> None:
     rig = Rig(stored={0: {}})
-    rig.stage.resume()
+    own(rig.stage, GENERATION)
     await rig.fold((record(),))
-    assert (rig.loads, rig.stage.loaded) == (1, True)
+    rig.stage.resume(GENERATION)
+    assert rig.loads == 1
 
-    rig.stage.forget()
-    assert not rig.stage.loaded
-    rig.stage.resume()
+    own(rig.stage, GENERATION + 1)
 
     assert rig.loads == 2
 
@@ -174,7 +174,7 @@ async def test_a_worker_that_was_suspended_starts_over_and_asks_for_partitions_a
 
     assert rig.rejoined == 1
     assert not event.acknowledged
-    assert not rig.stage.loaded
+    assert not rig.stage.cores
 
 
 async def test_what_is_given_up_while_starting_over_ends_nothing() -> None:
@@ -192,7 +192,7 @@ async def test_what_is_given_up_while_starting_over_ends_nothing() -> None:
     assert rig.rejoined == 1
     assert not event.acknowledged
     rig.failure = None
-    rig.stage.begin(GENERATION + 1)
+    own(rig.stage, GENERATION)
     await rig.fold((record(b"a"),))
     await rig.stage.flush()
     assert rig.values() == [b"a"]
@@ -209,9 +209,9 @@ async def test_a_chunk_that_was_lost_on_the_way_is_noticed_and_everything_comes_
     assert rig.rejoined == 1
     assert rig.delivered == []
     assert [event.acknowledged for event in events] == [False] * 3
-    assert not rig.stage.loaded
+    assert not rig.stage.cores
 
-    rig.stage.forget()  # as when the partitions are assigned
+    own(rig.stage, GENERATION)
     again = [rig.stream.put(record(value), number=number) for number, value in enumerate((b"a", b"b", b"c"))]
     rig.stream.close()
     await rig.stage.run(rig.stream)
@@ -247,17 +247,18 @@ async def test_draining_delivers_and_acknowledges_what_is_held() -> None:
     rig = Rig()
     (event,) = await rig.fold((record(b"a"),))
 
-    await rig.stage.drain(GENERATION, deadline=5.0)
+    await rig.stage.drain(deadline=5.0)
 
     assert rig.values() == [b"a"]
     assert event.acknowledged
-    assert not rig.stage.loaded
+    assert not rig.stage.cores
 
 
 async def test_chunks_of_a_drained_generation_are_left_to_the_next_owner() -> None:
     rig = Rig()
-    await rig.stage.drain(GENERATION, deadline=5.0)
+    await rig.stage.drain(deadline=5.0)
 
+    own(rig.stage, GENERATION + 1)
     old, new = rig.stream.put(record(b"old")), rig.stream.put(record(b"new"), generation=GENERATION + 1)
     rig.stream.close()
     await rig.stage.run(rig.stream)
@@ -269,9 +270,9 @@ async def test_chunks_of_a_drained_generation_are_left_to_the_next_owner() -> No
 
 async def test_a_group_that_was_lost_and_counts_anew_is_taken_up() -> None:
     rig = Rig()
-    await rig.stage.drain(GENERATION, deadline=5.0)
+    await rig.stage.drain(deadline=5.0)
 
-    rig.stage.begin(GENERATION)
+    own(rig.stage, GENERATION)
     (event,) = await rig.fold((record(b"again"),))
     await rig.stage.flush()
 
@@ -286,11 +287,11 @@ def test_a_drain_that_takes_too_long_is_an_error_and_acknowledges_nothing() -> N
         (event,) = await rig.fold((record(),))
 
         with pytest.raises(DrainError, match=r"echo: .* 5\.0 s"):
-            await rig.stage.drain(GENERATION, deadline=5.0)
+            await rig.stage.drain(deadline=5.0)
 
         assert asyncio.get_running_loop().time() == pytest.approx(5.0)
         assert not event.acknowledged
-        assert not rig.stage.loaded
+        assert not rig.stage.cores
 
     run(main())
 
@@ -309,7 +310,7 @@ def test_a_drain_withdraws_what_waits_for_a_sink_that_is_away() -> None:
         flushing = asyncio.create_task(rig.stage.flush())
         await asyncio.sleep(10)
 
-        await rig.stage.drain(GENERATION, deadline=5.0)
+        await rig.stage.drain(deadline=5.0)
 
         await flushing
         assert asyncio.get_running_loop().time() == pytest.approx(10.0)

@@ -3,7 +3,8 @@
 import asyncio
 
 from streams.core.contract import Change, Flush
-from tests.support.echo_stage import Echo, Event, Rig, record
+from tests.support.echo_stage import GENERATION, Echo, Event, Rig, record
+from tests.support.owning import own
 from tests.support.virtual_time import run
 
 
@@ -56,7 +57,7 @@ def test_with_an_interval_of_zero_a_quiet_stage_still_looks_at_the_clock_every_s
 
         rig = Rig(interval=0.0, stored={0: {}})
         rig.stage._make = Clock
-        rig.stage.resume()
+        own(rig.stage, GENERATION)
         await keep_flushing(rig, [], until=3.5)
 
         assert asked == [1001, 1002, 1003]

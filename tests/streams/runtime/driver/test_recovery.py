@@ -1,5 +1,6 @@
 """The end of a recovery: Faust's own code, with a consumer that only writes down."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,7 @@ def _app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> App:
     attach(app, Stage("echo", load=lambda: {0: {}}, core=Echo, deliver=deliver, interval=1.0))
     app.consumer = Consumer(app)
     app.consumer_generation_id = GENERATION
+    app.stage.begin(GENERATION)
 
     monkeypatch.setattr(type(app), "_fetcher", Fetcher())
     resume = app.flow_control.resume
@@ -71,11 +73,31 @@ async def test_nothing_is_delivered_before_the_queue_was_emptied_for_the_last_ti
     assert ("empty the queue and resume", False) in app.consumer.steps
     assert not any(recovered for _, recovered in app.consumer.steps)
     assert app.recovered
-    assert app.stage.loaded
+    assert app.stage.cores
 
 
 async def test_the_recovery_of_a_generation_that_has_passed_says_nothing_of_this_one(app: App) -> None:
     await app.tables.recovery.on_recovery_completed(GENERATION - 1)
 
     assert not app.recovered
-    assert not app.stage.loaded
+    assert not app.stage.cores
+
+
+async def test_a_recovery_that_ends_after_its_partitions_went_revives_nothing(app: App) -> None:
+    ending, seek = asyncio.Event(), app.consumer.perform_seek
+
+    async def slowly() -> None:
+        await ending.wait()
+        await seek()
+
+    app.consumer.perform_seek = slowly
+    recovering = asyncio.create_task(app.tables.recovery.on_recovery_completed(GENERATION))
+    await asyncio.sleep(0)
+    app.on_rebalance_start()
+    await app.drain()
+    ending.set()
+    await recovering
+
+    assert not app.recovered
+    assert not app.stage.cores
+    assert not app.stage.ownership.may_write

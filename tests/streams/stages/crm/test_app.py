@@ -24,6 +24,7 @@ from streams.stages.crm.batches import STAGE
 from streams.stages.crm.declaration import DECLARATION
 from tests.streams.stages.crm.messages import chunk, decode, record
 from tests.support.fakes import RecordingCrm, RecordingPublisher
+from tests.support.owning import own
 
 PARTITIONS = range(6)
 
@@ -190,12 +191,12 @@ async def test_while_the_crm_is_away_readiness_says_why_and_partitions_go_at_onc
         await rig.flush()
         assert rig.app.stage.blocked == reason
 
-        await rig.app.stage.drain(1, 10.0)
+        await rig.app.stage.drain(10.0)
 
         assert rig.app.stage.blocked is None
         assert not message.acked
         crm.away = None
-        rig.app.stage.resume()
+        own(rig.app.stage)
         await rig.put(record(0), record(1))
         await rig.flush()
         assert len(crm.calls) > 1
@@ -208,14 +209,14 @@ async def test_a_call_under_way_when_partitions_go_is_waited_for_and_settled(tmp
     async with Rig(tmp_path, crm, settings()).running() as rig:
         message = await rig.put(record(0), record(1), record(2), record(3))
         await rig.flush()
-        draining = asyncio.create_task(rig.app.stage.drain(1, 10.0))
+        draining = asyncio.create_task(rig.app.stage.drain(10.0))
         await asyncio.sleep(0)
         crm.open.set()
         await draining
 
         assert ids(crm) == ["c-0", "c-1"], "the next batch is the next owner's"
         assert not message.acked
-        rig.app.stage.resume()
+        own(rig.app.stage)
         await rig.put(record(0), record(1), record(2), record(3))
         await rig.flush()
         assert ids(crm) == ["c-0", "c-1", "c-2", "c-3"]
@@ -242,7 +243,7 @@ async def test_those_that_wait_for_their_turn_do_not_call_when_partitions_go(tmp
         for partition in PARTITIONS:
             await rig.put(*(record(i, source=(partition, i)) for i in range(2)), partition=partition)
         await rig.flush()
-        draining = asyncio.create_task(rig.app.stage.drain(1, 10.0))
+        draining = asyncio.create_task(rig.app.stage.drain(10.0))
         await asyncio.sleep(0)
         crm.open.set()
         await draining
@@ -263,7 +264,7 @@ async def test_what_one_partition_has_settled_is_written_although_another_is_blo
         await rig.flush()
         assert rig.app.stage.blocked == "unavailable: choked"
 
-        await rig.app.stage.drain(1, 10.0)
+        await rig.app.stage.drain(10.0)
 
         assert settled.acked
         assert not blocked.acked

@@ -1,0 +1,55 @@
+"""What is delivered where retention was faster, without a broker."""
+
+from types import SimpleNamespace
+from typing import Any
+
+from faust.types import TP
+
+from streams.runtime.driver import transport
+from streams.runtime.driver.consumer_thread import Fetched
+from streams.runtime.driver.coverage import Coverage
+
+PLACE = TP("retained", 0)
+
+
+def consumer(*, expected: int, earliest: int) -> Any:
+    """Return a consumer that waits for `expected`, of a partition that begins at `earliest`."""
+    found: Any = object.__new__(transport.Consumer)
+    found.app = SimpleNamespace(recovered=True, consumer_generation_id=1, sources=(PLACE.topic,))
+    found._coverage, found._acked = {PLACE: Coverage(expected)}, {}
+
+    async def earliest_offsets(*_tps: TP) -> dict[TP, int]:
+        return {PLACE: earliest}
+
+    found.earliest_offsets = earliest_offsets
+    return found
+
+
+def lost() -> float:
+    value: float = transport.LOST.labels(PLACE.topic)._value.get()
+    return value
+
+
+def fetched(first: int, last: int, start: int) -> Fetched:
+    batch = Fetched(SimpleNamespace(offset=offset, timestamp=0, timestamp_type=1) for offset in range(first, last + 1))
+    batch.start, batch.end = start, last + 1
+    return batch
+
+
+async def test_what_is_in_hand_when_retention_goes_past_it_is_delivered_and_not_lost() -> None:
+    reader, before = consumer(expected=100, earliest=1000), lost()
+
+    (message,) = await reader._messages(PLACE, fetched(150, 160, start=100))
+
+    assert [record.offset for record in message.value.records] == list(range(150, 161))
+    assert lost() - before == 50
+    assert reader._coverage[PLACE].expected == 161
+
+
+async def test_what_retention_deleted_before_it_was_fetched_is_counted() -> None:
+    reader, before = consumer(expected=100, earliest=120), lost()
+
+    (message,) = await reader._messages(PLACE, fetched(150, 160, start=100))
+
+    assert message.value.records[0].offset == 150
+    assert lost() - before == 20
