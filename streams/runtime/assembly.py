@@ -100,6 +100,7 @@ def attach_stateful(  # noqa: PLR0913 - a composition point
     interval: float,
     refusals: float,
     eager: bool = False,
+    apart: bool = True,
     delivered: Callable[[Mapping[int, Flush], Mapping[tuple[str, int], int]], None] | None = None,
 ) -> Any:
     """Give the app a stage that writes what its cores flush to `state`; the arguments are the stage's.
@@ -119,6 +120,7 @@ def attach_stateful(  # noqa: PLR0913 - a composition point
         deliver=deliver,
         interval=interval,
         eager=eager,
+        apart=apart,
         refusals=refusals,
         rejoin=app.rejoin,
     )
@@ -226,6 +228,7 @@ def build_raw(  # noqa: PLR0913 - a composition point
         core,
         interval=TRANSACTION_INTERVAL if transactions else SEAL_INTERVAL,
         eager=not transactions,  # outputs that go out before their seal can be seen without it
+        apart=not transactions,  # partitions share transactions
         refusals=worker.dead_letter_share,
         delivered=None if teller is None else teller.delivered,
     )

@@ -11,6 +11,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterable, Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 import structlog
@@ -24,6 +25,7 @@ from streams.runtime.refusal_limit import RefusalLimit
 log = structlog.get_logger()
 
 SEAL_INTERVAL = 1.0  # seconds, of eager stages: how much is published again, and dropped again by readers, after a kill
+TOGETHER = 0.5  # seconds that partitions wait for each other's deliveries
 HELD_RECORDS = 200_000  # folded and not acknowledged: beyond this a stage waits for its flush
 
 
@@ -54,6 +56,7 @@ class Stage(Generic[F]):
         deliver: writes flushes; returns when they are safe, raises if they never will be.
         interval: seconds between two flushes; 0 flushes as soon as the one before is done.
         eager: publish outputs at once, and seal at the interval.
+        apart: deliver each partition's flush by itself: one that cannot be written holds up no other.
         hold: records that may be folded and not acknowledged; more are waited with.
         folded: called after each chunk.
         settle: waits, when partitions go, for what is under way in the cores' name.
@@ -71,6 +74,7 @@ class Stage(Generic[F]):
         deliver: Callable[[Mapping[int, F]], Awaitable[object]],
         interval: float,
         eager: bool = False,
+        apart: bool = False,
         hold: int = HELD_RECORDS,
         folded: Callable[[], None] = lambda: None,
         settle: Callable[[], Awaitable[None]] = _nothing,
@@ -81,7 +85,6 @@ class Stage(Generic[F]):
         self.name = name
         self.blocked: str | None = None  # why nothing can be delivered, for readiness
         self.trouble: str | None = None  # what readiness says while delivery goes on
-        self.delivering = False  # or waiting for those who take it
         self.full = False  # as much is held as may be: nothing more is taken
         self.ownership = Ownership()
         self._load, self._make, self._deliver, self._rejoin = load, core, deliver, rejoin
@@ -94,6 +97,9 @@ class Stage(Generic[F]):
         self._next: dict[tuple[str, int], int] = {}  # topic, partition -> number of the chunk that comes next
         self._leaving = asyncio.Event()  # partitions are going, or gone
         self._turn = asyncio.Lock()
+        self._apart, self._under_way = apart, dict[int, asyncio.Task[None]]()  # partition -> its delivery
+        self._deliveries = 0
+        self._failure: Exception | None = None  # of a delivery
         self._wanted = asyncio.Event()
         self._sealed_at = 0.0
 
@@ -142,35 +148,65 @@ class Stage(Generic[F]):
     async def flush(self, *, seal: bool = True) -> None:
         """Write what the cores have, and (sealing) acknowledge the chunks folded until now."""
         async with self._turn:
+            if self._failure is not None:
+                raise self._failure
             if not self.ownership.may_write:
                 return
             self._wanted.clear()
+            now, cores = self._now(), self.cores
+            free = {partition: core for partition, core in cores.items() if partition not in self._under_way}
             held: list[_Held] = []
             if seal:
-                held, self._held = self._held, []
                 self._sealed_at = asyncio.get_running_loop().time()
-            now = self._now()
-            cores = self.cores
-            flushes = {partition: core.flush(now, seal=seal) for partition, core in cores.items()}
+                held = [each for each in self._held if each.partition in free]
+                self._held = [each for each in self._held if each.partition not in free]
+            flushes = {partition: core.flush(now, seal=seal) for partition, core in free.items()}
             tell(self.name, flushes.values())
-            if any(flushes.values()):
-                self.delivering = True
-                try:
-                    await self._deliver(flushes)
-                except WithdrawnError:
-                    return
-                except SuspendedError as suspended:
-                    self.start_over(str(suspended))
-                    return
-                except BaseException as failure:
-                    if self.ownership.state is State.LOST and isinstance(failure, Exception):
-                        return  # it was given up on purpose
-                    self._fail()
-                    raise
-                finally:
-                    self.delivering = False
-            if self.cores is cores and self.ownership.may_write:
-                self._acknowledge(held, flushes)
+            if not self._apart:
+                await self._write(cores, flushes, held)
+                return
+            writing = []
+            for partition, flush in flushes.items():
+                own = [each for each in held if each.partition == partition]
+                task = asyncio.create_task(self._write(cores, {partition: flush}, own))
+                self._under_way[partition] = task
+                task.add_done_callback(partial(self._written, partition))
+                writing.append(task)
+            if writing:
+                await asyncio.wait(writing, timeout=TOGETHER)
+            if self._failure is not None:
+                raise self._failure
+
+    def _written(self, partition: int, task: asyncio.Task[None]) -> None:
+        del self._under_way[partition]
+        if not task.cancelled() and isinstance(failure := task.exception(), Exception):
+            self._failure = failure
+            self._wanted.set()
+
+    async def _write(self, cores: Mapping[int, Core[F]], flushes: Mapping[int, F], held: list[_Held]) -> None:
+        if any(flushes.values()):
+            self._deliveries += 1
+            try:
+                await self._deliver(flushes)
+            except WithdrawnError:
+                return
+            except SuspendedError as suspended:
+                self.start_over(str(suspended))
+                return
+            except BaseException as failure:
+                if self.ownership.state is State.LOST and isinstance(failure, Exception):
+                    return  # it was given up on purpose
+                self._fail()
+                raise
+            finally:
+                self._deliveries -= 1
+        if self.cores is cores and self.ownership.may_write:
+            self._acknowledge(held, flushes)
+
+    @property
+    def delivering(self) -> bool:
+        """Whether something is being delivered, or waits for those who take it."""
+        return self._deliveries > 0
 
     def _acknowledge(self, held: list[_Held], flushes: Mapping[int, F]) -> None:
         left = []
@@ -206,15 +242,23 @@ class Stage(Generic[F]):
             async with asyncio.timeout(deadline):
                 if owned:
                     await self._settle()
-                if owned and self.blocked is None:
+                while owned and self.blocked is None:
                     await self.flush()
-                async with self._turn:
-                    pass  # what is under way has ended
+                    if not self._under_way:
+                        break
+                    await self._ended()
+                await self._ended()
         except TimeoutError:
             raise DrainError(f"{self.name}: what was folded could not be written in {deadline} s") from None
         finally:
             self.ownership.drained()
             self.forget()
+
+    async def _ended(self) -> None:
+        """Wait until what is under way has ended."""
+        async with self._turn:
+            while self._under_way:
+                await asyncio.wait(self._under_way.values())
 
     def _fail(self) -> None:
         """Fold and write nothing more: the process is about to end, and what it folded comes again."""

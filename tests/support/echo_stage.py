@@ -81,10 +81,12 @@ class Rig:
 
     interval: float = 1.0
     eager: bool = False
+    apart: bool = False
     refusals: float = 1.0
     stored: dict[int, dict[bytes, bytes]] = field(default_factory=dict)
     delivered: list[tuple[float, dict[int, Flush]]] = field(default_factory=list)
     failure: Exception | None = None
+    stuck: int | None = None  # the only partition that waits until `open`
     rejoined: int = 0
     loads: int = 0
 
@@ -99,6 +101,7 @@ class Rig:
             deliver=self.deliver,
             interval=self.interval,
             eager=self.eager,
+            apart=self.apart,
             refusals=self.refusals,
             rejoin=self.rejoin,
             now=lambda: 1000 + asyncio.get_running_loop().time(),
@@ -112,7 +115,8 @@ class Rig:
         self.rejoined += 1
 
     async def deliver(self, flushes: Mapping[int, Flush]) -> None:
-        await self.open.wait()
+        if self.stuck is None or self.stuck in flushes:
+            await self.open.wait()
         if self.failure is not None:
             raise self.failure
         self.delivered.append((asyncio.get_running_loop().time(), dict(flushes)))

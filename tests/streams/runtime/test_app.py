@@ -145,9 +145,9 @@ def test_an_app_that_does_not_poll_is_not_alive_unless_it_waits_for_its_stage(ap
     app.consumer.polled_at -= POLLED_WITHIN + 1
     assert re.search(r"has not polled for \d+ s", app.why_not_alive() or "")
 
-    app.stage.delivering = True
+    app.stage._deliveries = 1
     assert app.why_not_alive() is None
-    app.stage.delivering, app.stage.full = False, True
+    app.stage._deliveries, app.stage.full = 0, True
     assert app.why_not_alive() is None
 
 

@@ -8,7 +8,7 @@ import pytest
 from streams.core.contract import Flush
 from streams.runtime.errors import DrainError, SuspendedError, TooManyRefusedError
 from streams.runtime.stage import HELD_RECORDS
-from tests.support.echo_stage import GENERATION, Rig, cores, record
+from tests.support.echo_stage import GENERATION, Event, Rig, cores, record
 from tests.support.owning import own
 from tests.support.virtual_time import run
 
@@ -323,5 +323,89 @@ def test_a_pause_is_a_sleep_when_nothing_drains() -> None:
     async def main() -> None:
         await Rig().stage.pause(30.0)
         assert asyncio.get_running_loop().time() == pytest.approx(30.0)
+
+    run(main())
+
+
+def apart(stuck: int) -> Rig:
+    """Return a stage of two partitions that are delivered apart, one of which cannot be written."""
+    rig = Rig(apart=True, stuck=stuck, stored={0: {}, 1: {}})
+    own(rig.stage, GENERATION)
+    rig.open.clear()
+    return rig
+
+
+async def put(rig: Rig, partition: int, value: bytes, number: int = 0) -> Event:
+    event = rig.stream.put(record(value), partition=partition, number=number)
+    rig.stream.close()
+    await rig.stage.run(rig.stream)
+    return event
+
+
+def test_a_partition_that_cannot_be_written_holds_up_no_other() -> None:
+    async def main() -> None:
+        rig = apart(stuck=0)
+        first = [await put(rig, 0, b"a"), await put(rig, 1, b"b")]
+        await rig.stage.flush()
+        more = [await put(rig, 0, b"c", 1), await put(rig, 1, b"d", 1)]
+        started = asyncio.get_running_loop().time()
+        await rig.stage.flush()
+
+        assert asyncio.get_running_loop().time() == started, "the one that waits is not waited for again"
+        assert rig.values() == [b"b", b"d"]
+        assert [event.acknowledged for event in (*first, *more)] == [False, True, False, True]
+        assert rig.stage.delivering
+
+        rig.open.set()
+        await asyncio.sleep(0.1)
+        await rig.stage.flush()
+        assert rig.values() == [b"b", b"d", b"a", b"c"], "its own order is kept"
+        assert all(event.acknowledged for event in (*first, *more))
+        assert not rig.stage.delivering
+
+    run(main())
+
+
+def test_a_drain_waits_for_a_partition_that_was_not_waited_for() -> None:
+    async def main() -> None:
+        rig = apart(stuck=0)
+        events = [await put(rig, 0, b"a"), await put(rig, 1, b"b")]
+        await rig.stage.flush()
+        events += [await put(rig, 0, b"c", 1), await put(rig, 1, b"d", 1)]
+        asyncio.get_running_loop().call_later(3, rig.open.set)
+
+        await rig.stage.drain(deadline=5.0)
+
+        assert rig.values() == [b"b", b"d", b"a", b"c"]
+        assert all(event.acknowledged for event in events)
+
+    run(main())
+
+
+def test_a_partition_that_cannot_be_written_until_the_drain_ends_it() -> None:
+    async def main() -> None:
+        rig = apart(stuck=0)
+        await put(rig, 0, b"a")
+        other = await put(rig, 1, b"b")
+
+        with pytest.raises(DrainError):
+            await rig.stage.drain(deadline=5.0)
+
+        assert other.acknowledged
+
+    run(main())
+
+
+def test_the_failure_of_a_partition_that_was_not_waited_for_ends_the_stage() -> None:
+    async def main() -> None:
+        rig = apart(stuck=0)
+        await put(rig, 0, b"a")
+        await rig.stage.flush()
+        rig.failure = RuntimeError("refused")
+        rig.open.set()
+        await asyncio.sleep(0.1)
+
+        with pytest.raises(RuntimeError, match="refused"):
+            await rig.stage.flush()
 
     run(main())
