@@ -3,6 +3,7 @@
 * ConnectorError
   x ConfigurationError      a setting or dialect is wrong: says which, what was wrong and what would be right
   x PublishError            Kafka refused a record for good, or it was given up
+    - TimedOutError         the publisher gave records up after its `message.timeout.ms`
     - AbortedError          a transaction was aborted: none of its records will ever be seen
   x FencedError             another program uses the same transactional id
   x AuthorizationError      CXone refused credentials or scope
@@ -23,6 +24,10 @@ class ConfigurationError(ConnectorError):
 
 class PublishError(ConnectorError):
     """Kafka refused a record for good, or it was given up; nothing that came with it may be acknowledged."""
+
+
+class TimedOutError(PublishError):
+    """Records were given up after the publisher's `message.timeout.ms`. Others of the same call may have arrived."""
 
 
 class AbortedError(PublishError):

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from connectors.errors import PublishError
+from connectors.errors import PublishError, TimedOutError
 from schemas.envelope import Outgoing
 
 FULL_QUEUE_WAIT = 0.01  # seconds before another try to queue a record
@@ -64,13 +64,14 @@ class Publisher(Protocol):
 class _Batch:
     """What one `publish` waits for. `delivered` runs in the polling thread."""
 
-    __slots__ = ("_done", "_left", "_loop", "error", "last", "offsets")
+    __slots__ = ("_done", "_left", "_loop", "error", "last", "offsets", "timed_out")
 
     def __init__(self, size: int, loop: asyncio.AbstractEventLoop) -> None:
         self._left = size
         self._loop = loop
         self._done = asyncio.Event()
         self.error: str | None = None
+        self.timed_out = True  # every record that failed
         self.offsets: dict[tuple[str, int], int] = {}
         self.last: Any = None
 
@@ -78,8 +79,9 @@ class _Batch:
         if error is None:
             self.offsets[message.topic(), message.partition()] = message.offset()
             self.last = message
-        elif self.error is None:
-            self.error = error.str()
+        else:
+            self.error = self.error or error.str()
+            self.timed_out = self.timed_out and error.code() == KafkaError._MSG_TIMED_OUT  # noqa: SLF001 - its name
         self._left -= 1
         if self._left == 0 and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._done.set)
@@ -87,6 +89,8 @@ class _Batch:
     async def wait(self) -> None:
         await self._done.wait()
         if self.error is not None:
+            if self.timed_out:
+                raise TimedOutError(f"Kafka has not taken a record in time: {self.error}")
             raise PublishError(f"Kafka refused a record: {self.error}")
 
 

@@ -24,6 +24,7 @@ from streams.runtime.driver.recovery import TableManager
 from streams.runtime.driver.store import discard_stale
 from streams.runtime.errors import DrainError
 from streams.runtime.lease import Lease
+from streams.runtime.ownership import State
 from streams.runtime.settings import WorkerSettings
 from streams.runtime.stage import Stage
 
@@ -72,7 +73,8 @@ class App(faust.App):
     @property
     def recovered(self) -> bool:
         """Whether the state of the partitions that this worker has now is restored, and they are still ours."""
-        return self.stage.ownership.owned_in(self.consumer_generation_id)
+        ownership = self.stage.ownership
+        return ownership.state is State.OWNED and ownership.owned_in(self.consumer_generation_id)
 
     def using(self, resource: R) -> R:
         """Close `resource` when the app has stopped."""

@@ -69,14 +69,16 @@ def stored(app: App, table: str, kafka: KafkaSettings, *, rows: bool = False) ->
     """Return the state that the app keeps in `table`, with a publisher of its own.
 
     With `rows`, outputs go over what was published before under their keys: one that comes late is worse than none, so
-    they are given up when the lease is lost. Readers that remember positions would take the hole for a replay.
+    librdkafka itself gives them up after as long as a lease lasts; they are published again while it is held. Readers
+    that remember positions would take the hole for a replay, and state has its epochs.
     """
-    config = kafka.librdkafka()
+    publisher = app.using(KafkaPublisher(kafka.librdkafka()))
+    own = None
     if rows:
-        config["message.timeout.ms"] = int(1000 * (app.lease.limit + 2 * WATCH_INTERVAL))
-    publisher = app.using(KafkaPublisher(config))
+        timeout = int(1000 * (app.lease.limit + 2 * WATCH_INTERVAL))
+        own = app.using(KafkaPublisher(kafka.librdkafka() | {"message.timeout.ms": timeout}))
     form = form_of(app, app.declaration, table)
-    return TableState(app.Table(table, key_type=bytes, value_type=bytes), publisher, app.lease, form)
+    return TableState(app.Table(table, key_type=bytes, value_type=bytes), publisher, app.lease, form, rows=own)
 
 
 def stored_in_transactions(app: App, table: str, kafka: KafkaSettings) -> TableState:

@@ -10,7 +10,6 @@ for: its rows are dropped unacknowledged, and come again to their next owner.
 import asyncio
 import time
 from collections.abc import AsyncIterable, Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, TypeVar
 
@@ -18,6 +17,7 @@ import structlog
 
 from streams.core.contract import Chunk, Core, Flush
 from streams.runtime.errors import DrainError, SuspendedError, WithdrawnError
+from streams.runtime.held import Held, HeldChunk
 from streams.runtime.notices import tell
 from streams.runtime.ownership import Ownership, State
 from streams.runtime.refusal_limit import RefusalLimit
@@ -30,17 +30,6 @@ HELD_RECORDS = 200_000  # folded and not acknowledged: beyond this a stage waits
 
 
 F = TypeVar("F", bound=Flush)
-
-
-@dataclass(slots=True)
-class _Held:
-    """A chunk that is folded and not acknowledged."""
-
-    event: Any
-    topic: str
-    partition: int
-    last: int  # offset
-    records: int
 
 
 async def _nothing() -> None: ...
@@ -92,8 +81,7 @@ class Stage(Generic[F]):
         self._hold, self._folded, self._settle = hold, folded, settle
         self._refusals = RefusalLimit(refusals)
         self.cores: dict[int, Core[F]] = {}  # of the partitions that are loaded
-        self._held: list[_Held] = []
-        self._held_records = 0
+        self._held = Held()
         self._next: dict[tuple[str, int], int] = {}  # topic, partition -> number of the chunk that comes next
         self._leaving = asyncio.Event()  # partitions are going, or gone
         self._turn = asyncio.Lock()
@@ -122,14 +110,13 @@ class Stage(Generic[F]):
                 self._fail()
                 raise
             event.value = event.message.value = None  # acknowledging needs no records: let go of them
-            self._held.append(_Held(event, *source, last, taken))
-            self._held_records += taken
+            self._held.add(HeldChunk(event, *source, last, taken))
             self._wanted.set()
             self._folded()
-            while self._held_records > self._hold:
+            while self._held.records > self._hold:
                 self.full = True
                 await self.flush()
-                if self._held_records > self._hold:
+                if self._held.records > self._hold:
                     await _wait(self._wanted, 1.0)
             self.full = False
 
@@ -150,16 +137,14 @@ class Stage(Generic[F]):
         async with self._turn:
             if self._failure is not None:
                 raise self._failure
-            if not self.ownership.may_write:
-                return
             self._wanted.clear()
-            now, cores = self._now(), self.cores
-            free = {partition: core for partition, core in cores.items() if partition not in self._under_way}
-            held: list[_Held] = []
             if seal:
                 self._sealed_at = asyncio.get_running_loop().time()
-                held = [each for each in self._held if each.partition in free]
-                self._held = [each for each in self._held if each.partition not in free]
+            if not self.ownership.may_write:
+                return
+            now, cores = self._now(), self.cores
+            free = {partition: core for partition, core in cores.items() if partition not in self._under_way}
+            held = self._held.take(free) if seal else []
             flushes = {partition: core.flush(now, seal=seal) for partition, core in free.items()}
             tell(self.name, flushes.values())
             if not self._apart:
@@ -183,7 +168,7 @@ class Stage(Generic[F]):
             self._failure = failure
             self._wanted.set()
 
-    async def _write(self, cores: Mapping[int, Core[F]], flushes: Mapping[int, F], held: list[_Held]) -> None:
+    async def _write(self, cores: Mapping[int, Core[F]], flushes: Mapping[int, F], held: list[HeldChunk]) -> None:
         if any(flushes.values()):
             self._deliveries += 1
             try:
@@ -201,23 +186,12 @@ class Stage(Generic[F]):
             finally:
                 self._deliveries -= 1
         if self.cores is cores and self.ownership.may_write:
-            self._acknowledge(held, flushes)
+            self._held.acknowledge(held, flushes)
 
     @property
     def delivering(self) -> bool:
         """Whether something is being delivered, or waits for those who take it."""
         return self._deliveries > 0
-
-    def _acknowledge(self, held: list[_Held], flushes: Mapping[int, F]) -> None:
-        left = []
-        for each in held:
-            flush = flushes.get(each.partition)
-            if flush is not None and flush.reached is not None and flush.reached.get(each.topic, -1) < each.last:
-                left.append(each)
-            else:
-                each.event.ack()
-                self._held_records -= each.records
-        self._held = left + self._held
 
     def wake(self) -> None:
         """Flush soon: a core has something to write that did not come from folding."""
@@ -283,7 +257,7 @@ class Stage(Generic[F]):
     def forget(self) -> None:
         """Drop what is in memory: what is stored counts, when partitions come."""
         self.blocked, self._next = None, {}
-        self.cores, self._held, self._held_records = {}, [], 0
+        self.cores, self._held = {}, Held()
 
     def resume(self, generation: object = None) -> None:
         """Take up the state of the partitions that were assigned in `generation`, if they are still ours."""

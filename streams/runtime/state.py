@@ -15,11 +15,16 @@ each) and reach the table when the broker has them. Recovery is Faust's.
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
+import structlog
+
+from connectors.errors import TimedOutError
 from schemas.envelope import Outgoing
 from streams.core.contract import Change, Flush
 from streams.core.state_format import StateFormat
 from streams.runtime.driver import store
 from streams.runtime.lease import Lease
+
+log = structlog.get_logger(component="state")
 
 
 class Publisher(Protocol):
@@ -38,13 +43,22 @@ class TableState:
     """
 
     def __init__(
-        self, table: Any, publisher: Publisher, lease: Lease, form: Callable[[], StateFormat] | None = None
+        self,
+        table: Any,
+        publisher: Publisher,
+        lease: Lease,
+        form: Callable[[], StateFormat] | None = None,
+        *,
+        rows: Publisher | None = None,
     ) -> None:
-        """`form` says what is expected of stored state when partitions are taken over; without, anything is read."""
+        """`form` says what is expected of stored state when partitions are taken over; without, anything is read.
+
+        `rows` publishes the outputs, if not `publisher`: it may give up what it could not deliver in time.
+        """
         self._table = table
         self._form = form
         self._owed: dict[int, list[Change]] = {}  # partition -> what has to be written before anything else
-        self._publisher = publisher
+        self._publisher, self._rows = publisher, rows or publisher
         self._lease = lease
         self._epochs: dict[int, int] = {}  # partition -> what this worker writes under
         self._stored: dict[tuple[int, bytes], int] = {}  # (partition, key) -> epoch of its value
@@ -91,7 +105,7 @@ class TableState:
         """
         self._pay(flushes)
         await self._store((partition, change) for partition, flush in flushes.items() for change in flush.state)
-        offsets = await self._publish([output for flush in flushes.values() for output in flush.outputs])
+        offsets = await self._publish_rows([output for flush in flushes.values() for output in flush.outputs])
         await self._store((partition, change) for partition, flush in flushes.items() for change in flush.seal)
         return offsets
 
@@ -115,10 +129,20 @@ class TableState:
                 store.set_persisted(self._table.data, topic, partition, offset)
         return offsets
 
-    async def _publish(self, records: Sequence[Outgoing]) -> Mapping[tuple[str, int], int]:
+    async def _publish_rows(self, records: Sequence[Outgoing]) -> Mapping[tuple[str, int], int]:
+        """Publish records that go over earlier ones, again and again while the lease is held."""
+        while True:
+            try:
+                return await self._publish(records, self._rows)
+            except TimedOutError as late:  # a partition takes nothing for now; the same again changes nothing
+                log.warning("publishing again", reason=str(late))
+
+    async def _publish(
+        self, records: Sequence[Outgoing], publisher: Publisher | None = None
+    ) -> Mapping[tuple[str, int], int]:
         self._lease.check()
         try:
-            offsets = await self._publisher.publish(records)
+            offsets = await (publisher or self._publisher).publish(records)
         except Exception:
             self._lease.check()  # records were given up: the lease is why
             raise

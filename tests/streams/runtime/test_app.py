@@ -21,6 +21,7 @@ from streams.runtime.app import POLLED_WITHIN, App, build_app
 from streams.runtime.assembly import attach
 from streams.runtime.errors import DrainError, SuspendedError, WithdrawnError
 from streams.runtime.lease import Lease
+from streams.runtime.ownership import Ownership
 from streams.runtime.settings import WorkerSettings
 from streams.runtime.stage import Stage
 from tests.support.echo_stage import Echo
@@ -114,6 +115,12 @@ def test_an_app_is_not_ready_before_it_has_joined(tmp_path: Path, app: App) -> N
     app.consumer_generation_id = -1
 
     assert app.why_not_ready() == "echo: no partitions assigned yet"
+
+
+def test_an_app_is_not_ready_before_its_group_has_spoken(app: App) -> None:
+    app.stage.ownership = Ownership()
+
+    assert app.why_not_ready() == "echo: restoring state from the changelog"
 
 
 def test_an_app_is_not_ready_during_a_rebalance(app: App) -> None:

@@ -80,3 +80,18 @@ def test_an_eager_stage_delivers_at_once_and_acknowledges_at_its_interval() -> N
         assert all(each.acknowledged for each in [*events, event])
 
     run(main())
+
+
+def test_a_stage_without_partitions_waits_for_them_and_lets_others_run() -> None:
+    async def main() -> None:
+        for interval, eager in ((0.1, False), (0.0, False), (1.0, True)):
+            rig = Rig(interval=interval, eager=eager)
+            rig.stage.begin(GENERATION)
+            rig.stage.wake()
+            asyncio.get_running_loop().call_later(30, rig.stage.resume, GENERATION)
+
+            await keep_flushing(rig, [], until=asyncio.get_running_loop().time() + 60)
+
+            assert rig.loads == 1
+
+    run(main())

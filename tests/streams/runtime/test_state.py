@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from faust.types import TP
 
-from connectors.errors import PublishError
+from connectors.errors import PublishError, TimedOutError
 from connectors.settings import KafkaSettings
 from schemas.envelope import Outgoing
 from streams.core.contract import Change, Flush
@@ -349,3 +349,30 @@ async def test_what_was_migrated_is_stored_with_the_next_flush_and_the_form_last
     written = [(record.key, record.value) for record in steps.steps[0] if record.value is not None]
     assert [key for key, _ in written] == [b"0|3|a", b"0|3|" + KEY]
     assert written[0][1] == b"new"
+
+
+async def test_rows_that_were_given_up_are_published_again_while_the_lease_is_held(table: Any) -> None:
+    now = 0.0
+    lease = Lease(12.0, clock=lambda: now)
+
+    class Slow(RecordingPublisher):
+        tries = 0
+
+        async def publish(self, records: Sequence[Outgoing]) -> Mapping[tuple[str, int], int]:
+            nonlocal now
+            self.tries += 1
+            now += 13.0
+            if self.tries < 4:
+                lease.confirm(now)
+                raise TimedOutError("no leader")
+            return await super().publish(records)
+
+    rows, changes = Slow(), RecordingPublisher()
+    state = TableState(table, changes, lease, rows=rows)
+    state.load([0], 1)
+
+    with pytest.raises(SuspendedError):  # of the lease, which nobody confirmed after the fourth try
+        await state.deliver({0: FLUSHES[0]})
+
+    assert rows.records == [OUTPUT]
+    assert len(changes.records) == 1, "the seal waits for the rows"

@@ -1,0 +1,48 @@
+"""Chunks that are folded and not acknowledged: Faust's events, in order."""
+
+from collections.abc import Container, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from streams.core.contract import Flush
+
+
+@dataclass(slots=True)
+class HeldChunk:
+    """One of them; `last` is its last offset, `records` how many it had."""
+
+    event: Any
+    topic: str
+    partition: int
+    last: int
+    records: int
+
+
+class Held:
+    """What a stage holds; `records` of it in all, also of what is taken and not acknowledged yet."""
+
+    def __init__(self) -> None:
+        self.records = 0
+        self._chunks: list[HeldChunk] = []
+
+    def add(self, chunk: HeldChunk) -> None:
+        self._chunks.append(chunk)
+        self.records += chunk.records
+
+    def take(self, partitions: Container[int]) -> list[HeldChunk]:
+        """Return what is held of `partitions`: a flush is about to settle it."""
+        taken = [chunk for chunk in self._chunks if chunk.partition in partitions]
+        self._chunks = [chunk for chunk in self._chunks if chunk.partition not in partitions]
+        return taken
+
+    def acknowledge(self, taken: list[HeldChunk], flushes: Mapping[int, Flush]) -> None:
+        """Acknowledge what `flushes` have settled, and hold the rest again."""
+        left = []
+        for chunk in taken:
+            flush = flushes.get(chunk.partition)
+            if flush is not None and flush.reached is not None and flush.reached.get(chunk.topic, -1) < chunk.last:
+                left.append(chunk)
+            else:
+                chunk.event.ack()
+                self.records -= chunk.records
+        self._chunks = left + self._chunks
