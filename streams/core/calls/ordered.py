@@ -42,6 +42,7 @@ class Calls(Generic[M]):
         topic: of the records that ask for calls; `tiers`, if there are any, are read beside it.
         read: bytes -> (key, message); raises ValueError. Key None: nothing waits behind this record, or before it.
         once: call only for the first record of each key, which is remembered for `remember` milliseconds.
+        original: the topic is where its records begin: each stands for itself, and needs no source position.
     """
 
     def __init__(  # noqa: PLR0913 - a composition point
@@ -55,9 +56,10 @@ class Calls(Generic[M]):
         read: Callable[[bytes], tuple[str | None, M]],
         once: bool = False,
         remember: int = 0,
+        original: bool = False,
     ) -> None:
         self._partition, self._stage, self._topic, self._tiers, self._read = partition, stage, topic, tiers, read
-        self._once, self._remember = once, remember
+        self._once, self._remember, self._original = once, remember, original
         meta = orjson.loads(stored.get(META, b"{}"))
         tracks = meta.get("tracks", {})
         self._tracks = {name: _restored(tracks.get(name)) for name in (topic, *tiers.topics)}
@@ -101,7 +103,7 @@ class Calls(Generic[M]):
         for record in chunk.records:
             job, bad = None, None
             try:
-                source = self._taken.new(record) if first else source_position(record)
+                source = self._source(record, first=first)
                 if source is not None:
                     job = self._job(chunk.topic, record, source)
             except PositionError as error:
@@ -123,6 +125,12 @@ class Calls(Generic[M]):
             else:
                 self._rest(job)
         return refused
+
+    def _source(self, record: Record, *, first: bool) -> Source | None:
+        """Return where a record came from, None for a replay. Raises PositionError, or ValueError in a tier."""
+        if self._original:
+            return self._partition, record.offset if first else story(record.headers)[0].offset
+        return self._taken.new(record) if first else source_position(record)
 
     def start(self, now: int, room: int) -> list[Job[M]]:
         """Return calls to make now (ms), `room` at most. Each must be given back: to `finish` or to `release`."""

@@ -43,7 +43,8 @@ class Commands(Calls[Order]):
         read: Callable[[bytes], tuple[str, Order]],
     ) -> None:
         calls = {key: value for key, value in stored.items() if key == META or key.startswith(KEY)}
-        super().__init__(partition, calls, stage=STAGE, topic=DASHBOARD_COMMANDS.name, tiers=tiers, read=read)
+        topic = DASHBOARD_COMMANDS.name
+        super().__init__(partition, calls, stage=STAGE, topic=topic, tiers=tiers, read=read, original=True)
         self._chain = Chain(partition, stored, generation=generation, encode=encode)
         self._memory = {
             key.removeprefix(MEMORY).decode(): decode(value) for key, value in stored.items() if key.startswith(MEMORY)

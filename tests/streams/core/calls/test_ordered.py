@@ -448,3 +448,26 @@ def test_replays_are_told() -> None:
     core.fold(Chunk("asked", 7, [Consumed(2, b"a1", b"a", ((SOURCE_POSITION, b"3:0"),))]))
 
     assert core.flush(0).replays == {"asked": 1}
+
+
+def test_where_records_begin_each_stands_for_itself_in_the_tiers_and_after_a_kill_too() -> None:
+    def original(stored: dict[bytes, bytes] | None = None) -> Calls[bytes]:
+        return Calls(7, stored or {}, stage="test", topic="asked", tiers=TIERS, read=read, original=True)
+
+    asked = Chunk("asked", 7, [Consumed(40, b"a1", b"a"), Consumed(41, b"b1", b"b")])
+    core = original()
+    assert core.fold(asked) == 0
+    first, second = core.start(0, 10)
+    core.finish(first, Failed("away"), 0)
+    core.finish(second, DONE, 0)
+    flush = core.flush(0.0)
+    (waiting,) = flush.outputs
+    assert [job.idempotency_key for job in (first, second)] == ["7-40", "7-41"]
+
+    core = original(after(flush))
+    assert core.fold(asked) == 0
+    assert core.start(0, 10) == [], "one was answered, the other waits in its tier"
+    again(core, waiting)
+    (job,) = core.start(10_000, 10)
+
+    assert (job.idempotency_key, job.attempt, job.message) == ("7-40", 2, b"a1")
