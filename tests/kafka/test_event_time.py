@@ -40,8 +40,13 @@ def begin_again(bootstrap: str) -> None:
 def test_a_week_of_backlog_is_counted_and_closed_as_it_would_have_been_live(
     own_kafka: Broker, new_worker: NewWorker, seed: int
 ) -> None:
+    read_a_week(own_kafka, new_worker, seed, EVENTS)
+
+
+def read_a_week(own_kafka: Broker, new_worker: NewWorker, seed: int, events: int) -> None:
+    """Read a week of `events` from its backlog, and all of it again beside live traffic: the same rows."""
     create_topics(own_kafka, partitions=12)
-    week = Traffic(own_kafka.bootstrap, seed=seed, events=EVENTS, rate=1e9, span=WEEK)
+    week = Traffic(own_kafka.bootstrap, seed=seed, events=events, rate=1e9, span=WEEK)
     week.start()
     week.finish()
     worker = new_worker(own_kafka.bootstrap, "normalise", "percentiles", **SETTINGS).start()

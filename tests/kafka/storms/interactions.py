@@ -17,6 +17,7 @@ from tests.kafka.conftest import NewWorker
 from tests.kafka.judges.hours import await_committed, mistakes, replays
 from tests.kafka.services.traffic import Traffic
 from tests.kafka.services.workers import Worker, until
+from tests.kafka.test_event_time import read_a_week
 from tests.support.cut_wire import Wire
 
 (WINDOWS,) = PERCENTILES.changelogs
@@ -169,3 +170,9 @@ def test_changelog_deleted_under_rocksdb(own_kafka: Broker, new_worker: NewWorke
 
     assert percentiles.start().exit_code(within=60) == 1
     assert "removed data from the topics" in percentiles.log.read_text()
+
+
+def test_a_week_of_150_000_events_from_the_backlog_and_again_beside_live_traffic(
+    own_kafka: Broker, new_worker: NewWorker, seed: int
+) -> None:
+    read_a_week(own_kafka, new_worker, seed, 150_000)
