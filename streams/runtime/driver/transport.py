@@ -101,6 +101,15 @@ class Consumer(driver.Consumer):
         task = consumer and consumer._coordinator._coordination_task  # noqa: SLF001
         return task.exception() if task and task.done() and not task.cancelled() else None
 
+    def topic_partitions(self, topic: str) -> int | None:
+        """Return how many partitions a topic has; None while that is not known.
+
+        Faust asks for a snapshot that aiokafka keeps in the leader of a group only.
+        """
+        consumer = self._thread._consumer  # noqa: SLF001
+        found = consumer and consumer._client.cluster.partitions_for_topic(topic)  # noqa: SLF001
+        return len(found) if found else None
+
     def read_to_end(self, topic: str, partition: int) -> tuple[int, bool]:
         """Return a mark that changes with each answer to a fetch, and whether all that it told of is acknowledged."""
         tp = TP(topic, partition)
