@@ -44,9 +44,11 @@ def test_the_truth_leaves_out_what_is_idle_or_no_interaction() -> None:
 
 
 def test_what_is_as_it_should_be_has_no_mismatch() -> None:
-    verdict = judge(truth(EVENTS), ROWS, [ALERT], TOLD)
+    empty: dict[Key, MetricSnapshot] = {(MINUTE, ""): replace(ROW, window=MINUTE, events=0, interactions=0)}
 
-    assert (verdict.rows_checked, verdict.alerts_checked, verdict.mismatches) == (2, 1, ())
+    verdict = judge(truth(EVENTS), ROWS | empty, [ALERT], TOLD)
+
+    assert (verdict.rows_checked, verdict.alerts_checked, verdict.mismatches) == (3, 1, ())
 
 
 def test_what_differs_is_a_mismatch_each() -> None:
