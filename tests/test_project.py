@@ -134,3 +134,23 @@ def test_connectors_are_those_of_the_command() -> None:
     assert {
         command.name or command.callback.__name__ for command in app.registered_commands if command.callback
     } == set(topology.CONNECTORS)
+
+
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_prose_is_at_most_120_columns_wide(page: Path) -> None:
+    """Tables and code cannot be wrapped."""
+    code = re.compile(r"^( *)```.*?^\1```", re.MULTILINE | re.DOTALL)
+    prose = code.sub(lambda found: "\n" * found[0].count("\n"), page.read_text())
+    lines = [(number, line) for number, line in enumerate(prose.splitlines(), 1) if not line.lstrip().startswith("|")]
+
+    assert [(number, len(line)) for number, line in lines if len(line) > 120] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    links = [link.partition("#")[0] for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text()) if "://" not in link]
+
+    assert [link for link in links if link and not (page.parent / link).exists()] == []

@@ -43,7 +43,8 @@ class Stage(Generic[F]):
         load: what is stored, {partition: {key: value}}; called when partitions were assigned and recovered.
         core: makes a partition's core from what is stored.
         deliver: writes flushes; returns when they are safe, raises if they never will be.
-        interval: seconds between two flushes; 0 flushes as soon as the one before is done.
+        interval: seconds from the start of a flush to that of the next; 0 flushes as soon as the one before is done.
+            No minimum: a stage that is full, and one that drains, flushes earlier.
         eager: publish outputs at once, and seal at the interval.
         apart: deliver each partition's flush by itself: one that cannot be written holds up no other.
         hold: records that may be folded and not acknowledged; more are waited with.
