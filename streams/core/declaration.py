@@ -15,7 +15,8 @@ class Table:
         key: of the changelog's records, for a reader.
         holds: what they are, for a reader.
         version: of their form; raised with every change of it.
-        offsets: whether offsets of the stage's own topic are in it, and not source positions alone.
+        offsets: whether offsets of the stage's own topic are in it: state is refused then when that topic was made
+            again. False for rows, which hold source positions alone.
     """
 
     name: str
@@ -33,7 +34,8 @@ class Declaration:
         name: as on the command line, with hyphens; its folder has underscores instead.
         reads: the topic whose partitions are shared among workers.
         beside: topics that are read with it; they have as many partitions, and a worker has the same ones of each.
-        behind: the raw topic that what it reads is made from: its event time says what is final.
+        behind: the raw topic that what it reads is made from: its event time says what is final, and without it nothing
+            is ever too late or forgotten.
         writes: the topics of its records. The dead letters are every stage's and are not named.
         tables: what it keeps.
         into: the system that it writes to, if that is not Kafka alone.

@@ -1,7 +1,7 @@
 """What the author of a keyed-rows stage says, and all that it says: a value per key, a row per value.
 
     rule = Longest(decode, encode)                 # a Rule
-    core = KeyedRows(partition, stored, rule=rule, time=Watermark(partition, latest))
+    core = KeyedRows(partition, stored, rule=rule, time=Watermark(partition, latest))   # or nothing_heard
 
 `KeyedRows` adds positions, replays, the order of writes, restoring, publishing again and forgetting.
 """
@@ -31,8 +31,9 @@ class Rule(ABC, Generic[E, K, V]):
         declaration: of the stage: what it reads, and the one table that its values are kept in.
         read: returns what the bytes of a record hold. Raises ValueError: the record becomes a dead letter.
         kind: the type of V, a `msgspec.Struct` or a dataclass, unless `store` and `restore` are written by hand.
-        keep: an event is too late when its log time is so many milliseconds past what it `needs`, and a value is
-            forgotten when nothing that it needs to know can come any more; None keeps all.
+        keep: milliseconds. An event is too late when its log time (what its raw partition had come to) is so much later
+            than what the event `needs`. A value is forgotten when every event that could change it would be too late.
+            It needs `behind` in the declaration: without event time nothing is too late or forgotten. None keeps all.
     """
 
     declaration: Declaration
@@ -50,7 +51,10 @@ class Rule(ABC, Generic[E, K, V]):
 
     @abstractmethod
     def add(self, value: V, event: E) -> None:
-        """Change a value by an event. The order of events of one raw partition is kept, no other."""
+        """Change a value by an event.
+
+        The order of events of one raw partition is kept, no other: a value must not depend on the order between them.
+        """
 
     @abstractmethod
     def row(self, key: K, value: V) -> Outgoing:
