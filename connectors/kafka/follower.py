@@ -19,9 +19,11 @@ PAUSE = 1.0  # seconds between two questions
 class Follower:
     """Reads `topic`; `config` is librdkafka's. An outage of Kafka is waited out."""
 
-    def __init__(self, config: Mapping[str, object], topic: str) -> None:
+    def __init__(
+        self, config: Mapping[str, object], topic: str, *, new_consumer: Callable[..., Any] = Consumer
+    ) -> None:
         self._topic = topic
-        self._consumer: Any = Consumer(
+        self._consumer: Any = new_consumer(
             {
                 "log_level": 3,
                 **config,
@@ -38,6 +40,8 @@ class Follower:
     async def values(self) -> AsyncIterator[bytes]:
         """Yield each value in order, tombstones left out."""
         partitions = await self._partitions()
+        if not self._open:
+            return  # whoever closes was waiting for the same answer
         self._consumer.assign([TopicPartition(self._topic, number, OFFSET_BEGINNING) for number in partitions])
         while self._open:
             for message in await self._ask(self._consumer.consume, AT_A_TIME, WAIT):

@@ -88,21 +88,18 @@ class Transaction:
     def _produce(self, waiting: Waiting) -> None:
         failures, offsets = self._failures, waiting.offsets
 
-        def delivered(error: KafkaError | None, _: Message) -> None:
+        def placed(error: KafkaError | None, message: Message) -> None:
             if error is not None:
                 failures.append(error.str())
-
-        def placed(error: KafkaError | None, message: Message) -> None:
-            delivered(error, message)
-            if error is None:
+            else:
                 offsets[message.topic(), message.partition()] = message.offset()
 
         produce = self._producer.produce
         for record in waiting.records:
-            partition, done = (-1, delivered) if record.partition is None else (record.partition, placed)
+            partition = -1 if record.partition is None else record.partition
             while True:
                 try:
-                    produce(record.topic, record.value, record.key, partition, done, None, 0, list(record.headers))
+                    produce(record.topic, record.value, record.key, partition, placed, None, 0, list(record.headers))
                 except BufferError:
                     serve(self._producer, FULL_QUEUE_WAIT)
                 else:

@@ -96,7 +96,7 @@ class TransactionalPublisher:
     async def publish(
         self, records: Sequence[Outgoing], before_commit: Callable[[], None] | None = None
     ) -> Mapping[tuple[str, int], int]:
-        """Return when a transaction with all of `records` is committed: the last offsets of named partitions.
+        """Return when a transaction with all of `records` is committed: the last offset in each partition.
 
         `before_commit` is called, in another thread, when Kafka has the records and before the commit; what it raises
         aborts the transaction, and is raised here. A publish that is cancelled before its transaction has begun never
