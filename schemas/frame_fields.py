@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from enum import Enum, auto
+from enum import Enum, StrEnum, auto
 from hashlib import blake2b
 
 Path = tuple[str, ...]  # keys, from the outside in
@@ -19,12 +19,20 @@ class Kind(Enum):
     OTHER = auto()
 
 
+class DurationForm(StrEnum):
+    """How a tenant writes durations: 277 or 277.5, "277", "PT4M37S"."""
+
+    SECONDS = "seconds"
+    TEXT = "text"
+    ISO8601 = "iso8601"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InteractionFields:
     """The frames of finished interactions.
 
-    Durations are seconds. `completed_at` is ISO 8601 text or a number of seconds or milliseconds since the epoch:
-    reading it is the reader's task.
+    `durations` says how handle and wait time are written. `completed_at` is ISO 8601 text or a number of seconds or
+    milliseconds since the epoch: reading it is the reader's task.
     """
 
     event_type: Paths
@@ -37,6 +45,7 @@ class InteractionFields:
     handle_time: Paths
     wait_time: Paths
     completed_at: Paths
+    durations: DurationForm = DurationForm.SECONDS
 
     def kind(self, frame: Mapping[str, object]) -> Kind:
         """Tell events from control frames. A frame that says nothing about itself is an event, to be validated."""
@@ -53,7 +62,11 @@ class MessageFields:
     """The frames of web messaging.
 
     `fingerprint` may lead to text, or to an object that describes the guest's browser: its `fingerprint_parts` are
-    hashed then. `sent_at` is as `InteractionFields.completed_at`.
+    hashed then. Without any of `fingerprint_tells` it tells nobody apart, and counts as none. `sent_at` is as
+    `InteractionFields.completed_at`.
+
+    A frame of one of `stored_types` says that CXone keeps the event elsewhere; `stored_type` is the event's own type.
+    `cut` is true where the frame's text is not all of it.
     """
 
     event_type: Paths
@@ -65,27 +78,44 @@ class MessageFields:
     conversation_id: Paths
     fingerprint: Paths
     fingerprint_parts: tuple[str, ...]
+    fingerprint_tells: tuple[str, ...]
     text: Paths
     queue_id: Paths
     default_queue: str
     sent_at: Paths
+    stored_types: tuple[str, ...]
+    stored_type: Paths
+    cut: Paths
 
     def kind(self, frame: Mapping[str, object]) -> Kind:
         """Tell what guests wrote from control frames; what agents and systems wrote is OTHER."""
         event_type = first(frame, self.event_type)
         if event_type in self.control_types:
             return Kind.CONTROL
+        if self._stored_elsewhere(frame):
+            return Kind.EVENT if first(frame, self.direction) in (None, *self.inbound) else Kind.OTHER
         if event_type not in self.message_types:
             return Kind.OTHER
         return Kind.EVENT if first(frame, self.direction) in self.inbound else Kind.OTHER
+
+    def missing(self, frame: Mapping[str, object]) -> str | None:
+        """Return in a sentence what of a message its frame does not hold, or None."""
+        if self._stored_elsewhere(frame):
+            return "the frame only says where CXone keeps the message"
+        return "CXone keeps the rest of the text elsewhere" if first(frame, self.cut) is True else None
+
+    def _stored_elsewhere(self, frame: Mapping[str, object]) -> bool:
+        if first(frame, self.event_type) not in self.stored_types:
+            return False
+        return first(frame, self.stored_type) in self.message_types
 
     def guest(self, frame: Mapping[str, object]) -> str | None:
         """Return the fingerprint of the guest's browser as text of at most `LONGEST_ID` characters, or None."""
         for path in self.fingerprint:
             found = first(frame, (path,))
             if isinstance(found, dict):
-                parts = [_scalar(found.get(part)) for part in self.fingerprint_parts]
-                if any(parts):
+                if any(_scalar(found.get(part)) for part in self.fingerprint_tells):
+                    parts = [_scalar(found.get(part)) for part in self.fingerprint_parts]
                     return blake2b("\0".join(parts).encode("utf-8", "replace"), digest_size=16).hexdigest()
             elif (text := identity(frame, (path,))) is not None:
                 return text
@@ -116,8 +146,8 @@ class ChangeFields:
 class AnalyticsFields:
     """The frames of the analytics socket.
 
-    `event_types` are all that are read; those among `interaction_types` tell of an interaction. Durations are seconds;
-    `timestamp` is as `InteractionFields.completed_at`.
+    `event_types` are all that are read; those among `interaction_types` tell of an interaction. `durations` and
+    `timestamp` are as of `InteractionFields`.
     """
 
     event_type: Paths
@@ -134,6 +164,7 @@ class AnalyticsFields:
     queue_time: Paths
     state: Paths
     metadata: Paths
+    durations: DurationForm = DurationForm.SECONDS
 
     def kind(self, frame: Mapping[str, object]) -> Kind:
         """Tell events from control frames. A frame that says nothing about itself is an event, to be validated."""

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field
 
 from connectors.cxone.dialect_parts import DottedPaths, OAuth, Socket, Strict, fill, http_template
 from connectors.settings import CxoneSettings
-from schemas.frame_fields import AnalyticsFields
+from schemas.frame_fields import AnalyticsFields, DurationForm
 
 SUBSCRIPTION = "{subscription}"  # the place of one
 
@@ -74,6 +74,7 @@ class EventFields(Strict):
     queue_time: DottedPaths
     state: DottedPaths
     metadata: DottedPaths
+    durations: DurationForm = DurationForm.SECONDS
 
     def analytics(self) -> AnalyticsFields:
         """Return the paths for those who read frames."""

@@ -28,7 +28,7 @@ from connectors.cxone.dialect_parts import (
 )
 from connectors.errors import ConfigurationError
 from connectors.settings import CxoneSettings
-from schemas.frame_fields import ActionFields, ChangeFields, InteractionFields, MessageFields
+from schemas.frame_fields import ActionFields, ChangeFields, DurationForm, InteractionFields, MessageFields
 
 __all__ = [
     "TOKEN",
@@ -63,7 +63,7 @@ class MessageSocket(Socket):
 
 
 class Fields(Strict):
-    """`schemas.dialect.InteractionFields` as it is written in a file: paths with dots."""
+    """`schemas.frame_fields.InteractionFields` as it is written in a file: paths with dots."""
 
     event_type: DottedPaths
     completed_types: Annotated[tuple[str, ...], Field(min_length=1)]
@@ -75,6 +75,7 @@ class Fields(Strict):
     handle_time: DottedPaths
     wait_time: DottedPaths
     completed_at: DottedPaths
+    durations: DurationForm = DurationForm.SECONDS
 
     def interaction(self) -> InteractionFields:
         """Return the paths for those who read frames."""
@@ -99,7 +100,10 @@ class Interactions(Strict):
 
 
 class GuestFields(Strict):
-    """`schemas.dialect.MessageFields` as it is written in a file: paths with dots."""
+    """`schemas.frame_fields.MessageFields` as it is written in a file: paths with dots.
+
+    What has a default came later: a file from before gets what real frames say.
+    """
 
     event_type: DottedPaths
     message_types: Annotated[tuple[str, ...], Field(min_length=1)]
@@ -110,10 +114,14 @@ class GuestFields(Strict):
     conversation_id: DottedPaths
     fingerprint: DottedPaths
     fingerprint_parts: tuple[str, ...]
+    fingerprint_tells: Annotated[tuple[str, ...], Field(min_length=1)] = ("deviceToken", "ip")
     text: DottedPaths
     queue_id: DottedPaths
     default_queue: Annotated[str, Field(min_length=1)]
     sent_at: DottedPaths
+    stored_types: tuple[str, ...] = ("EventInS3",)
+    stored_type: DottedPaths = (("data", "originEvent", "eventType"),)
+    cut: DottedPaths = (("data", "message", "hasAdditionalMessageContent"),)
 
     def message(self) -> MessageFields:
         """Return the paths for those who read frames."""

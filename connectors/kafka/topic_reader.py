@@ -36,7 +36,7 @@ def start(text: str, *, now: float) -> Start:
     if ago := _AGO.fullmatch(text):
         return Start(time=int((now - int(ago[1]) * _SECONDS[ago[2]]) * 1000))
     try:
-        at = datetime.fromisoformat(text)
+        at = datetime.fromisoformat(text.upper())  # RFC 3339 lets T and Z be small
     except ValueError:
         raise ConfigurationError(
             f"{text!r} is no start: beginning, an offset, an age such as 10m, 2h or 1d, or a time such as "

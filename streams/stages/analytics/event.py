@@ -8,7 +8,7 @@ import orjson
 from schemas.frame_fields import AnalyticsFields, getter, identity
 from schemas.records import AnalyticsEvent, AnalyticsMetrics
 from streams.core.contract import Refused
-from streams.core.times import EARLIEST, LONGEST_DURATION, milliseconds, seconds
+from streams.core.times import EARLIEST, LONGEST_DURATION, duration_reader, milliseconds, what_durations_are
 
 LONGEST_WORD = 64  # characters of a type or a state
 MOST_METADATA = 100  # entries
@@ -34,10 +34,17 @@ def interpreter(fields: AnalyticsFields, *, clock_skew: int) -> Interpret:
     """Return `(frame, its bytes, arrived) -> event or refusal`, for frames of events. Times in milliseconds."""
     type_of, time_of = getter(fields.event_type), getter(fields.timestamp)
     state_of, metadata_of = getter(fields.state), getter(fields.metadata)
+    seconds, durations_are = duration_reader(fields.durations), what_durations_are(fields.durations)
     durations = [
         (name, getter(paths))
         for name, paths in (("handle", fields.handle_time), ("wait", fields.wait_time), ("queue", fields.queue_time))
     ]
+
+    def duration(name: str, value: object) -> float | None:
+        found = seconds(value)
+        if value is not None and (found is None or found > LONGEST_DURATION):
+            raise _Wrong(BAD_DURATION, f"the {name} time must be {durations_are}")
+        return found
 
     def read(frame: dict[str, object], data: bytes, arrived: int) -> AnalyticsEvent:
         event_type = type_of(frame)
@@ -46,7 +53,7 @@ def interpreter(fields: AnalyticsFields, *, clock_skew: int) -> Interpret:
         interaction = identity(frame, fields.interaction_id)
         if interaction is None and event_type in fields.interaction_types:
             raise _Wrong(NO_INTERACTION, "must be text of 1 to 256 characters, or a whole number")
-        handle, wait, queue = (_duration(name, get(frame)) for name, get in durations)
+        handle, wait, queue = (duration(name, get(frame)) for name, get in durations)
         return AnalyticsEvent(
             event_id=identity(frame, fields.event_id) or f"frame-{blake2b(data, digest_size=16).hexdigest()}",
             event_type=event_type,
@@ -70,15 +77,6 @@ def interpreter(fields: AnalyticsFields, *, clock_skew: int) -> Interpret:
 def has_id(frame: Mapping[str, object], fields: AnalyticsFields) -> bool:
     """Whether CXone named the event, so that it need not be told by its bytes."""
     return identity(frame, fields.event_id) is not None
-
-
-def _duration(name: str, value: object) -> float | None:
-    if value is None:
-        return None
-    found = seconds(value)
-    if found is None or found > LONGEST_DURATION:
-        raise _Wrong(BAD_DURATION, f"the {name} time is no number of seconds from 0 to a year")
-    return found
 
 
 def _state(value: object) -> str | None:

@@ -7,6 +7,7 @@ from schemas.records import GuestMessage
 from streams.core.contract import Refused
 from streams.core.times import EARLIEST, END_OF_TIME, milliseconds
 
+ELSEWHERE = "message elsewhere"
 NO_CONVERSATION = "conversation id"
 BAD_TEXT = "text"
 BAD_TIME = "event time"
@@ -16,8 +17,11 @@ def guest_message(frame: Mapping[str, object], received_at: int, *, fields: Mess
     """Read a frame of the kind EVENT that arrived at `received_at` (ms).
 
     Without text (attachments have none) it is empty; without a time it was sent when it arrived. A guest's clock may
-    be wrong: only what is no time at all is refused.
+    be wrong: only what is no time at all is refused. A message that is not in the frame, or not all of it, is refused
+    too: nobody shall answer half of what a guest wrote.
     """
+    if (missing := fields.missing(frame)) is not None:
+        return Refused(ELSEWHERE, missing)
     conversation = identity(frame, fields.conversation_id)
     if conversation is None:
         return Refused(NO_CONVERSATION, "must be text of 1 to 256 characters, or a whole number")

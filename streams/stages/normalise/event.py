@@ -5,7 +5,7 @@ from collections.abc import Callable
 from schemas.frame_fields import InteractionFields, getter, identity
 from schemas.records import InteractionCompleted
 from streams.core.contract import Refused
-from streams.core.times import EARLIEST, LONGEST_DURATION, milliseconds, seconds
+from streams.core.times import EARLIEST, LONGEST_DURATION, duration_reader, milliseconds, what_durations_are
 
 LONGEST_CAMPAIGN = 256  # characters
 
@@ -19,7 +19,8 @@ Interpret = Callable[[dict[str, object], int], InteractionCompleted | Refused]
 def interpreter(fields: InteractionFields, *, clock_skew: int) -> Interpret:
     """Return `(frame, arrived) -> interaction or refusal`, for frames of events. Times in milliseconds."""
     campaign_of, handle_of, wait_of = getter(fields.campaign_id), getter(fields.handle_time), getter(fields.wait_time)
-    time_of = getter(fields.completed_at)
+    time_of, seconds = getter(fields.completed_at), duration_reader(fields.durations)
+    durations_are = what_durations_are(fields.durations)
 
     def interpret(frame: dict[str, object], arrived: int) -> InteractionCompleted | Refused:
         campaign = campaign_of(frame)
@@ -30,7 +31,7 @@ def interpreter(fields: InteractionFields, *, clock_skew: int) -> Interpret:
         handle, wait = seconds(handle_of(frame)), seconds(wait_of(frame))
         if handle is None or wait is None or max(handle, wait) > LONGEST_DURATION:
             which = "handle" if handle is None or handle > LONGEST_DURATION else "wait"
-            return Refused(BAD_DURATION, f"the {which} time is missing or no number of seconds from 0 to a year")
+            return Refused(BAD_DURATION, f"the {which} time must be {durations_are}")
         at = milliseconds(time_of(frame))
         if at is None:
             return Refused(BAD_TIME, "is missing or neither ISO 8601 nor a number since the epoch")

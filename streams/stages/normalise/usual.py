@@ -1,8 +1,8 @@
 """The usual frame, decoded straight into a completed interaction: a third of what looking at every frame costs.
 
-A frame is usual when each field is at the first of its paths and has its plain type. Whatever is not, and whatever is
-to be refused, is left to `event.py`, which says why; what is accepted here, it would accept with the same result
-(tests hold both to that). Parts of a frame that no path leads to are passed over, not judged.
+A frame is usual when each field is at the first of its paths and has its plain type; durations are numbers. Whatever
+is not, and whatever is to be refused, is left to `event.py`, which says why; what is accepted here, it would accept
+with the same result (tests hold both to that). Parts of a frame that no path leads to are passed over, not judged.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,8 +11,9 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from schemas.frame_fields import LONGEST_ID, InteractionFields, Path
+from schemas.frame_fields import LONGEST_ID, DurationForm, InteractionFields, Path
 from schemas.records import InteractionCompleted
+from streams.core.raw_frames.frames import nothing_is_usual
 from streams.core.times import EARLIEST, LONGEST_DURATION, milliseconds
 from streams.stages.normalise.event import LONGEST_CAMPAIGN
 
@@ -22,6 +23,8 @@ Usual = Callable[[bytes, int], InteractionCompleted | None]
 
 def usual(fields: InteractionFields, *, clock_skew: int) -> Usual:
     """Return `(value, arrived) -> interaction, or None when the frame is not the usual one`. Times in milliseconds."""
+    if fields.durations is not DurationForm.SECONDS:
+        return nothing_is_usual
     wanted: list[tuple[Path, Any]] = [
         (fields.completed_at[0], str),
         (fields.event_id[0], _text(LONGEST_ID)),

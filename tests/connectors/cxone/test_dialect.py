@@ -90,6 +90,15 @@ def test_v2_knows_the_fields_of_a_message() -> None:
     assert fields.kind({"type": "heartbeat"}) is Kind.CONTROL
 
 
+def test_a_file_from_before_knows_messages_that_are_elsewhere(tmp_path: Path) -> None:
+    newer = ("fingerprint_tells", "stored_types", "stored_type", "cut", "durations")
+    lines = [line for line in SHIPPED.splitlines() if line.strip().partition(":")[0] not in newer]
+    file = tmp_path / "tenant.yaml"
+    file.write_text("\n".join(lines), "utf-8")
+
+    assert load(str(file)) == load("v2")
+
+
 def test_a_tenant_is_served_by_editing_a_file(tmp_path: Path) -> None:
     path = edited(tmp_path, "https://{org}.cxone.com", "https://{region}.{org}.example")
 
@@ -155,6 +164,12 @@ def test_a_missing_organisation_is_named_with_both_ways_out() -> None:
         ('"token":"{token}"', '"token":{token}', "messaging.socket.hello: "),
         ("messaging:", "messages:", "messages: is not a key. Did you mean messaging?"),
         ("https://api", "wss://api", "messaging.routing.url: must begin with https://"),
+        (
+            "durations: seconds",
+            "durations: minutes",
+            "fields.durations: Input should be 'seconds', 'text' or 'iso8601'",
+        ),
+        ("[deviceToken, ip]", "[]", "messaging.fields.fingerprint_tells: Tuple should have at least 1 item"),
         ("[inbound]", "[]", "messaging.fields.inbound: Tuple should have at least 1 item"),
         (SHIPPED, "- a list", "the file: Input should be a valid dictionary"),
         (SHIPPED, "a: [", "is not YAML"),

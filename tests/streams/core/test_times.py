@@ -6,13 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.core.times import END_OF_TIME, iso, milliseconds, seconds
+from schemas.frame_fields import DurationForm
+from streams.core.times import END_OF_TIME, duration_reader, iso, milliseconds, seconds
 
 
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
         ("2026-11-21T09:00:00Z", 1_795_251_600_000),
+        ("2026-11-21T09:00:00.123z", 1_795_251_600_123),
+        ("2026-11-21t09:00:00z", 1_795_251_600_000),
+        ("z", None),
         ("2026-11-21T09:00:00", 1_795_251_600_000),
         ("2026-11-21T09:00:00.123456Z", 1_795_251_600_123),
         ("2026-11-21T14:30:00+05:30", 1_795_251_600_000),
@@ -48,6 +52,40 @@ def test_a_time_is_read_the_same_as_text_seconds_and_milliseconds(at: datetime) 
 @pytest.mark.parametrize("value", [-1, -0.5, float("nan"), float("inf"), True, "1", None, [], 10**400])
 def test_what_is_no_duration_is_none(value: object) -> None:
     assert seconds(value) is None
+
+
+@pytest.mark.parametrize(
+    ("form", "value", "expected"),
+    [
+        (DurationForm.SECONDS, 277, 277.0),
+        (DurationForm.SECONDS, "277", None),
+        (DurationForm.TEXT, "277", 277.0),
+        (DurationForm.TEXT, "0.5", 0.5),
+        *((DurationForm.TEXT, value, None) for value in (277, "", " 277", "1e3", "1_0", "-1", "inf", "٣", "7" * 33)),
+        (DurationForm.ISO8601, "PT7M15.643S", 435.643),
+        (DurationForm.ISO8601, "PT0S", 0.0),
+        (DurationForm.ISO8601, "PT1,5S", 1.5),
+        (DurationForm.ISO8601, "P1W2DT3H4M", 788_640.0),
+        *((DurationForm.ISO8601, value, None) for value in ("P", "PT", "P1DT", "PT5", "P1M", "P1Y", "-PT5S", "PT-5S")),
+        *((DurationForm.ISO8601, value, None) for value in (277, "277", "", "PT" + "1" * 40 + "S", None, [])),
+    ],
+)
+def test_a_duration_has_the_form_that_the_dialect_says(
+    form: DurationForm, value: object, expected: float | None
+) -> None:
+    assert duration_reader(form)(value) == expected
+
+
+@given(st.sampled_from(DurationForm), st.integers(0, 10**9).map(lambda ms: ms / 1000))
+def test_one_duration_is_the_same_in_every_form(form: DurationForm, value: float) -> None:
+    minutes, rest = divmod(value, 60)
+    written = {
+        DurationForm.SECONDS: value,
+        DurationForm.TEXT: f"{value:.3f}",
+        DurationForm.ISO8601: f"PT{minutes:.0f}M{rest:.3f}S",
+    }
+
+    assert duration_reader(form)(written[form]) == pytest.approx(value, abs=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -156,6 +156,56 @@ def test_an_unusable_event_id_is_none() -> None:
     assert message(eventId=None, messageId="m").event_id == "m"
 
 
+def described(**parts: object) -> dict[str, object]:
+    return {"browser": "Chrome", "os": "Mac OS", "language": "en-GB", "deviceToken": "", "ip": "", **parts}
+
+
+def test_guests_with_the_same_browser_are_told_apart_or_else_are_their_conversations() -> None:
+    assert message(metadata={"browserFingerprint": described()}).guest == "c"
+    assert message(metadata={"browserFingerprint": described(ip=None, deviceToken=["x"])}).guest == "c"
+    by_address = message(metadata={"browserFingerprint": described(ip="192.0.2.1")}).guest
+    by_token = message(metadata={"browserFingerprint": described(deviceToken="t")}).guest
+    assert len({by_address, by_token, "c"}) == 3
+
+
+def test_a_description_that_tells_nobody_gives_way_to_one_that_does() -> None:
+    found = message(
+        metadata=None, data={"message": {"deviceFingerprint": described()}, "case": {"userFingerprint": "u"}}
+    )
+
+    assert found.guest == "u"
+
+
+REAL = {
+    "eventId": "6f1b3c1e-0a55-4a62-9a3c-1d0f5f0e9a01",
+    "eventObject": "Message",
+    "eventType": "MessageCreated",
+    "createdAt": "2026-11-21T09:00:01+00:00",
+    "createdAtWithMilliseconds": "2026-11-21T09:00:01.250+00:00",
+    "data": {
+        "case": {"id": "431576069926", "routingQueueId": "rq-7", "userFingerprint": described()},
+        "message": {
+            "direction": "inbound",
+            "createdAt": "2026-11-21T09:00:00+00:00",
+            "createdAtWithMilliseconds": "2026-11-21T09:00:00.123+00:00",
+            "messageContent": {"payload": {"text": "hello"}},
+            "deviceFingerprint": described(ip="192.0.2.1"),
+            "hasAdditionalMessageContent": False,
+        },
+    },
+    "context": [],
+}
+
+
+def test_a_real_frame_says_when_and_by_whom() -> None:
+    found = guest_message(REAL, RECEIVED, fields=FIELDS)
+
+    assert isinstance(found, GuestMessage)
+    assert (found.conversation_id, found.text, found.queue_id) == ("431576069926", "hello", "rq-7")
+    assert found.sent_at == SENT + 123
+    assert found.guest == message(metadata={"browserFingerprint": described(ip="192.0.2.1")}).guest
+
+
 KEYS = ["eventId", "conversationId", "text", "timestamp", "metadata", "guest", "data", "type", "x"]
 
 

@@ -15,7 +15,7 @@ from schemas.topics import DEAD_LETTERS, GUEST_MESSAGES
 from streams.core.contract import Chunk
 from streams.core.raw_frames.arrival import received_at
 from streams.core.raw_frames.frames import Frames
-from streams.stages.messages.reading import messages
+from streams.stages.messages.reading import ELSEWHERES, messages
 
 CODEC = Codec(FileSchemaIds())
 READING = messages(dialect.load("v2").messaging.fields.message(), encode=CODEC.encoder(GuestMessage))
@@ -84,6 +84,42 @@ def test_what_cannot_be_read_is_a_dead_letter(content: object, reason: bytes) ->
     assert refused == 1
     assert output.topic == DEAD_LETTERS.name
     assert dict(output.headers)[DEAD_REASON] == reason
+
+
+def in_storage(**changes: object) -> dict[str, object]:
+    data = {"s3Object": {"url": "https://storage.example/e"}, "originEvent": {"eventType": "MessageCreated"}}
+    return {"eventId": "e-9", "eventType": "EventInS3", "createdAt": NOW, "data": data, **changes}
+
+
+CUT = frame(data={"message": {"hasAdditionalMessageContent": True}})
+
+
+@pytest.mark.parametrize("content", [in_storage(), in_storage(direction="inbound"), CUT])
+def test_a_message_that_is_not_whole_is_a_dead_letter_with_a_metric_of_its_own(content: dict[str, object]) -> None:
+    before = ELSEWHERES._value.get()
+
+    refused, (output,) = fold(content)
+
+    assert refused == 1
+    assert output.topic == DEAD_LETTERS.name
+    assert dict(output.headers)[DEAD_REASON] == b"message elsewhere"
+    assert output.value == orjson.dumps(content)
+    assert ELSEWHERES._value.get() == before + 1
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        in_storage(data={"originEvent": {"eventType": "ContactUpdated"}}),
+        in_storage(data={"originEvent": {"eventType": ["MessageCreated"]}}),
+        in_storage(data=None),
+        in_storage(direction="outbound"),
+        in_storage(direction=["inbound"]),
+        CUT | {"direction": "outbound"},
+    ],
+)
+def test_what_no_guest_wrote_may_be_elsewhere(content: dict[str, object]) -> None:
+    assert fold(content) == (0, [])
 
 
 @pytest.mark.parametrize("header", [b"soon", b"", b"-1", b"9" * 16])

@@ -1,16 +1,22 @@
 """What frames say, and what counts as said."""
 
+from dataclasses import replace
+
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.cxone import dialect
+from schemas.frame_fields import DurationForm
 from schemas.records import InteractionCompleted
 from streams.core.contract import Refused
 from streams.stages.normalise.event import LONGEST_CAMPAIGN, interpreter
+from streams.stages.normalise.usual import usual
 
 ARRIVED = 1_795_250_400_000  # ms
-interpret = interpreter(dialect.load("v2").interactions.fields.interaction(), clock_skew=600_000)
+FIELDS = dialect.load("v2").interactions.fields.interaction()
+interpret = interpreter(FIELDS, clock_skew=600_000)
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
@@ -71,6 +77,27 @@ def test_a_clock_may_be_ahead_of_the_arrival_by_the_allowed_skew(ahead: int) -> 
 def test_a_duration_of_more_than_a_year_is_refused(year: float) -> None:
     assert isinstance(interpret(frame(handleTime=year), ARRIVED), Refused)
     assert isinstance(interpret(frame(waitTime=year), ARRIVED), Refused)
+
+
+@pytest.mark.parametrize(
+    ("form", "handle", "wait"),
+    [(DurationForm.TEXT, "277", "0.5"), (DurationForm.ISO8601, "PT4M37S", "PT0.5S"), (DurationForm.SECONDS, 277, 0.5)],
+)
+def test_durations_are_read_in_the_form_that_the_dialect_says(form: DurationForm, handle: object, wait: object) -> None:
+    fields = replace(FIELDS, durations=form)
+    event = frame(handleTime=handle, waitTime=wait) | {"type": "interaction.completed", "timestamp": "2026-11-21"}
+
+    found = interpreter(fields, clock_skew=10**9)(event, ARRIVED)
+
+    assert isinstance(found, InteractionCompleted)
+    assert (found.handle_time, found.wait_time) == (277.0, 0.5)
+    assert usual(fields, clock_skew=10**9)(orjson.dumps(event), ARRIVED) in {found, None}
+
+
+def test_a_duration_in_another_form_is_refused_and_the_form_is_named() -> None:
+    found = interpret(frame(handleTime="277"), ARRIVED)
+
+    assert found == Refused("duration", "the handle time must be a number of seconds from 0 to a year")
 
 
 @given(st.dictionaries(st.sampled_from(["eventId", "timestamp", "payload", "x"]), JSON), st.integers(0, 2**41))
