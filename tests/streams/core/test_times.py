@@ -61,13 +61,15 @@ def test_what_is_no_duration_is_none(value: object) -> None:
         (DurationForm.SECONDS, "277", None),
         (DurationForm.TEXT, "277", 277.0),
         (DurationForm.TEXT, "0.5", 0.5),
-        *((DurationForm.TEXT, value, None) for value in (277, "", " 277", "1e3", "1_0", "-1", "inf", "٣", "7" * 33)),
+        (DurationForm.TEXT, 277, None),
+        *((DurationForm.TEXT, text, None) for text in ("", " 277", "1e3", "1_0", "-1", "inf", "٣", "7" * 33)),
         (DurationForm.ISO8601, "PT7M15.643S", 435.643),
         (DurationForm.ISO8601, "PT0S", 0.0),
         (DurationForm.ISO8601, "PT1,5S", 1.5),
         (DurationForm.ISO8601, "P1W2DT3H4M", 788_640.0),
-        *((DurationForm.ISO8601, value, None) for value in ("P", "PT", "P1DT", "PT5", "P1M", "P1Y", "-PT5S", "PT-5S")),
-        *((DurationForm.ISO8601, value, None) for value in (277, "277", "", "PT" + "1" * 40 + "S", None, [])),
+        *((DurationForm.ISO8601, text, None) for text in ("P", "PT", "P1DT", "PT5", "P1M", "P1Y", "-PT5S", "PT-5S")),
+        (DurationForm.ISO8601, 277, None),
+        *((DurationForm.ISO8601, text, None) for text in ("277", "", "PT" + "1" * 40 + "S")),
     ],
 )
 def test_a_duration_has_the_form_that_the_dialect_says(
