@@ -35,10 +35,10 @@ class Alertmanager:
 
 
 def entries(notice: Notice, now: float, resend: float) -> Iterator[dict[str, Any]]:
-    """Yield what Alertmanager's `POST /api/v2/alerts` takes: an alert, and its end under the severity that it had."""
+    """Yield what Alertmanager's `POST /api/v2/alerts` takes: an alert, and its end under others that it may have."""
     record, now_ms = notice.record, int(now * 1000)
-    if notice.was is not None and notice.was != record.severity:
-        yield _entry(record, notice.was, max(record.updated, record.opened_at + 1))
+    for severity in sorted(notice.was):
+        yield _entry(record, severity, max(record.updated, record.opened_at + 1))
     if record.state == OPEN:
         ends_at = now_ms + int(FORGOTTEN_AFTER * resend * 1000)
     else:

@@ -24,10 +24,10 @@ _LONGEST_WORDS = 500  # characters of the receiver's that are kept
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """An alert to tell of. `was` is the severity under which the receiver has it open, if that is another one."""
+    """An alert to tell of. `was` are other severities under which the receiver may have it open."""
 
     record: AlertRecord
-    was: str | None = None
+    was: frozenset[str] = frozenset()
 
 
 class Receiver(Protocol):

@@ -1,5 +1,6 @@
 """Records of alerts -> whom to tell what: each change once it is known, and what is open again from time to time."""
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from math import inf
@@ -26,12 +27,12 @@ REFUSED = "refused by the receiver"
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A record to tell of: `was` is the severity that the receiver has it under, None if it has it not."""
+    """A record to tell of: `was` are other severities that the receiver may have it open under."""
 
     record: AlertRecord
     source: Record
     partition: int
-    was: str | None
+    was: frozenset[str]
 
     def refused(self, words: str) -> Outgoing:
         """Return the dead letter of a record that the receiver refuses, with its words."""
@@ -52,6 +53,7 @@ class Telling(Flush):
 class Notices:
     """The alerts of one partition (there is one). Of several records of an alert only the newest is told.
 
+    The others count as told all the same: a worker that was killed may have told any of them, and not noted it.
     Stored are the open alerts that the receiver knows, and how far the topic is told. `resend` in seconds; None: what
     is open is told once.
     """
@@ -70,6 +72,7 @@ class Notices:
         self.open = {key.decode(): AlertRecord(**orjson.loads(value)) for key, value in stored.items() if key != META}
         self._told_at = -inf  # seconds: when all that is open was told last, by this worker
         self._new: dict[str, tuple[AlertRecord, Record]] = {}
+        self._passed: defaultdict[str, set[str]] = defaultdict(set)  # severities that new records have it open under
         self._refused: list[Outgoing] = []
         self._told_until = self._position
 
@@ -88,6 +91,8 @@ class Notices:
             known = self._new[alert.alert_id][0] if alert.alert_id in self._new else self.open.get(alert.alert_id)
             if known is None or alert.revision > known.revision:
                 self._new[alert.alert_id] = alert, record
+                if alert.state == OPEN:
+                    self._passed[alert.alert_id].add(alert.severity)
         return len(self._refused) - refused
 
     def flush(self, now: float, *, seal: bool = True) -> Telling:  # noqa: ARG002 - nothing is eager
@@ -95,8 +100,9 @@ class Notices:
         flush = Telling(outputs=self._refused)
         for name, (alert, source) in self._new.items():
             known = self.open.pop(name, None)
-            if known is not None or alert.state == OPEN or self._resend is None:
-                flush.changes.append(Told(alert, source, self._partition, None if known is None else known.severity))
+            under = self._passed[name] | ({known.severity} if known is not None else set())
+            if under or self._resend is None:
+                flush.changes.append(Told(alert, source, self._partition, frozenset(under - {alert.severity})))
             if alert.state == OPEN:
                 self.open[name] = alert
                 flush.seal.append(Change(name.encode(), orjson.dumps(asdict(alert))))
@@ -109,6 +115,7 @@ class Notices:
             meta = {"version": STATE_VERSION, "position": self._position}
             flush.seal.append(Change(META, orjson.dumps(meta)))
         self._new, self._refused, self._told_until = {}, [], self._position
+        self._passed.clear()
         return flush
 
     def _read(self, record: Record) -> AlertRecord | None:

@@ -12,6 +12,7 @@ from connectors.errors import AbortedError, ConfigurationError, ConnectorError, 
 from connectors.kafka.publisher import transactional_config
 from connectors.kafka.transactions import TransactionalPublisher
 from schemas.envelope import Outgoing
+from tests.support.sockets import until
 from tests.support.transactions import ScriptedProducer, failure
 
 Script = Mapping[str, list[BaseException | None]]
@@ -33,6 +34,7 @@ class Lives:
         self.producers = [ScriptedProducer(script) for script in scripts]
         self.made: list[ScriptedProducer] = []
         self.now = 0.0
+        self.before: Callable[[str], object] = lambda _method: None  # of every producer that is made from now on
         self.publisher = TransactionalPublisher(
             transactional_config({"bootstrap.servers": "nowhere:1"}, "door-1"),
             new_producer=self._make,
@@ -42,13 +44,13 @@ class Lives:
     def held_up(self) -> threading.Event:
         """Have Kafka begin when the event is set."""
         going = threading.Event()
-        self.producers = [ScriptedProducer()]
-        self.producers[0].before = lambda method: method == "init_transactions" and going.wait(10)
+        self.before = lambda method: method == "init_transactions" and going.wait(60)
         return going
 
     def _make(self, config: Mapping[str, Any], **_: object) -> ScriptedProducer:
         producer = self.producers.pop(0) if self.producers else ScriptedProducer()
         producer.reported = config["error_cb"]
+        producer.before = self.before
         self.made.append(producer)
         return producer
 
@@ -158,6 +160,7 @@ async def test_what_is_asked_before_a_commit_may_forbid_it(lives: NewLives) -> N
     with pytest.raises(RuntimeError, match="not ours any more"):
         await life.publisher.publish([record(1)], forbid)
 
+    await life.publisher.close()  # who waits is told before the abort
     assert life.made[0].committed == []
     assert life.made[0].calls[-1] == "abort_transaction"
 
@@ -231,10 +234,12 @@ async def test_who_is_fenced_again_after_a_minute_goes_on(lives: NewLives) -> No
     life = lives({"commit_transaction": [FENCED]}, {"commit_transaction": [FENCED]})
     await life.publisher.start()
 
-    for now in (0.0, 61.0):
-        life.now = now
-        with pytest.raises(PublishError):
-            await life.publisher.publish([record(1)])
+    with pytest.raises(PublishError):
+        await life.publisher.publish([record(1)])
+    await until(lambda: life.publisher.initialisations == 2)  # who waits is told before
+    life.now = 61.0
+    with pytest.raises(PublishError):
+        await life.publisher.publish([record(1)])
     await life.publisher.publish([record(2)])
 
     assert life.publisher.initialisations == 3
@@ -243,14 +248,15 @@ async def test_who_is_fenced_again_after_a_minute_goes_on(lives: NewLives) -> No
 async def test_a_transaction_that_kafka_gave_up_counts_as_nobodys_fence(lives: NewLives) -> None:
     fence = {"commit_transaction": [FENCED]}
     life = lives(fence, fence, fence)
-    await life.publisher.start()
 
     def late(method: str) -> None:
         if method == "produce":
             life.now += 11.0  # longer than Kafka lets a transaction be open
 
+    life.before = late
+    await life.publisher.start()
+
     for _ in range(3):
-        life.made[-1].before = late
         with pytest.raises(PublishError):
             await life.publisher.publish([record(1)])
     await life.publisher.publish([record(2)])

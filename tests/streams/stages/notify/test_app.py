@@ -40,7 +40,7 @@ def test_nobody_or_both_is_a_mistake(given: dict[str, str]) -> None:
 
 def change(name: str) -> Told:
     record = AlertRecord(name, "r", "m", "", "open", "warning", 1.0, 1.0, 0, None, 0, 1)
-    return Told(record, Consumed(0, name.encode()), 0, None)
+    return Told(record, Consumed(0, name.encode()), 0, frozenset())
 
 
 async def test_of_a_batch_that_is_refused_each_is_told_by_itself_in_order() -> None:

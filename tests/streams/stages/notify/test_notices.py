@@ -31,6 +31,7 @@ class System:
         self.committed = 0
         self.store: dict[bytes, bytes] = {}
         self.told: list[AlertRecord] = []
+        self.open: set[tuple[str, str]] = set()  # names and severities, as an Alertmanager has them
         self.now = 1000.0
         self.begin()
 
@@ -43,7 +44,11 @@ class System:
             self.log.append(Consumed(len(self.log), value, b"k", (), 0))
         self.core.fold(Chunk("cxone.alerts", 0, self.log[self.committed :]))
         flush = self.core.flush(self.now)
-        self.told += [change.record for change in flush.changes]
+        for told in flush.changes:
+            self.told.append(told.record)
+            self.open -= {(told.record.alert_id, each) for each in (*told.was, told.record.severity)}
+            if told.record.state == "open":
+                self.open.add((told.record.alert_id, told.record.severity))
         if killed:
             self.begin()
             return flush
@@ -69,7 +74,7 @@ def test_each_change_is_told_with_the_severity_that_it_had() -> None:
         )
     ]
 
-    assert found == [[("open", None)], [("open", "warning")], [("resolved", "critical")], []]
+    assert found == [[("open", set())], [("open", {"warning"})], [("resolved", set())], []]
     assert system.core.open == {}
 
 
@@ -81,11 +86,24 @@ def test_of_several_changes_at_once_the_newest_is_told() -> None:
     assert [(change.record.alert_id, change.record.revision) for change in flush.changes] == [("a", 3), ("b", 1)]
 
 
-def test_an_alert_that_was_over_before_anybody_was_told_concerns_a_webhook_only() -> None:
-    over = (alert(), alert(state="resolved", revision=2))
+def test_an_alert_whose_opening_is_not_on_the_topic_any_more_concerns_a_webhook_only() -> None:
+    over = alert(state="resolved", revision=2)
 
-    assert System().take(*over).changes == []
-    assert [change.record.state for change in System(resend=None).take(*over).changes] == ["resolved"]
+    assert System().take(over).changes == []
+    assert [change.record.state for change in System(resend=None).take(over).changes] == ["resolved"]
+
+
+@pytest.mark.parametrize(
+    "next_", [alert(severity="critical", revision=2), alert(state="resolved", revision=2), alert("b")]
+)
+def test_what_was_told_before_a_kill_and_is_not_noted_ends_all_the_same(next_: AlertRecord) -> None:
+    system = System()
+    system.take(alert(), killed=True)
+
+    system.take(next_)
+
+    newest = {each.alert_id: each for each in (alert(), next_)}
+    assert system.open == {(name, each.severity) for name, each in newest.items() if each.state == "open"}
 
 
 def test_what_is_open_is_told_again_after_a_while_and_by_a_worker_that_starts() -> None:
@@ -119,7 +137,14 @@ def test_a_replay_tells_nothing_again() -> None:
 @given(
     st.lists(
         st.tuples(
-            st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from(["open", "resolved", "retracted"])), max_size=3),
+            st.lists(
+                st.tuples(
+                    st.sampled_from("ab"),
+                    st.sampled_from(["open", "resolved", "retracted"]),
+                    st.sampled_from(["warning", "critical"]),
+                ),
+                max_size=3,
+            ),
             st.booleans(),
         ),
         max_size=8,
@@ -127,15 +152,15 @@ def test_a_replay_tells_nothing_again() -> None:
     st.sampled_from([None, 60.0]),
 )
 def test_kills_lose_no_change_and_the_receiver_ends_with_the_newest(
-    parts: list[tuple[list[tuple[str, str]], bool]], resend: float | None
+    parts: list[tuple[list[tuple[str, str, str]], bool]], resend: float | None
 ) -> None:
     system = System(resend)
     newest: dict[str, AlertRecord] = {}
     for changes, killed in parts:
         alerts = []
-        for name, state in changes:
+        for name, state, severity in changes:
             known = newest.get(name)
-            newest[name] = alert(name, state, revision=1 if known is None else known.revision + 1)
+            newest[name] = alert(name, state, severity, 1 if known is None else known.revision + 1)
             alerts.append(newest[name])
         system.take(*alerts, killed=killed)
     system.take()
@@ -144,6 +169,7 @@ def test_kills_lose_no_change_and_the_receiver_ends_with_the_newest(
     for name, record in newest.items():
         assert last.get(name) == record or (resend and record.state != "open" and name not in system.core.open)
     assert system.core.open == {name: record for name, record in newest.items() if record.state == "open"}
+    assert system.open == {(name, record.severity) for name, record in system.core.open.items()}
     assert {orjson.loads(value)["alert_id"] for key, value in system.store.items() if key} == set(system.core.open)
 
 
