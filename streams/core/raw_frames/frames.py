@@ -1,7 +1,7 @@
 """Raw frames of one partition -> typed events, each event id once within the horizon."""
 
 import struct
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
@@ -14,15 +14,12 @@ from schemas.frame_fields import Kind
 from streams.core.contract import Change, Chunk, Flush, Refused
 from streams.core.event_time import EventTime
 from streams.core.raw_frames.event_ids import FINGERPRINT_BYTES, Seen, fingerprint
+from streams.core.sliced_seals import Joining, Slice, SlicedSeals
 
 NOT_JSON = "not JSON"
 
-_COVER = struct.Struct("<BQ")  # what the value is of its seal, the last offset that the seal covers
-PART, LAST, LAST_TIMED = range(3)  # behind the cover of LAST_TIMED comes the time
-_TIME = struct.Struct("<qqq")  # passed, log time, arrived
-LARGEST = 65_536  # fingerprints in one stored value: half of what a broker takes by default
-SMALL = 8_192  # fingerprints: what has fewer is put together with others
-SMALL_VALUES = 64  # of a slice, before they are: a seal each second would leave thousands of them
+_TIME = struct.Struct("<qqq")  # what a seal's head says of event time: passed, log time, arrived
+JOINING = Joining(item=FINGERPRINT_BYTES, largest=65_536, small=8_192, many=64)  # half of what a broker takes at most
 
 # Outcomes, counted
 OUTCOMES = COMPLETED, CONTROL, OTHER, REDELIVERED, REFUSED = ("completed", "control", "other", "redelivered", "refused")
@@ -76,10 +73,8 @@ class Reading(Generic[E]):
 class Frames(Generic[E]):
     """The raw frames of one partition.
 
-    Stored are the fingerprints added by each seal, under `slice|last offset|part`, with the last offset that the seal
-    covers: the changelog grows by what is new and forgets whole slices. Of a slice's small values, the next seal makes
-    one when there are many. A frame at or below the last covered offset was
-    published before its seal was written, and is skipped. The last value of a seal carries the event time, too.
+    Stored are the fingerprints added by each seal, by slice of the log's time, and the event time as the seal's head.
+    A frame at or below the last covered offset was published before its seal was written, and is skipped.
     """
 
     def __init__(
@@ -94,25 +89,15 @@ class Frames(Generic[E]):
         """`horizon` and `idle_after` (see `EventTime`) in milliseconds."""
         self._partition, self._reading = partition, reading
         self._seen = Seen(horizon)
-        self._keys: dict[int, list[bytes]] = {}  # slice -> keys of what is stored of it
-        self._small: dict[int, list[tuple[bytes, list[bytes]]]] = {}  # slice -> small values and their keys
-        self._merged: list[bytes] = []  # keys of what is in another value now
+        self._seals = SlicedSeals(stored, JOINING)
+        self.position = self._seals.covered  # highest offset folded in
+        self.event_time = EventTime(idle_after, *(_TIME.unpack(self._seals.head) if self._seals.head else ()))
         self._oldest = 0  # slice that is remembered; earlier ones are deleted with the next seal
-        self.position = -1  # highest offset folded in
-        self.event_time = EventTime(idle_after)
-        additions = sorted((int(key.partition(b"|")[0]), key, *_unpack(value)) for key, value in stored.items())
-        for index, key, sealed, covered, _ in additions:
-            self._keys.setdefault(index, []).append(key)
-            if sealed is not None and covered > self.position:
-                self.position, self.event_time = covered, EventTime(idle_after, *sealed)
-        for index, key, _, covered, numbers in additions:
-            if covered <= self.position:  # else a kill cut its seal short: those frames come again
-                self._oldest = self._seen.advance(index)
-                self._seen.remember(index, numbers)
-                self._note_small(index, key, numbers)
+        for (start,), _, part in self._seals.restored():
+            self._oldest = self._seen.advance(start)
+            self._seen.remember(start, _fingerprints(part))
         self._outputs: list[Outgoing] = []
         self._added: dict[int, list[bytes]] = {}  # slice -> fingerprints since the last seal
-        self._sealed = self.position
         self._replays = 0
 
     def fold(self, chunk: Chunk) -> int:  # noqa: C901 - one loop for what happens 100,000 times a second
@@ -164,9 +149,8 @@ class Frames(Generic[E]):
         if self._reading.time is not None:
             flush.event_time = self.event_time.passed, self.event_time.log_time
         self._outputs = []
-        if seal and self.position > self._sealed:
-            flush.seal = [*self._additions(), *self._removals()]
-            self._added, self._sealed = {}, self.position
+        if seal and self.position > self._seals.covered:
+            flush.seal = self._seal()
         if self._replays:
             flush.replays[self._reading.source] = self._replays
             self._replays = 0
@@ -205,58 +189,16 @@ class Frames(Generic[E]):
             )
         )
 
-    def _additions(self) -> list[Change]:
-        """Return one value for each slice that grew, the newest last: it says that all of them are written."""
-        newest = self._seen.newest
-        added = {newest: [], **self._added} if newest not in self._added else self._added
-        changes = []
-        for index in sorted(added):
-            keys, numbers = self._keys.setdefault(index, []), [*self._merge(index), *added[index]]
-            for part, first in enumerate(range(0, max(len(numbers), 1), LARGEST)):
-                # Of two lives that seal up to the same offset, the later one holds all that the earlier does.
-                keys.append(b"%d|%d|%d" % (index, self.position, part))
-                last = self.event_time if index == newest and first + LARGEST >= len(numbers) else None
-                value = _pack(numbers[first : first + LARGEST], last=last, covered=self.position)
-                changes.append(Change(keys[-1], value))
-            self._note_small(index, keys[-1], numbers)
-        return changes
-
-    def _note_small(self, index: int, key: bytes, numbers: list[bytes]) -> None:
-        if len(numbers) < SMALL:
-            self._small.setdefault(index, []).append((key, numbers))
-
-    def _merge(self, index: int) -> list[bytes]:
-        """Return the fingerprints of a slice's small values when there are many; they go with the seal's removals."""
-        small = self._small.get(index, [])
-        if len(small) < SMALL_VALUES:
-            return []
-        self._small[index] = []
-        merged = {key for key, _ in small}
-        self._keys[index][:] = [key for key in self._keys[index] if key not in merged]
-        self._merged += merged
-        return [number for _, numbers in small for number in numbers]
-
-    def _removals(self) -> list[Change]:
-        """Return what goes with a seal: after its values, which hold what was merged."""
-        gone, merged = [index for index in self._keys if index < self._oldest], self._merged
-        self._merged = []
-        for index in gone:
-            self._small.pop(index, None)
-        return [Change(key, None) for key in (*merged, *(key for index in gone for key in self._keys.pop(index)))]
+    def _seal(self) -> list[Change]:
+        added: dict[Slice, list[bytes]] = {(start,): [b"".join(numbers)] for start, numbers in self._added.items()}
+        time = self.event_time
+        head = _TIME.pack(time.passed, time.log_time, time.arrived)
+        self._added = {}
+        return [
+            *self._seals.seal(self.position, added, (self._seen.newest,), head),
+            *self._seals.forget((self._oldest,)),
+        ]
 
 
-def _pack(numbers: Sequence[bytes], *, last: EventTime | None, covered: int) -> bytes:
-    if last is None:
-        return _COVER.pack(PART, covered) + b"".join(numbers)
-    time = _TIME.pack(last.passed, last.log_time, last.arrived)
-    return _COVER.pack(LAST_TIMED, covered) + time + b"".join(numbers)
-
-
-def _unpack(value: bytes) -> tuple[tuple[int, ...] | None, int, list[bytes]]:
-    """Return (event time where the value is the last of its seal, offset covered, fingerprints)."""
-    what, covered = _COVER.unpack_from(value)
-    begin, sealed = _COVER.size, (() if what == LAST else None)
-    if what == LAST_TIMED:
-        begin, sealed = begin + _TIME.size, _TIME.unpack_from(value, begin)
-    starts = range(begin, len(value), FINGERPRINT_BYTES)
-    return sealed, covered, [value[start : start + FINGERPRINT_BYTES] for start in starts]
+def _fingerprints(part: bytes) -> list[bytes]:
+    return [part[begin : begin + FINGERPRINT_BYTES] for begin in range(0, len(part), FINGERPRINT_BYTES)]

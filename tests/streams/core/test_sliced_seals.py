@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.core.contract import Change
-from streams.core.sliced_seals import SlicedSeals
+from streams.core.sliced_seals import Joining, SlicedSeals
 
 Stored = dict[bytes, bytes]
 
@@ -61,6 +61,21 @@ def test_slices_before_one_are_deleted_whole() -> None:
 
     assert [slice_ for slice_, _, _ in SlicedSeals(stored).restored()] == [(1, 5)]
     assert seals.forget((1, 0)) == []
+
+
+def test_small_values_of_a_slice_are_joined_when_they_are_many() -> None:
+    joining = Joining(item=2, largest=4, small=2, many=3)
+    stored: Stored = {}
+    seals = SlicedSeals(stored, joining)
+    for covered, part in enumerate([b"aa", b"bb", b"cc"]):
+        store(stored, seals.seal(covered, {(1,): [part]}, (1,), b""))
+    assert len(stored) == 3
+
+    store(stored, seals.seal(3, {(1,): [b"dd", b"ee"]}, (1,), b"head"))
+
+    restored = SlicedSeals(stored, joining)
+    assert restored.head == b"head"
+    assert [part for _, _, part in restored.restored()] == [b"aabbccdd", b"ee"]
 
 
 @given(

@@ -1,6 +1,6 @@
 """The law of frames: whatever is killed, at whatever moment, the first deliveries come out, and only they."""
 
-from collections.abc import Iterator
+from dataclasses import replace
 
 import orjson
 import pytest
@@ -51,12 +51,10 @@ def logs(draw: st.DrawFn) -> list[Consumed]:
     return log
 
 
-@pytest.fixture(params=[1, 2, frames.SMALL_VALUES], ids="merged after {}".format, autouse=True)
-def small_values(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Have small values merged sooner than a short log would."""
-    before, frames.SMALL_VALUES = frames.SMALL_VALUES, request.param
-    yield
-    frames.SMALL_VALUES = before
+@pytest.fixture(params=[1, 2, frames.JOINING.many], ids="joined after {}".format, autouse=True)
+def small_values(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have small values joined sooner than a short log would."""
+    monkeypatch.setattr(frames, "JOINING", replace(frames.JOINING, many=request.param))
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=FIXTURE)
