@@ -24,7 +24,8 @@ lint: .venv/dev ## ruff and the import contracts
 types: .venv/dev ## mypy --strict
 	$(BIN)/mypy
 
-faults: .venv/dev ## storms of kills, freezes and outages on a real Kafka (25 minutes)
+faults: .venv/dev ## 100,000 broken frames; storms of kills, freezes and outages on a real Kafka (25 minutes)
+	FUZZ_FRAMES=100000 $(BIN)/pytest -rP tests/streams/stages/test_frames_fuzz.py
 	$(BIN)/pytest -rP tests/kafka/storms/*.py
 
 kafka: ## start a real Kafka on 127.0.0.1:9092 (KAFKA_PORT=... for another port)

@@ -3,19 +3,18 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-import orjson
 from prometheus_client import Counter, Gauge
 
 from connectors.cxone.connection import Frame
 from schemas.dead_letters import DEAD_DETAIL, DEAD_REASON, DEAD_SOURCE, DEAD_STAGE, DEAD_TRUNCATED
 from schemas.envelope import CONNECTION_ID, EVENT_ID, RECEIVED_AT, SOURCE, Headers, Outgoing
 from schemas.frame_fields import Paths, identity
+from schemas.json_limits import Unreadable, read
 from schemas.topics import DEAD_LETTERS, TopicSpec
 
 # A frame above this could be more than a broker takes with its default limits once key and headers are added.
 LARGEST_FRAME = 900_000
 
-NOT_JSON = "not JSON"
 NOT_AN_OBJECT = "not a JSON object"
 TOO_LARGE = "too large"
 
@@ -53,14 +52,13 @@ def outgoing(frame: Frame, feed: Feed) -> Outgoing:
         (RECEIVED_AT, str(frame.received_at).encode()),
         (CONNECTION_ID, frame.connection_id.encode()),
     )
-    try:
-        content = orjson.loads(frame.data)
-    except orjson.JSONDecodeError as error:
-        return _dead(frame, headers, feed.stage, NOT_JSON, str(error))
-    if not isinstance(content, dict):
-        return _dead(frame, headers, feed.stage, NOT_AN_OBJECT, f"the frame is a JSON {type(content).__name__}")
     if len(frame.data) > LARGEST_FRAME:
         return _dead(frame, headers, feed.stage, TOO_LARGE, f"{len(frame.data)} bytes are more than {LARGEST_FRAME}")
+    content = read(frame.data)
+    if isinstance(content, Unreadable):
+        return _dead(frame, headers, feed.stage, content.reason, content.detail)
+    if not isinstance(content, dict):
+        return _dead(frame, headers, feed.stage, NOT_AN_OBJECT, f"the frame is a JSON {type(content).__name__}")
     event_id = identity(content, feed.event_id)
     key = feed.key(content) or event_id
     if event_id is not None:

@@ -4,7 +4,7 @@
   x DrainError              what was folded could not be written before the partitions went
   x WithdrawnError          the partitions are going: what is being delivered is the next owner's
   x SuspendedError          the partitions may be another worker's: the group has not heard of this process for long
-  x TooManyRefusedError     most of the last records were refused: the fault is not in the records
+  x TooManyRefusedError     all records were refused, from the start: the fault is not in them
   x UndeclaredError         a stage reads or keeps something that its declaration does not name
   x StateRefusedError       stored state must not be gone on with (streams.core.state_format)
   x ChildError              a process of the demo ended, or does not get ready (streams.demo.processes)
@@ -26,7 +26,7 @@ class SuspendedError(StreamsError):
 
 
 class TooManyRefusedError(StreamsError):
-    """Most of the last records were refused."""
+    """All records were refused, from the start."""
 
 
 class UndeclaredError(StreamsError):

@@ -1,30 +1,59 @@
-"""When most of what comes is refused, the fault is not in the records: a stage stops then."""
+"""What is refused, all of it, from the start, is no fault of the records: a stage stops then. Otherwise it says so."""
+
+import time
+from collections.abc import Callable
+
+import structlog
+from prometheus_client import Gauge
 
 from streams.runtime.errors import TooManyRefusedError
 
 SAMPLE = 1000  # records looked at together
+SILENCE = 60.0  # seconds between two alarms
+
+log = structlog.get_logger()
+
+SHARE = Gauge("cxone_refused_share", "Share of the last 1,000 records that were refused.", ["of"])
 
 
 class RefusalLimit:
-    """Raises when more than `share` of `SAMPLE` or more consecutive records were refused."""
+    """Looks at samples of `SAMPLE` or more consecutive records.
 
-    def __init__(self, share: float) -> None:
-        self._share = share
+    A wrong setting refuses everything. Whoever may write can make a share of it unreadable, and must not choose by
+    that whether a stage runs: as soon as one record was taken, nothing stops it any more.
+
+    Args:
+        share: above it an alarm is raised; 1 raises none, and never stops.
+        of: whose records, for the alarm and the metric.
+        now: seconds of any clock.
+    """
+
+    def __init__(self, share: float, of: str, *, now: Callable[[], float] = time.monotonic) -> None:
+        self._share, self._of, self._now = share, of, now
         self._taken = self._refused = 0
+        self._any = False  # was taken that was not refused
+        self._silent_until = 0.0
 
     def note(self, taken: int, refused: int) -> None:
         """Count `taken` records of which `refused` were refused.
 
         Raises:
-            TooManyRefusedError: the share was exceeded.
+            TooManyRefusedError: all of them were, from the start.
         """
         self._taken += taken
         self._refused += refused
+        self._any = self._any or refused < taken
         if self._taken < SAMPLE:
             return
-        if self._refused > self._share * self._taken:
+        taken, refused, self._taken, self._refused = self._taken, self._refused, 0, 0
+        SHARE.labels(self._of).set(refused / taken)
+        if refused <= self._share * taken:
+            return
+        if not self._any:
             raise TooManyRefusedError(
-                f"{self._refused} of the last {self._taken} records were refused: look at the newest dead letters; "
+                f"all of the first {taken} records were refused: look at the newest dead letters; "
                 "is the dialect right? STREAMS_DEAD_LETTER_SHARE=1 goes on all the same"
             )
-        self._taken = self._refused = 0
+        if self._now() >= self._silent_until:
+            self._silent_until = self._now() + SILENCE
+            log.error("much is refused: look at the newest dead letters", stage=self._of, refused=refused, of=taken)

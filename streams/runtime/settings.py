@@ -46,5 +46,6 @@ class WorkerSettings(BaseSettings):
         0.5,
         gt=0,
         le=1,
-        description="a stage stops when more than this share of 1,000 records is refused; 1 never stops",
+        description="above this share of refused records a stage logs an error; it stops when the first 1,000 all are;"
+        " 1 does neither",
     )

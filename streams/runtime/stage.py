@@ -50,7 +50,7 @@ class Stage(Generic[F]):
         hold: records that may be folded and not acknowledged; more are waited with.
         folded: called after each chunk.
         settle: waits, when partitions go, for what is under way in the cores' name.
-        refusals: share of refused records above which the stage stops.
+        refusals: share of refused records above which it alarms; see `RefusalLimit` for when it stops.
         rejoin: asks for partitions anew, after `deliver` raised `SuspendedError` or a chunk is missing.
         now: seconds since the epoch.
     """
@@ -80,7 +80,7 @@ class Stage(Generic[F]):
         self._load, self._make, self._deliver, self._rejoin = load, core, deliver, rejoin
         self._interval, self._eager, self._now = interval, eager, now
         self._hold, self._folded, self._settle = hold, folded, settle
-        self._refusals = RefusalLimit(refusals)
+        self._refusals = RefusalLimit(refusals, name)
         self.cores: dict[int, Core[F]] = {}  # of the partitions that are loaded
         self._held = Held()
         self._next: dict[tuple[str, int], int] = {}  # topic, partition -> number of the chunk that comes next

@@ -122,7 +122,13 @@ def story(headers: Iterable[tuple[str, bytes]]) -> tuple[Waiting, list[tuple[int
     """
     found = dict(headers)
     try:
-        history = [(int(at), str(reason)) for at, reason in orjson.loads(found[HISTORY])]
+        history = [(int(at), _text(reason)) for at, reason in orjson.loads(found[HISTORY])]
         return Waiting(int(found[ATTEMPT]), int(found[DUE]), int(found[ORIGIN])), history
     except (KeyError, TypeError, ValueError) as wrong:
         raise ValueError(f"the record carries no story of its attempts ({wrong!r})") from None
+
+
+def _text(reason: object) -> str:
+    if not isinstance(reason, str):  # a list may be nested deeper than Python recurses
+        raise TypeError("a reason is text")
+    return reason

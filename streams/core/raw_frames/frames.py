@@ -5,18 +5,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
-import orjson
 from prometheus_client import Counter
 
 from schemas.dead_letters import dead_letter
 from schemas.envelope import EVENT_ID, LOG_TIME, REPLAY_FOR, SOURCE_POSITION, Headers, Outgoing, Record
 from schemas.frame_fields import Kind
+from schemas.json_limits import NOT_JSON, Unreadable, read
 from streams.core.contract import Change, Chunk, Flush, Refused
 from streams.core.event_time import EventTime
 from streams.core.raw_frames.event_ids import FINGERPRINT_BYTES, Seen, fingerprint
 from streams.core.sliced_seals import Joining, Slice, SlicedSeals
-
-NOT_JSON = "not JSON"
 
 _TIME = struct.Struct("<qqq")  # what a seal's head says of event time: passed, log time, arrived
 JOINING = Joining(item=FINGERPRINT_BYTES, largest=65_536, small=8_192, many=64)  # half of what a broker takes at most
@@ -158,10 +156,9 @@ class Frames(Generic[E]):
 
     def _look_at(self, record: Record, outcomes: dict[str, int]) -> E | None:
         """Interpret a frame that is not the usual one; None when it is no event to pass on."""
-        try:
-            frame = orjson.loads(record.value or b"")
-        except orjson.JSONDecodeError as error:
-            self._refuse(record, Refused(NOT_JSON, str(error)), outcomes)
+        frame = read(record.value or b"")
+        if isinstance(frame, Unreadable):
+            self._refuse(record, Refused(frame.reason, frame.detail), outcomes)
             return None
         if not isinstance(frame, dict):
             self._refuse(record, Refused(NOT_JSON, "a frame is a JSON object"), outcomes)

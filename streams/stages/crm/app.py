@@ -130,7 +130,7 @@ def assemble(  # noqa: PLR0913 - a composition point
     door = _Door(crm, settings.concurrency, app, stage)
     calls = BatchCalls(
         door.post,
-        refusals=RefusalLimit(worker.dead_letter_share),
+        refusals=RefusalLimit(worker.dead_letter_share, f"what {STAGE} sends"),
         answered=stage.wake,
         rejoin=app.rejoin,
         crash=app.crash,

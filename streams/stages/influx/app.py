@@ -55,7 +55,7 @@ def assemble(  # noqa: PLR0913 - a composition point
     waits: Callable[[], Iterator[float]] = delays,
 ) -> Any:
     """Give the app its stage, which writes `lines` at a time; return the agent."""
-    limit = RefusalLimit(worker.dead_letter_share)
+    limit = RefusalLimit(worker.dead_letter_share, f"what {STAGE} writes")
 
     def on_state(state: str) -> None:
         stage.blocked = None if state == "ok" else state

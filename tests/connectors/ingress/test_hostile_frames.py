@@ -4,6 +4,7 @@ from dataclasses import fields as fields_of
 from typing import Any
 
 import orjson
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,6 +13,7 @@ from connectors.cxone.dialect import load
 from connectors.ingress import interactions, messaging
 from connectors.ingress.raw_record import Feed, outgoing
 from schemas.avro import Codec
+from schemas.dead_letters import DEAD_REASON
 from schemas.envelope import RECEIVED_AT, Consumed
 from schemas.frame_fields import InteractionFields, MessageFields, Paths
 from schemas.records import GuestMessage, InteractionCompleted
@@ -107,10 +109,15 @@ def test_an_interaction_with_any_values_is_a_record_or_a_dead_letter(data: bytes
     assert len(core.flush(0, seal=True).outputs) <= 1
 
 
-def test_a_fingerprint_that_is_nested_too_deep_for_python_is_none() -> None:
-    deep = nested(1000, "1.2.3.4", key=None)
+@pytest.mark.parametrize(("depth", "topic", "key"), [(61, "cxone.raw.messages", b"c"), (62, DEAD_LETTERS.name, None)])
+def test_a_fingerprint_that_is_nested_is_none_and_one_too_deep_is_a_dead_letter(
+    depth: int, topic: str, key: bytes | None
+) -> None:
+    deep = nested(depth, "1.2.3.4", key=None)
     data = b'{"type":"message","direction":"inbound","conversationId":"c","text":"x","guest":{"fingerprint":{"ip":%s}}}'
+    data = data % deep
 
-    record = outgoing(Frame(data % deep, "c-1", 0, 1_700_000_000_000), messaging.feed(MESSAGE))
+    record = outgoing(Frame(data, "c-1", 0, 1_700_000_000_000), messaging.feed(MESSAGE))
 
-    assert (record.topic, record.key) == ("cxone.raw.messages", b"c")
+    assert (record.topic, record.key, record.value) == (topic, key, data)
+    assert dict(record.headers).get(DEAD_REASON) == (b"too deep" if key is None else None)

@@ -1,36 +1,62 @@
 import pytest
+from prometheus_client import REGISTRY
+from structlog.testing import capture_logs
 
 from streams.runtime.errors import TooManyRefusedError
-from streams.runtime.refusal_limit import SAMPLE, RefusalLimit
+from streams.runtime.refusal_limit import SAMPLE, SILENCE, RefusalLimit
 
 
-def test_a_share_above_the_limit_stops_and_says_what_to_look_at() -> None:
-    limit = RefusalLimit(0.5)
-    limit.note(SAMPLE - 1, 400)
-
-    with pytest.raises(TooManyRefusedError, match=r"501 of the last 1100 .*dead letters.*STREAMS_DEAD_LETTER_SHARE"):
-        RefusalLimit(0.4).note(1100, 501)
-    with pytest.raises(TooManyRefusedError, match=r"501 of the last 1000 "):
-        limit.note(1, 101)
+def share() -> float | None:
+    return REGISTRY.get_sample_value("cxone_refused_share", {"of": "test"})
 
 
-def test_a_share_at_the_limit_goes_on() -> None:
-    RefusalLimit(0.5).note(SAMPLE, SAMPLE // 2)
+def test_when_all_is_refused_from_the_start_a_stage_stops_and_says_what_to_look_at() -> None:
+    limit = RefusalLimit(0.5, "test")
+    limit.note(SAMPLE - 1, SAMPLE - 1)
+
+    with pytest.raises(TooManyRefusedError, match=r"all of the first 1001 .*dead letters.*STREAMS_DEAD_LETTER_SHARE"):
+        limit.note(2, 2)
+
+
+def test_whoever_may_write_much_that_is_unreadable_stops_nothing_and_is_told_of_once_in_a_while() -> None:
+    times = [1000.0]
+    limit = RefusalLimit(0.5, "test", now=lambda: times[-1])
+
+    with capture_logs() as logs:
+        for _ in range(5):  # three of five in each of many lives, and then all
+            limit.note(SAMPLE, 600)
+        limit.note(SAMPLE, SAMPLE)
+        assert [(line["log_level"], line["refused"], line["of"]) for line in logs] == [("error", 600, 1000)]
+        assert share() == 1.0
+        times.append(1000.0 + SILENCE)
+        limit.note(SAMPLE, 501)
+        limit.note(SAMPLE, 501)
+
+    assert [line["refused"] for line in logs] == [600, 501]
+
+
+def test_one_record_that_is_taken_says_that_the_settings_are_right() -> None:
+    limit = RefusalLimit(0.5, "test")
+    limit.note(1, 0)
+
+    for _ in range(3):
+        limit.note(SAMPLE, SAMPLE)
+
+
+def test_a_share_at_the_limit_is_no_alarm() -> None:
+    with capture_logs() as logs:
+        RefusalLimit(0.5, "test").note(SAMPLE, SAMPLE // 2)
+
+    assert logs == []
+    assert share() == 0.5
 
 
 def test_few_records_say_nothing() -> None:
-    RefusalLimit(0.5).note(SAMPLE - 1, SAMPLE - 1)
+    RefusalLimit(0.5, "test").note(SAMPLE - 1, SAMPLE - 1)
 
 
-def test_each_sample_stands_for_itself() -> None:
-    limit = RefusalLimit(0.5)
-    for _ in range(5):
-        limit.note(SAMPLE, SAMPLE // 2)
-    limit.note(SAMPLE, 0)
+def test_a_limit_of_one_never_stops_and_raises_no_alarm() -> None:
+    with capture_logs() as logs:
+        RefusalLimit(1.0, "test").note(10 * SAMPLE, 10 * SAMPLE)
 
-    with pytest.raises(TooManyRefusedError):
-        limit.note(SAMPLE, SAMPLE // 2 + 1)
-
-
-def test_a_limit_of_one_never_stops() -> None:
-    RefusalLimit(1.0).note(10 * SAMPLE, 10 * SAMPLE)
+    assert logs == []

@@ -1,11 +1,12 @@
 """Calls in order per key: what waits, what goes where, and what is remembered."""
 
 import orjson
+import pytest
 
 from schemas.dead_letters import DEAD_DETAIL, DEAD_REASON, DEAD_SOURCE, DEAD_STAGE
 from schemas.envelope import SOURCE_POSITION, Consumed, Outgoing
 from schemas.topics import DEAD_LETTERS
-from streams.core.calls.job import ATTEMPT, DUE, HISTORY, Done, Failed, Job, Outcome, Tiers
+from streams.core.calls.job import ATTEMPT, DUE, HISTORY, ORIGIN, Done, Failed, Job, Outcome, Tiers
 from streams.core.calls.ordered import SLOW, Calls
 from streams.core.contract import Chunk, Flush, Refused
 from streams.core.taken import NO_POSITION
@@ -246,6 +247,14 @@ def test_what_cannot_be_read_is_a_dead_letter() -> None:
     flush = core.flush(0)
     assert [dict(dead.headers)[DEAD_SOURCE] for dead in flush.outputs] == [b"asked:7:0", b"retry.1:7:0"]
     assert flush.reached == {"asked": 0, "retry.1": 0, "retry.2": -1, "retry.3": -1}
+
+
+@pytest.mark.parametrize("history", [b"[[1,%b%b]]" % (b"[" * 990, b"]" * 990), b"[[1,{}]]", b"[1]", b"{"])
+def test_a_story_that_is_none_of_ours_is_a_dead_letter_however_deep(history: bytes) -> None:
+    core = calls()
+    headers = ((SOURCE_POSITION, b"3:0"), (ORIGIN, b"0"), (ATTEMPT, b"2"), (DUE, b"5"), (HISTORY, history))
+
+    assert core.fold(Chunk("retry.1", 7, [Consumed(0, b"a", b"a", headers)])) == 1
 
 
 def test_a_call_that_was_not_made_is_made_again_before_what_follows_it() -> None:

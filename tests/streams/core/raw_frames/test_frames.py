@@ -8,9 +8,9 @@ from prometheus_client import REGISTRY
 
 from schemas.dead_letters import DEAD_DETAIL, DEAD_REASON, DEAD_SOURCE, DEAD_STAGE
 from schemas.envelope import EVENT_ID, LOG_TIME, REPLAY_FOR, SOURCE_POSITION, Consumed
+from schemas.json_limits import NOT_JSON, TOO_DEEP, TOO_LONG
 from schemas.records import InteractionCompleted
 from schemas.topics import DEAD_LETTERS, INTERACTIONS_COMPLETED
-from streams.core.raw_frames.frames import NOT_JSON
 from streams.stages.normalise.event import BAD_DURATION, BAD_TIME, NO_CAMPAIGN
 from tests.streams.core.raw_frames.raw_frames import (
     CODEC,
@@ -95,10 +95,18 @@ REFUSALS: dict[str, list[object]] = {
         b"7",
         b'"text"',
         b'{"payload":NaN}',
-        b'{"a":' * 100_000 + b"1" + b"}" * 100_000,
-        b"[" * 100_000,
         b'{"eventId":"\\ud800"}',
         b'{"payload":{"campaignId":"\xed\xa0\x80"}}',
+    ],
+    TOO_DEEP: [
+        b'{"a":' * 100_000 + b"1" + b"}" * 100_000,
+        b"[" * 100_000,
+        b'{"payload":' * 65 + b"1" + b"}" * 65,
+    ],
+    TOO_LONG: [
+        completed(campaignId="c" * 100_001),
+        completed(skills=["a"] * 10_001) | {"timestamp": "soon"},
+        b'{"payload":{"handleTime":' + b"9" * 5000 + b"}}",
     ],
     NO_CAMPAIGN: [
         {},

@@ -63,7 +63,7 @@ class Life:
         self.unsealed: Batch | None = None  # it was answered, and the changelog does not know yet
         self.calls = BatchCalls(
             self.post,
-            refusals=RefusalLimit(1.0),
+            refusals=RefusalLimit(1.0, "test"),
             answered=lambda: None,
             rejoin=lambda: None,
             crash=_crash,

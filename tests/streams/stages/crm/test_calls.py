@@ -24,7 +24,7 @@ class Rig:
         self.crashes: list[BaseException] = []
         self.calls = BatchCalls(
             post,
-            refusals=RefusalLimit(refusals),
+            refusals=RefusalLimit(refusals, "test"),
             answered=self._answered,
             rejoin=self._rejoin,
             crash=self._crash,
@@ -96,7 +96,7 @@ async def test_when_most_is_refused_the_worker_stops() -> None:
     await rig.calls.settle()
 
     (crash,) = rig.crashes
-    assert "1000 of the last 1000 records were refused" in str(crash)
+    assert "all of the first 1000 records were refused" in str(crash)
     assert rig.answered == 0
 
 
