@@ -21,7 +21,7 @@ from connectors.ingress.raw_record import Feed, outgoing
 from schemas.avro import Codec
 from schemas.dead_letters import DEAD_REASON
 from schemas.envelope import DASHBOARD_PATH, DATA_ACTION_PATH, RECEIVED_AT, WEBHOOK_PATH, Consumed, Headers
-from schemas.frame_fields import MessageFields
+from schemas.frame_fields import ActionFields, AnalyticsFields, ChangeFields, InteractionFields, MessageFields
 from schemas.json_limits import NOT_JSON, TOO_DEEP, TOO_LONG
 from schemas.records import AnalyticsEvent, CXoneInteraction, DashboardChange, GuestMessage, InteractionCompleted
 from schemas.releases import FileSchemaIds
@@ -46,9 +46,9 @@ ACTION, CHANGE = DIALECT.actions.interaction.action(), DIALECT.actions.dashboard
 Path = tuple[str, ...]
 
 
-def paths(of: object) -> list[Path]:
+def paths(of: ActionFields | AnalyticsFields | ChangeFields | InteractionFields | MessageFields) -> list[Path]:
     found: list[Path] = []
-    for field in fields(of):  # type: ignore[arg-type] - each of them is a dataclass
+    for field in fields(of):
         value = getattr(of, field.name)
         if isinstance(value, tuple) and value and isinstance(value[0], tuple):
             found += value
