@@ -12,6 +12,7 @@ from operator import attrgetter
 from typing import Any, TypeVar, get_args, get_origin
 
 from fastavro import parse_schema, schemaless_reader, schemaless_writer
+from fastavro.schema import to_parsing_canonical_form
 
 from schemas import interaction_wire
 from schemas.foreign import check_writer
@@ -22,6 +23,13 @@ R = TypeVar("R")
 
 MAGIC = b"\0"
 HEADER_BYTES = 5
+
+
+def schema_id_of(data: bytes) -> int | None:
+    """Return the id of the schema that `data` was written with, None when it is not in the wire format."""
+    if len(data) < HEADER_BYTES or data[:1] != MAGIC:
+        return None
+    return int.from_bytes(data[1:HEADER_BYTES], "big")
 
 
 class DecodeError(ValueError):
@@ -38,8 +46,9 @@ class Codec:
         self._ids = ids
 
     def encoder(self, record: type[R]) -> Callable[[R], bytes]:
-        """Return `record -> bytes`. Asks for the schema id once, here."""
-        schema, header = self._newest(record)
+        """Return `record -> bytes`. Asks for the schema id once, here; an id that there is not yet is given then."""
+        newest = _newest(record)
+        schema, header = _parsed(newest), MAGIC + self._ids.id_for(subject_of(record), newest).to_bytes(4, "big")
         if record is InteractionCompleted:
             return partial(interaction_wire.encode, header)
         to_dict = _to_dict(record)
@@ -57,34 +66,43 @@ class Codec:
     def decoder(self, record: type[R]) -> Callable[[bytes], R]:
         """Return `bytes -> record`.
 
-        Whatever the bytes are, the record raises `DecodeError` or nothing. Bytes under another known id are read with
-        the schema they were written with; asking for an id that was not seen before may raise what `SchemaIds` raises
-        when its registry is away (try again: the record may be fine).
+        Whatever the bytes are, the record raises `DecodeError` or nothing. Bytes are read with the schema that they
+        were written with. Asking for an id that was not seen before may raise what `SchemaIds` raises when its registry
+        is away (try again: the record may be fine). Nothing is registered: a reader needs no schema to be there before
+        the first record is.
         """
-        schema, header = self._newest(record)
+        schema = _parsed(_newest(record))
         build, build_resolved = _from_dict(record, by_name=False), _from_dict(record, by_name=True)
+        canonical = to_parsing_canonical_form(schema)
+        alike: set[bytes] = set()  # headers of schemas that are written just as ours is
         writers: dict[bytes, Any] = {}
 
         def resolved(data: bytes) -> R:
-            writer = writers.get(data[:HEADER_BYTES])
+            header = data[:HEADER_BYTES]
+            writer = writers.get(header)
             if writer is None:
-                writer = writers[data[:HEADER_BYTES]] = self._writer_schema(data)
+                writer, form = self._writer_schema(data)
+                if form == canonical:
+                    alike.add(header)
+                    return decode(data)
+                writers[header] = writer
             return build_resolved(_body(data, writer, schema))
 
-        def decode(data: bytes) -> R:
-            if data[:HEADER_BYTES] != header:
+        def decode_any(data: bytes) -> R:
+            if data[:HEADER_BYTES] not in alike:
                 return resolved(data)
             return build(_body(data, schema, None))
 
         def decode_interaction(data: bytes) -> R:
-            if data[:HEADER_BYTES] != header:
+            if data[:HEADER_BYTES] not in alike:
                 return resolved(data)
             try:
                 return interaction_wire.decode(data, HEADER_BYTES)  # type: ignore[return-value]  # R is just that
             except ValueError as broken:
                 raise DecodeError(f"broken Avro body: {broken}") from broken
 
-        return decode_interaction if record is InteractionCompleted else decode
+        decode = decode_interaction if record is InteractionCompleted else decode_any
+        return decode
 
     def reader(self) -> Callable[[bytes], tuple[str, dict[str, Any]]]:
         """Return `bytes -> (name of the schema, fields)`, for those who look at any topic.
@@ -96,20 +114,17 @@ class Codec:
         def read(data: bytes) -> tuple[str, dict[str, Any]]:
             schema = schemas.get(data[:HEADER_BYTES])
             if schema is None:
-                schema = schemas[data[:HEADER_BYTES]] = self._writer_schema(data)
+                schema, _ = self._writer_schema(data)
+                schemas[data[:HEADER_BYTES]] = schema
             return schema["name"].rpartition(".")[2], _body(data, schema, None)
 
         return read
 
-    def _newest(self, record: type) -> tuple[Any, bytes]:
-        subject = subject_of(record)
-        schema = releases()[subject][-1].schema
-        return _parsed(schema), MAGIC + self._ids.id_for(subject, schema).to_bytes(4, "big")
-
-    def _writer_schema(self, data: bytes) -> Any:
-        if len(data) < HEADER_BYTES or data[:1] != MAGIC:
+    def _writer_schema(self, data: bytes) -> tuple[Any, str]:
+        """Return the schema of `data`, and its form that is the same for all that are written just as it."""
+        schema_id = schema_id_of(data)
+        if schema_id is None:
             raise DecodeError("not in the Confluent wire format (magic byte 0, 4-byte schema id, Avro body)")
-        schema_id = int.from_bytes(data[1:HEADER_BYTES], "big")
         try:
             schema = self._ids.schema_for(schema_id)
         except LookupError:
@@ -117,10 +132,11 @@ class Codec:
         try:
             parsed = _parsed(schema)
             check_writer(parsed)
+            form = to_parsing_canonical_form(parsed)
         except Exception as wrong:  # fastavro raises whatever the schema leads it to
             why = str(wrong) if type(wrong) is ValueError else type(wrong).__name__
             raise DecodeError(f"the schema under id {schema_id} cannot be read with: {why}") from wrong
-        return parsed
+        return parsed, form
 
 
 def _body(data: bytes, writer: Any, reader: Any) -> dict[str, Any]:
@@ -133,6 +149,10 @@ def _body(data: bytes, writer: Any, reader: Any) -> dict[str, Any]:
     if body.read(1):
         raise DecodeError("bytes left over after the Avro body")
     return value
+
+
+def _newest(record: type) -> Schema:
+    return releases()[subject_of(record)][-1].schema
 
 
 def _parsed(schema: Schema) -> Any:

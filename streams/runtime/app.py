@@ -16,6 +16,7 @@ from connectors.errors import ConnectorError
 from connectors.kafka.publisher import KafkaPublisher
 from connectors.kafka.transactions import TransactionalPublisher
 from connectors.settings import KafkaSettings
+from streams.core.contract import Chunk
 from streams.core.declaration import Declaration
 from streams.core.state_format import StateRefusedError
 from streams.runtime.data_dir import private
@@ -25,6 +26,7 @@ from streams.runtime.driver.store import discard_stale
 from streams.runtime.errors import DrainError
 from streams.runtime.lease import Lease
 from streams.runtime.ownership import State
+from streams.runtime.schemas import StageCodec
 from streams.runtime.settings import WorkerSettings
 from streams.runtime.stage import Stage
 
@@ -57,6 +59,7 @@ class App(faust.App):
     """The Faust app of one chunked stage."""
 
     declaration: Declaration
+    codec: StageCodec | None = None  # of what is read, where that is no raw topic
     stage: Stage[Any]
     source: str
     sources: tuple[str, ...]  # it, and those that are read beside it
@@ -106,7 +109,7 @@ class App(faust.App):
     def why_not_alive(self) -> str | None:
         """Return why an orchestrator should restart this worker, or None."""
         silent = time.monotonic() - self.consumer.polled_at
-        if silent > POLLED_WITHIN and not (self.stage.delivering or self.stage.full):
+        if silent > POLLED_WITHIN and not (self.stage.delivering or self.stage.full or self._waits_for_schema):
             return f"{self.stage.name}: the consumer has not polled for {silent:.0f} s"
         return None
 
@@ -119,8 +122,17 @@ class App(faust.App):
             return f"{stage}: restoring state from the changelog"
         if not self.partitions():
             return f"{stage}: no partition of {self.source} is assigned (more workers than partitions?)"
-        problem = self.stage.blocked or self.stage.trouble
+        problem = self._waits_for_schema or self.stage.blocked or self.stage.trouble
         return f"{stage}: {problem}" if problem else None
+
+    @property
+    def _waits_for_schema(self) -> str | None:
+        return self.codec.waiting if self.codec is not None else None
+
+    async def learn(self, chunk: Chunk) -> None:
+        """Return when the records of a chunk can be read, however long the schema registry is away."""
+        if self.codec is not None:
+            await self.codec.learn(record.value for record in chunk.records)
 
     async def on_assigned(self, generation: int, partitions: set[int]) -> None:
         """Begin again with partitions that were just assigned; their state is not here yet."""

@@ -11,7 +11,6 @@ from connectors.kafka.publisher import KafkaPublisher, transactional_config
 from connectors.kafka.topic_admin import TopicAdmin
 from connectors.kafka.transactions import TransactionalPublisher
 from connectors.settings import KafkaSettings
-from schemas.avro import Codec
 from schemas.records import EventTimeProgress
 from schemas.topics import EVENT_TIME
 from streams.core.contract import Core, Flush
@@ -25,6 +24,7 @@ from streams.core.windows.watermark import Watermark, nothing_heard
 from streams.runtime.app import WATCH_INTERVAL, App, build_app
 from streams.runtime.event_time import EventTimeHearer, EventTimeTeller
 from streams.runtime.one_transaction import TransactionalState
+from streams.runtime.schemas import StageCodec
 from streams.runtime.settings import WorkerSettings
 from streams.runtime.stage import SEAL_INTERVAL, Stage
 from streams.runtime.state import TableState
@@ -35,12 +35,20 @@ TRANSACTION_INTERVAL = 0.2  # seconds: each flush stores a seal of its own
 
 
 def declared(
-    declaration: Declaration, kafka: KafkaSettings, worker: WorkerSettings, *, beside: Sequence[str] | None = None
+    declaration: Declaration,
+    kafka: KafkaSettings,
+    worker: WorkerSettings,
+    codec: StageCodec | None = None,
+    *,
+    beside: Sequence[str] | None = None,
 ) -> App:
-    """Make the app of a declared stage. `beside` are the topics that it really reads of those that it declares."""
+    """Make the app of a declared stage, which reads with `codec` what is no raw topic.
+
+    `beside` are the topics that it really reads of those that it declares.
+    """
     names = tuple(spec.name for spec in declaration.beside) if beside is None else beside
     app = build_app(declaration.name, declaration.reads.name, kafka, worker, *names)
-    app.declaration = declaration
+    app.declaration, app.codec = declaration, codec
     of = frozenset[str]().union(*map(declaration.offsets_of, declaration.tables))
     if of:
         app.find_topic_ids = partial(topic_admin.topic_ids, kafka, of)
@@ -137,7 +145,7 @@ def attach(app: App, stage: Stage[Any], *beside: Callable[[], Awaitable[None]]) 
     @app.agent(topic, name=stage.name)
     async def agent(stream: Any) -> None:
         try:
-            await stage.run(stream)
+            await stage.run(stream, app.learn)
         except Exception as failure:
             await app.crash(failure)
             raise
@@ -160,7 +168,7 @@ def keep(app: App, run: Callable[[], Awaitable[None]]) -> None:
 
 
 def build_rows(
-    rule: Rule[Any, Any, Any], kafka: KafkaSettings, worker: WorkerSettings, *, codec: Codec, interval: float
+    rule: Rule[Any, Any, Any], kafka: KafkaSettings, worker: WorkerSettings, *, codec: StageCodec, interval: float
 ) -> App:
     """Make the app of the stage that keeps a value per key and publishes a row per value: see `Rule`.
 
@@ -170,12 +178,12 @@ def build_rows(
         rule: what the stage does. Values are kept in the one table that it declares.
         kafka: how to reach the brokers.
         worker: how stages run.
-        codec: reads the event time of the raw topic behind what the stage reads, if it declares one.
+        codec: reads what the stage reads, and the event time of the raw topic behind it, if it declares one.
         interval: seconds in which a row is published once at most.
     """
-    app, latest = declared(rule.declaration, kafka, worker), nothing_heard
+    app, latest = declared(rule.declaration, kafka, worker, codec), nothing_heard
     if rule.declaration.behind is not None:
-        event_time = hear_event_time(app, kafka, codec.decoder(EventTimeProgress))
+        event_time = hear_event_time(app, kafka, codec)
         latest = event_time.of(rule.declaration.behind.name, rule.declaration.reads.name)
 
     def core(partition: int, stored: Mapping[bytes, bytes]) -> KeyedRows[Any, Any, Any]:
@@ -264,8 +272,8 @@ class RawPartitions:
         return TopicAdmin(self._kafka.librdkafka()).ends(self._destination)
 
 
-def hear_event_time(app: App, kafka: KafkaSettings, decode: Callable[[bytes], EventTimeProgress]) -> EventTimeHearer:
+def hear_event_time(app: App, kafka: KafkaSettings, codec: StageCodec) -> EventTimeHearer:
     """Have the app hear how far the raw partitions have come; a `Watermark` takes it from `of` what is returned."""
-    hearer = EventTimeHearer(app.using(Follower(kafka.librdkafka(), EVENT_TIME.name)), decode)
+    hearer = EventTimeHearer(app.using(Follower(kafka.librdkafka(), EVENT_TIME.name)), codec)
     keep(app, hearer.run)
     return hearer

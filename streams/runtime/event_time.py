@@ -21,6 +21,7 @@ from schemas.topics import EVENT_TIME
 from streams.core.contract import Flush
 from streams.core.event_time import EventTime
 from streams.core.windows.watermark import Latest
+from streams.runtime.schemas import StageCodec
 
 log = structlog.get_logger(component="event time")
 
@@ -164,8 +165,8 @@ class Follower(Protocol):
 class EventTimeHearer:
     """Knows the latest progress of every raw partition."""
 
-    def __init__(self, follower: Follower, decode: Callable[[bytes], EventTimeProgress]) -> None:
-        self._follower, self._decode = follower, decode
+    def __init__(self, follower: Follower, codec: StageCodec) -> None:
+        self._follower, self._learn, self._decode = follower, codec.learn, codec.decoder(EventTimeProgress)
         self._latest: defaultdict[tuple[str, str], dict[int, EventTimeProgress]] = defaultdict(dict)
 
     def of(self, source: str, destination: str) -> Latest:
@@ -186,4 +187,5 @@ class EventTimeHearer:
     async def run(self) -> None:
         """Hear, for ever."""
         async for value in self._follower.values():
+            await self._learn((value,))
             self.hear(value)

@@ -35,6 +35,9 @@ F = TypeVar("F", bound=Flush)
 async def _nothing() -> None: ...
 
 
+async def _readable(_chunk: Chunk) -> None: ...
+
+
 class Stage(Generic[F]):
     """Runs the cores of one stage on this worker's partitions.
 
@@ -92,13 +95,16 @@ class Stage(Generic[F]):
         self._wanted = asyncio.Event()
         self._sealed_at = 0.0
 
-    async def run(self, stream: Any) -> None:
-        """Be the body of the stage's agent."""
+    async def run(self, stream: Any, learn: Callable[[Chunk], Awaitable[None]] = _readable) -> None:
+        """Be the body of the stage's agent. `learn` returns when a chunk can be folded without asking anybody."""
         events: AsyncIterable[Any] = stream.noack().events()
         async for event in events:
-            if not self.ownership.owned_in(event.message.generation_id):
-                continue  # comes again to the next owner
             chunk: Chunk = event.value
+            generation = event.message.generation_id
+            if self.ownership.owned_in(generation):
+                await learn(chunk)
+            if not self.ownership.owned_in(generation):
+                continue  # comes again to the next owner
             source = chunk.topic, chunk.partition
             if chunk.number not in (0, self._next.get(source, 0)):
                 self.start_over(f"a chunk of {chunk.topic} {chunk.partition} was lost before {chunk.number}")

@@ -16,16 +16,24 @@ from fastavro.utils import generate_one
 
 from connectors.errors import ConnectorError
 from connectors.kafka.schema_registry import RegistrySchemaIds, schema_ids
+from connectors.kafka.topic_admin import TopicAdmin
 from connectors.settings import RegistrySettings
-from deploy.local.kafka.broker import Missing
+from deploy.local.kafka.broker import Broker, Missing
 from deploy.local.registry.registry import Registry, fetch
 from schemas import records
-from schemas.avro import Codec
+from schemas.avro import Codec, schema_id_of
+from schemas.envelope import SOURCE_POSITION
 from schemas.records import CXoneInteraction
-from schemas.releases import releases, subject_of
-from schemas.topics import TOPICS
+from schemas.releases import FileSchemaIds, releases, subject_of
+from schemas.topics import DEAD_LETTERS, INTERACTIONS_ML, ML_SCORES, TOPICS
+from streams.topology import topics
 from tests.conftest import NewTopicName, _free_pair_of_ports
+from tests.kafka.conftest import NewWorker
+from tests.kafka.services.workers import probe, until
+from tests.support.committed import read_committed
+from tests.support.cut_wire import Wire
 from tests.support.schema_ids_contract import SchemaIdsContract
+from tests.support.waiting_contract import WaitingContract
 
 pytestmark = pytest.mark.broker
 
@@ -64,6 +72,10 @@ class TestRegistrySchemaIds(SchemaIdsContract):
     """With the fixture above."""
 
 
+class TestWaiting(WaitingContract):
+    """With the fixture above."""
+
+
 def test_a_registry_that_hangs_is_an_error_within_ten_seconds_and_what_was_asked_is_known(
     registry: Registry, ids: RegistrySchemaIds
 ) -> None:
@@ -83,6 +95,36 @@ def test_a_registry_that_hangs_is_an_error_within_ten_seconds_and_what_was_asked
     assert known == RECORD
 
 
+def test_a_worker_waits_for_a_schema_with_readiness_red_and_goes_on(
+    registry: Registry, ids: RegistrySchemaIds, own_kafka: Broker, new_worker: NewWorker
+) -> None:
+    TopicAdmin({"bootstrap.servers": own_kafka.bootstrap, "log_level": 0}).create(topics(), partitions=1)
+    simulator = new_worker(own_kafka.bootstrap, "simulate", "--count", "1", program=("-m", "streams")).start()
+    wire = Wire(_free_pair_of_ports(), to=registry.port)
+    url = registry.url.replace(f":{registry.port}/", f":{wire.bootstrap.partition(':')[2]}/")
+    settings = {"SCHEMA_REGISTRY_URL": url, "INFERENCE_URL": simulator.ready()["inference_url"]}
+    worker = new_worker(own_kafka.bootstrap, "scoring", **settings).start()
+    http = worker.ready()["http"]
+    assert probe(http, "/readyz")[0] == 200
+
+    wire.cut()
+    producer = Producer({"bootstrap.servers": own_kafka.bootstrap, "log_level": 0})
+    value = Codec(ids).encoder(CXoneInteraction)(RECORD)
+    producer.produce(INTERACTIONS_ML.name, value, b"i-1", headers=[(SOURCE_POSITION, b"0:0")])
+    producer.flush(30)
+    until(lambda: probe(http, "/readyz")[0] == 503, 30, "readiness is red")
+    (reason,) = probe(http, "/readyz")[1]["reasons"]
+    assert reason.startswith(f"scoring: waits for schema {schema_id_of(value)}: the schema registry does not answer")
+    assert probe(http, "/livez")[0] == 200
+    wire.mend()
+
+    until(lambda: read_committed(own_kafka.bootstrap, ML_SCORES.name), 30, "scored")
+    until(lambda: probe(http, "/readyz")[0] == 200, 30, "readiness is green")
+    assert read_committed(own_kafka.bootstrap, DEAD_LETTERS.name) == []
+    assert worker.terminate() == 0, worker.said("not stopped in order")
+    wire.close()
+
+
 def test_an_incompatible_schema_is_refused(ids: RegistrySchemaIds) -> None:
     subject, schema = "test-value", releases()[subject_of(CXoneInteraction)][-1].schema
     ids.id_for(subject, schema)
@@ -100,7 +142,7 @@ def test_a_reader_of_somebody_elses_reads_every_typed_topic(
     topic, codec, client = new_topic(), Codec(ids), SchemaRegistryClient({"url": registry.url, "timeout": 10})
     producer = Producer({"bootstrap.servers": kafka})
     for record in TYPED:
-        producer.produce(topic, codec.encoder(record)(example(codec, record)))
+        producer.produce(topic, codec.encoder(record)(example(record)))
     producer.flush(30)
     consumer = DeserializingConsumer(
         {
@@ -123,10 +165,10 @@ def test_a_reader_of_somebody_elses_reads_every_typed_topic(
         assert list(fields) == [field["name"] for field in schema["fields"]]
 
 
-def example(codec: Codec, record: type[Any]) -> Any:
+def example(record: type[Any]) -> Any:
     """Return a record with values that its schema allows."""
-    schema = releases()[subject_of(record)][-1].schema
+    newest = releases()[subject_of(record)][-1]
     data = BytesIO()
-    schemaless_writer(data, parse_schema(schema), generate_one(schema))
-    _, header = codec._newest(record)
-    return codec.decoder(record)(header + data.getvalue())
+    data.write(b"\0" + newest.id.to_bytes(4, "big"))
+    schemaless_writer(data, parse_schema(newest.schema), generate_one(newest.schema))
+    return Codec(FileSchemaIds()).decoder(record)(data.getvalue())

@@ -8,12 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from connectors.errors import ConfigurationError
-from connectors.kafka import schema_registry as registry
-from connectors.settings import KafkaSettings, RegistrySettings, load
-from schemas.avro import Codec
+from connectors.settings import KafkaSettings, load
 from schemas.records import AlertRecord, MetricSnapshot
 from streams.runtime.app import App
 from streams.runtime.assembly import attach_stateful, declared, stored
+from streams.runtime.schemas import StageCodec
 from streams.runtime.settings import WorkerSettings
 from streams.stages.alerts.alerts import STAGE, Alerts, Policy
 from streams.stages.alerts.declaration import DECLARATION
@@ -26,10 +25,10 @@ FLUSH_INTERVAL = 1.0  # seconds
 def build() -> App:
     """Make the stage from the environment. Raises ConfigurationError."""
     kafka, worker, own = load(KafkaSettings), load(WorkerSettings), load(AlertsSettings)
-    codec = Codec(registry.schema_ids(load(RegistrySettings)))
+    codec = StageCodec.from_settings()
     decode, encode = codec.decoder(MetricSnapshot), codec.encoder(AlertRecord)
     policy = Policy(rules=rules(own.rules or DEFAULT_RULES), revise_for=int(own.revise_for * 1000))
-    app = declared(DECLARATION, kafka, worker)
+    app = declared(DECLARATION, kafka, worker, codec)
 
     def core(partition: int, stored: Mapping[bytes, bytes]) -> Alerts:
         return Alerts(partition, stored, policy=policy, decode=decode, encode=encode)

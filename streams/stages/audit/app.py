@@ -14,13 +14,11 @@ import structlog
 from prometheus_client import Counter
 
 from connectors.errors import ConfigurationError, SinkError
-from connectors.kafka import schema_registry as registry
 from connectors.kafka.publisher import KafkaPublisher, Publisher
 from connectors.retry import delays
-from connectors.settings import KafkaSettings, RegistrySettings, load
+from connectors.settings import KafkaSettings, load
 from connectors.sinks.audit_files import AuditFolder
 from connectors.sinks.until_answered import until_answered
-from schemas.avro import Codec
 from schemas.envelope import Outgoing
 from schemas.records.audit import AuditEntry, AuditHead
 from schemas.topics import DASHBOARD_AUDIT_HEADS
@@ -29,6 +27,7 @@ from streams.core.audit.journal import REMEMBERED, AlteredError, Append, Journal
 from streams.core.audit.lines import day_file, day_of, heads_file
 from streams.runtime.app import App
 from streams.runtime.assembly import attach, declared
+from streams.runtime.schemas import StageCodec
 from streams.runtime.settings import WorkerSettings
 from streams.runtime.stage import Stage
 from streams.stages.audit.declaration import DECLARATION
@@ -100,8 +99,8 @@ def build() -> App:
         former = public_keys(audit.trusted.read_bytes()) if audit.trusted else []
     except (OSError, KeyFormatError) as wrong:
         raise ConfigurationError(f"AUDIT_KEY, AUDIT_TRUSTED: {wrong}") from None
-    codec = Codec(registry.schema_ids(load(RegistrySettings)))
-    app = declared(DECLARATION, kafka, worker)
+    codec = StageCodec.from_settings()
+    app = declared(DECLARATION, kafka, worker, codec)
     publisher = app.using(KafkaPublisher(kafka.librdkafka()))
     folder, sign, keys = AuditFolder(audit.dir), signer(key), trusted([key.public_key(), *former])
     mirror = Mirror(folder, lambda: Journal(sign, newest(folder), keys))

@@ -12,17 +12,16 @@ from typing import Any
 
 from prometheus_client import Counter
 
-from connectors.kafka import schema_registry as registry
 from connectors.kafka.publisher import KafkaPublisher, Publisher
 from connectors.retry import delays
-from connectors.settings import CrmSettings, KafkaSettings, RegistrySettings, load
+from connectors.settings import CrmSettings, KafkaSettings, load
 from connectors.sinks.crm import Crm, HttpCrm
 from connectors.sinks.until_answered import until_answered
-from schemas.avro import Codec
 from schemas.records import GuestMessage
 from streams.runtime.app import App
 from streams.runtime.assembly import attach, declared, form_of
 from streams.runtime.refusal_limit import RefusalLimit
+from streams.runtime.schemas import StageCodec
 from streams.runtime.settings import WorkerSettings
 from streams.runtime.stage import Stage
 from streams.runtime.state import TableState
@@ -39,8 +38,9 @@ WAITED = Counter("cxone_crm_waited_seconds", "Seconds waited between tries, by a
 def build() -> App:
     """Make the stage from the environment. Raises ConfigurationError."""
     kafka, worker, settings = load(KafkaSettings), load(WorkerSettings), load(CrmSettings)
-    decode = Codec(registry.schema_ids(load(RegistrySettings))).decoder(GuestMessage)
-    app = declared(DECLARATION, kafka, worker)
+    codec = StageCodec.from_settings()
+    decode = codec.decoder(GuestMessage)
+    app = declared(DECLARATION, kafka, worker, codec)
     publisher = app.using(KafkaPublisher(kafka.librdkafka()))
     assemble(app, publisher, app.using(HttpCrm(settings)), decode=decode, settings=settings, worker=worker)
     return app

@@ -17,12 +17,10 @@ from connectors.cxone import dialect
 from connectors.cxone.dashboards import DashboardApi, Timed, connected
 from connectors.cxone.subscriptions import memory_key, subscribe
 from connectors.errors import AuthorizationError, ConfigurationError, Unavailable
-from connectors.kafka import schema_registry as registry
 from connectors.kafka.key_history import KeyHistory
 from connectors.kafka.publisher import KafkaPublisher
 from connectors.retry import delays
-from connectors.settings import CxoneSettings, KafkaSettings, RegistrySettings, check_http_url, load
-from schemas.avro import Codec
+from connectors.settings import CxoneSettings, KafkaSettings, check_http_url, load
 from schemas.envelope import Outgoing
 from schemas.records import DashboardApplied, DashboardCommand
 from schemas.records.audit import AuditEntry, AuditRecord
@@ -33,6 +31,7 @@ from streams.runtime.app import App
 from streams.runtime.assembly import attach, declared, stored
 from streams.runtime.call_runner import Runner
 from streams.runtime.errors import WithdrawnError
+from streams.runtime.schemas import StageCodec
 from streams.runtime.settings import WorkerSettings
 from streams.runtime.stage import Stage
 from streams.stages.dashboards.applying import carry_out
@@ -68,7 +67,7 @@ def build() -> App:
         load(CxoneSettings),
         load(DashboardsSettings),
     )
-    codec = Codec(registry.schema_ids(load(RegistrySettings)))
+    codec = StageCodec.from_settings()
     spoken = dialect.load(cxone.dialect)
     read, encode = reader(codec.decoder(DashboardCommand)), codec.encoder(DashboardApplied)
     encode_entry = codec.encoder(AuditEntry)
@@ -78,7 +77,7 @@ def build() -> App:
         cap=settings.retry_cap,
         retries=settings.retries,
     )
-    app = declared(DECLARATION, kafka, worker, beside=tiers.topics)
+    app = declared(DECLARATION, kafka, worker, codec, beside=tiers.topics)
     state = stored(app, "commands", kafka)
 
     def on_trouble(trouble: str | None) -> None:

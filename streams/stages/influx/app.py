@@ -8,17 +8,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Protocol
 
-from connectors.kafka import schema_registry as registry
 from connectors.kafka.publisher import KafkaPublisher, Publisher
 from connectors.retry import delays
-from connectors.settings import InfluxSettings, KafkaSettings, RegistrySettings, load
+from connectors.settings import InfluxSettings, KafkaSettings, load
 from connectors.sinks.influx import InfluxWriter, Refusal
 from connectors.sinks.until_answered import until_answered
-from schemas.avro import Codec
 from schemas.records import CampaignHour
 from streams.runtime.app import App
 from streams.runtime.assembly import attach, declared
 from streams.runtime.refusal_limit import RefusalLimit
+from streams.runtime.schemas import StageCodec
 from streams.runtime.settings import WorkerSettings
 from streams.runtime.stage import Stage
 from streams.stages.influx.declaration import DECLARATION
@@ -36,8 +35,9 @@ class Writer(Protocol):
 def build() -> App:
     """Make the stage from the environment. Raises ConfigurationError."""
     kafka, worker, influx = load(KafkaSettings), load(WorkerSettings), load(InfluxSettings)
-    decode = Codec(registry.schema_ids(load(RegistrySettings))).decoder(CampaignHour)
-    app = declared(DECLARATION, kafka, worker)
+    codec = StageCodec.from_settings()
+    decode = codec.decoder(CampaignHour)
+    app = declared(DECLARATION, kafka, worker, codec)
     publisher = app.using(KafkaPublisher(kafka.librdkafka()))
     writer = app.using(InfluxWriter(influx))
     assemble(app, publisher, writer, decode=decode, lines=influx.batch_lines, worker=worker)

@@ -15,19 +15,18 @@ from prometheus_client import Counter
 from connectors.errors import ConfigurationError
 from connectors.http.exchange import Exchange
 from connectors.http.transport import Transport
-from connectors.kafka import schema_registry as registry
 from connectors.retry import delays
-from connectors.settings import KafkaSettings, RegistrySettings, load
+from connectors.settings import KafkaSettings, load
 from connectors.sinks.alerts.alertmanager import Alertmanager
 from connectors.sinks.alerts.receiver import Notice, Posting, Receiver
 from connectors.sinks.alerts.settings import ReceiverSettings
 from connectors.sinks.alerts.webhook import Webhook
 from connectors.sinks.until_answered import until_answered
-from schemas.avro import Codec
 from schemas.envelope import Outgoing
 from schemas.records import AlertRecord
 from streams.runtime.app import App
 from streams.runtime.assembly import attach, declared, stored
+from streams.runtime.schemas import StageCodec
 from streams.runtime.settings import WorkerSettings
 from streams.runtime.stage import Stage
 from streams.runtime.state import TableState
@@ -45,8 +44,9 @@ log = structlog.get_logger()
 def build() -> App:
     """Make the stage from the environment. Raises ConfigurationError."""
     kafka, worker, own = load(KafkaSettings), load(WorkerSettings), load(ReceiverSettings)
-    decode = Codec(registry.schema_ids(load(RegistrySettings))).decoder(AlertRecord)
-    app = declared(DECLARATION, kafka, worker)
+    codec = StageCodec.from_settings()
+    decode = codec.decoder(AlertRecord)
+    app = declared(DECLARATION, kafka, worker, codec)
     assemble(app, stored(app, "open", kafka), app.using(receiver(own)), decode=decode, worker=worker)
     return app
 

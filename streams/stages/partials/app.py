@@ -6,14 +6,13 @@ partition it counts, and comes to the same whoever publishes it. Ordered per par
 
 from collections.abc import Mapping
 
-from connectors.kafka import schema_registry as registry
-from connectors.settings import KafkaSettings, RegistrySettings, load
-from schemas.avro import Codec
-from schemas.records import AnalyticsEvent, EventTimeProgress, MinutePartials
+from connectors.settings import KafkaSettings, load
+from schemas.records import AnalyticsEvent, MinutePartials
 from schemas.topics import ANALYTICS_EVENTS, RAW_ANALYTICS
 from streams.core.windows.watermark import Watermark
 from streams.runtime.app import App
 from streams.runtime.assembly import attach_stateful, declared, hear_event_time, stored
+from streams.runtime.schemas import StageCodec
 from streams.runtime.settings import WorkerSettings
 from streams.stages.partials.declaration import DECLARATION
 from streams.stages.partials.minutes import STAGE, Minutes, Sources
@@ -25,10 +24,10 @@ PUBLISH_INTERVAL = 0.4  # seconds
 def build() -> App:
     """Make the stage from the environment. Raises ConfigurationError."""
     kafka, worker, own = load(KafkaSettings), load(WorkerSettings), load(PartialsSettings)
-    codec = Codec(registry.schema_ids(load(RegistrySettings)))
+    codec = StageCodec.from_settings()
     decode, encode = codec.decoder(AnalyticsEvent), codec.encoder(MinutePartials)
-    app = declared(DECLARATION, kafka, worker)
-    event_time = hear_event_time(app, kafka, codec.decoder(EventTimeProgress))
+    app = declared(DECLARATION, kafka, worker, codec)
+    event_time = hear_event_time(app, kafka, codec)
     latest = event_time.of(RAW_ANALYTICS.name, ANALYTICS_EVENTS.name)
 
     def partitions() -> int:

@@ -4,12 +4,11 @@ Effectively once: each interaction is in its hour exactly once, whatever is kill
 hour (a higher revision replaces a lower one). Ordered per campaign.
 """
 
-from connectors.kafka import schema_registry as registry
-from connectors.settings import KafkaSettings, RegistrySettings, load
-from schemas.avro import Codec
+from connectors.settings import KafkaSettings, load
 from schemas.records import CampaignHour, InteractionCompleted
 from streams.runtime.app import App
 from streams.runtime.assembly import build_rows
+from streams.runtime.schemas import StageCodec
 from streams.runtime.settings import WorkerSettings
 from streams.stages.percentiles.hours import Hours, Policy
 from streams.stages.percentiles.settings import PercentilesSettings
@@ -18,7 +17,7 @@ from streams.stages.percentiles.settings import PercentilesSettings
 def build() -> App:
     """Make the stage from the environment. Raises ConfigurationError."""
     kafka, worker, own = load(KafkaSettings), load(WorkerSettings), load(PercentilesSettings)
-    codec = Codec(registry.schema_ids(load(RegistrySettings)))
+    codec = StageCodec.from_settings()
     policy = Policy(
         allowed_lateness=int(own.allowed_lateness * 1000),
         retention=int(own.window_retention * 1000),

@@ -6,12 +6,11 @@ once, with its position in cxone.guest.messages. Ordered per guest in, per conve
 
 from collections.abc import Mapping
 
-from connectors.kafka import schema_registry as registry
-from connectors.settings import KafkaSettings, RegistrySettings, load
-from schemas.avro import Codec
+from connectors.settings import KafkaSettings, load
 from schemas.records import GuestMessage, GuestThrottled
 from streams.runtime.app import App
 from streams.runtime.assembly import attach_stateful, declared, stored
+from streams.runtime.schemas import StageCodec
 from streams.runtime.settings import WorkerSettings
 from streams.runtime.stage import SEAL_INTERVAL
 from streams.stages.rate_limit.declaration import DECLARATION
@@ -23,7 +22,7 @@ from streams.stages.rate_limit.window import Policy
 def build() -> App:
     """Make the stage from the environment. Raises ConfigurationError."""
     kafka, worker, own = load(KafkaSettings), load(WorkerSettings), load(RateLimitSettings)
-    codec = Codec(registry.schema_ids(load(RegistrySettings)))
+    codec = StageCodec.from_settings()
     decode, encode = codec.decoder(GuestMessage), codec.encoder(GuestThrottled)
     policy = Policy(
         limit=own.guest_limit,
@@ -32,7 +31,7 @@ def build() -> App:
         clock_skew=int(own.guest_clock_skew * 1000),
         count_refused=own.guest_count_refused,
     )
-    app = declared(DECLARATION, kafka, worker)
+    app = declared(DECLARATION, kafka, worker, codec)
 
     def core(partition: int, stored: Mapping[bytes, bytes]) -> Guests:
         return Guests(partition, stored, policy=policy, decode=decode, encode=encode)

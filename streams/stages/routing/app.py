@@ -18,9 +18,7 @@ from connectors.cxone.rest import RestClient
 from connectors.errors import Unavailable
 from connectors.http.exchange import Exchange
 from connectors.http.transport import Transport
-from connectors.kafka import schema_registry as registry
-from connectors.settings import CxoneSettings, KafkaSettings, RegistrySettings, load
-from schemas.avro import Codec
+from connectors.settings import CxoneSettings, KafkaSettings, load
 from schemas.records import GuestMessage, RoutingResult
 from schemas.topics import GUEST_ADMITTED, ROUTING_RETRIES
 from streams.core.calls.job import Done, Failed, Job, Outcome, Tiers
@@ -28,6 +26,7 @@ from streams.core.calls.ordered import Calls
 from streams.runtime.app import App
 from streams.runtime.assembly import attach, declared, stored
 from streams.runtime.call_runner import Runner
+from streams.runtime.schemas import StageCodec
 from streams.runtime.settings import WorkerSettings
 from streams.runtime.stage import Stage
 from streams.stages.routing.conversation import STAGE, outcome, request
@@ -60,7 +59,7 @@ def build() -> App:
         load(CxoneSettings),
         load(RoutingSettings),
     )
-    codec = Codec(registry.schema_ids(load(RegistrySettings)))
+    codec = StageCodec.from_settings()
     decode, encode = codec.decoder(GuestMessage), codec.encoder(RoutingResult)
     messaging = dialect.load(cxone.dialect).messaging
     url = httpx.URL(messaging.routing_url(cxone))  # parsed once
@@ -77,7 +76,7 @@ def build() -> App:
         cap=routing.retry_cap,
         retries=routing.retries,
     )
-    app = declared(DECLARATION, kafka, worker, beside=tiers.topics)
+    app = declared(DECLARATION, kafka, worker, codec, beside=tiers.topics)
     state = stored(app, "calls", kafka)
 
     def on_trouble(trouble: str | None) -> None:

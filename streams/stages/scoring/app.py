@@ -12,11 +12,9 @@ from prometheus_client import Counter, Gauge, Histogram
 
 from connectors.cxone import dialect
 from connectors.errors import Unavailable
-from connectors.kafka import schema_registry as registry
-from connectors.settings import DialectSettings, KafkaSettings, RegistrySettings, load
+from connectors.settings import DialectSettings, KafkaSettings, load
 from connectors.sinks.inference import Inference
 from connectors.sinks.settings import InferenceSettings
-from schemas.avro import Codec
 from schemas.records import CXoneInteraction, InteractionScore
 from schemas.topics import INTERACTIONS_ML
 from streams.core.calls.job import Done, Failed, Job, Outcome, Tiers
@@ -24,6 +22,7 @@ from streams.core.calls.ordered import Calls
 from streams.runtime.app import App
 from streams.runtime.assembly import attach, declared, stored
 from streams.runtime.call_runner import Runner
+from streams.runtime.schemas import StageCodec
 from streams.runtime.settings import WorkerSettings
 from streams.runtime.stage import Stage
 from streams.stages.scoring.declaration import DECLARATION
@@ -47,10 +46,10 @@ def build() -> App:
     kafka, worker, settings = load(KafkaSettings), load(WorkerSettings), load(ScoringSettings)
     scoring = dialect.load(load(DialectSettings).dialect).scoring
     scale = Scale(score=scoring.score, model=scoring.model, lowest=settings.lowest, highest=settings.highest)
-    codec = Codec(registry.schema_ids(load(RegistrySettings)))
+    codec = StageCodec.from_settings()
     decode, encode = codec.decoder(CXoneInteraction), codec.encoder(InteractionScore)
     tiers = Tiers.in_memory(base=settings.retry_base, cap=settings.retry_cap, retries=settings.retries)
-    app = declared(DECLARATION, kafka, worker)
+    app = declared(DECLARATION, kafka, worker, codec)
     state = stored(app, "calls", kafka)
 
     def on_trouble(trouble: str | None) -> None:

@@ -7,12 +7,11 @@ time but for late events. One worker does it all, others are standbys: the topic
 
 from collections.abc import Mapping
 
-from connectors.kafka import schema_registry as registry
-from connectors.settings import KafkaSettings, RegistrySettings, load
-from schemas.avro import Codec
+from connectors.settings import KafkaSettings, load
 from schemas.records import MetricSnapshot, MinutePartials
 from streams.runtime.app import App
 from streams.runtime.assembly import attach_stateful, declared, stored
+from streams.runtime.schemas import StageCodec
 from streams.runtime.settings import WorkerSettings
 from streams.stages.snapshots.declaration import DECLARATION
 from streams.stages.snapshots.minutes import STAGE, Minutes
@@ -23,9 +22,9 @@ PUBLISH_INTERVAL = 0.3  # seconds: a row is out within a second of its event, wi
 def build() -> App:
     """Make the stage from the environment. Raises ConfigurationError."""
     kafka, worker = load(KafkaSettings), load(WorkerSettings)
-    codec = Codec(registry.schema_ids(load(RegistrySettings)))
+    codec = StageCodec.from_settings()
     decode, encode = codec.decoder(MinutePartials), codec.encoder(MetricSnapshot)
-    app = declared(DECLARATION, kafka, worker)
+    app = declared(DECLARATION, kafka, worker, codec)
 
     def core(partition: int, stored: Mapping[bytes, bytes]) -> Minutes:
         return Minutes(partition, stored, decode=decode, encode=encode)

@@ -12,20 +12,19 @@ from functools import partial
 from typing import Any, Protocol
 
 from connectors.errors import SinkError
-from connectors.kafka import schema_registry as registry
 from connectors.kafka.publisher import KafkaPublisher, Publisher
 from connectors.retry import delays
-from connectors.settings import KafkaSettings, RegistrySettings, load
+from connectors.settings import KafkaSettings, load
 from connectors.sinks.sqlite.failures import FileChangedError
 from connectors.sinks.sqlite.file import Refusal, SqliteFile
 from connectors.sinks.sqlite.settings import SqliteSettings
 from connectors.sinks.until_answered import until_answered
-from schemas.avro import Codec
 from schemas.records import AlertRecord, MetricSnapshot
 from schemas.topics import ONLY_PARTITION
 from streams.runtime.app import App
 from streams.runtime.assembly import attach, declared
 from streams.runtime.errors import WithdrawnError
+from streams.runtime.schemas import StageCodec
 from streams.runtime.settings import WorkerSettings
 from streams.runtime.stage import Stage
 from streams.stages.sqlite.declaration import DECLARATION
@@ -50,8 +49,8 @@ class File(Protocol):
 def build() -> App:
     """Make the stage from the environment. Raises ConfigurationError."""
     kafka, worker = load(KafkaSettings), load(WorkerSettings)
-    codec = Codec(registry.schema_ids(load(RegistrySettings)))
-    app = declared(DECLARATION, kafka, worker)
+    codec = StageCodec.from_settings()
+    app = declared(DECLARATION, kafka, worker, codec)
     publisher = app.using(KafkaPublisher(kafka.librdkafka()))
     file = app.using(SqliteFile(load(SqliteSettings)))
     assemble(

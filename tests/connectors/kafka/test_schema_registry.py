@@ -1,6 +1,7 @@
 import json
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -13,8 +14,9 @@ from connectors.kafka.schema_registry import RegistrySchemaIds, schema_ids
 from connectors.settings import RegistrySettings
 from schemas.avro import Codec, DecodeError
 from schemas.records import InteractionCompleted
-from schemas.releases import FileSchemaIds, SchemaIds, subject_of
+from schemas.releases import FileSchemaIds, SchemaIds, releases, subject_of
 from tests.support.schema_ids_contract import SchemaIdsContract
+from tests.support.waiting_contract import WaitingContract
 
 RECORD = InteractionCompleted("e-1", "sales", 312.0, 14.5, 1_760_000_000_000)
 
@@ -26,6 +28,8 @@ class StandIn:
         self.subjects: dict[str, list[int]] = {}
         self.schemas: dict[int, dict[str, str]] = {}
         self.read_only = False
+        self._answers = threading.Event()
+        self._answers.set()
         self.refuses: tuple[int, int, str] | None = None
         self.authorizations: set[str | None] = set()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -34,9 +38,17 @@ class StandIn:
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
     def close(self) -> None:
+        self.resume()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+    def pause(self) -> None:
+        """Take connections and answer nothing, until `resume`."""
+        self._answers.clear()
+
+    def resume(self) -> None:
+        self._answers.set()
 
     def register(self, subject: str, schema: dict[str, str]) -> int:
         schema_id = next((known for known, same in self.schemas.items() if same == schema), 100 + len(self.schemas))
@@ -73,12 +85,14 @@ class StandIn:
         class Handler(BaseHTTPRequestHandler):
             def _answer(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or "{}")
+                registry._answers.wait()
                 registry.authorizations.add(self.headers.get("Authorization"))
                 status, said = registry.answer(self.command, self.path.split("?")[0].strip("/").split("/"), body)
-                self.send_response(status)
-                self.send_header("Content-Type", "application/vnd.schemaregistry.v1+json")
-                self.end_headers()
-                self.wfile.write(json.dumps(said).encode())
+                with suppress(ConnectionError):  # who waited for too long has gone
+                    self.send_response(status)
+                    self.send_header("Content-Type", "application/vnd.schemaregistry.v1+json")
+                    self.end_headers()
+                    self.wfile.write(json.dumps(said).encode())
 
             do_GET = do_POST = _answer  # noqa: N815 - the base class asks for these names
 
@@ -124,6 +138,22 @@ def test_the_schema_is_registered_under_the_topic_and_its_id_written(registry: S
     assert list(registry.subjects) == ["cxone.interactions.completed-value"]
     assert data[:5] == b"\0" + (100).to_bytes(4, "big")
     assert codec.decoder(InteractionCompleted)(data) == RECORD
+
+
+class TestWaiting(WaitingContract):
+    """With the stand-in above."""
+
+
+def test_who_only_reads_registers_nothing(registry: StandIn) -> None:
+    encode = Codec(FileSchemaIds()).encoder(InteractionCompleted)
+    written = json.dumps(releases()[subject_of(InteractionCompleted)][-1].schema)
+    decode = Codec(schema_ids(_settings(registry))).decoder(InteractionCompleted)
+    assert registry.schemas == {}
+
+    its_id = registry.register("by somebody else", {"schema": written, "schemaType": "AVRO"})
+
+    assert decode(b"\0" + its_id.to_bytes(4, "big") + encode(RECORD)[5:]) == RECORD
+    assert list(registry.subjects) == ["by somebody else"]
 
 
 def test_a_schema_that_is_there_is_not_registered_again(registry: StandIn) -> None:

@@ -12,16 +12,18 @@ import pytest
 from faust.types import TP
 from pydantic import SecretStr
 
-from connectors.errors import PublishError
+from connectors.errors import ConnectorError, PublishError
 from connectors.kafka.publisher import KafkaPublisher
 from connectors.settings import KafkaSettings
 from schemas.envelope import Consumed
+from schemas.releases import FileSchemaIds, Schema
 from streams.core.contract import Chunk, Flush
 from streams.runtime.app import POLLED_WITHIN, App, build_app
 from streams.runtime.assembly import attach
 from streams.runtime.errors import DrainError, SuspendedError, WithdrawnError
 from streams.runtime.lease import Lease
 from streams.runtime.ownership import Ownership
+from streams.runtime.schemas import StageCodec
 from streams.runtime.settings import WorkerSettings
 from streams.runtime.stage import Stage
 from tests.support.echo_stage import Echo
@@ -146,6 +148,22 @@ def test_an_app_whose_delivery_is_blocked_says_by_what(app: App) -> None:
     app.stage.blocked = "no such bucket"
 
     assert app.why_not_ready() == "echo: no such bucket"
+
+
+async def test_an_app_that_waits_for_a_schema_says_so_and_is_alive(app: App) -> None:
+    class Away(FileSchemaIds):
+        def schema_for(self, schema_id: int) -> Schema:
+            raise ConnectorError("the schema registry does not answer")
+
+    app.codec = StageCodec(Away())
+    app.consumer.polled_at -= POLLED_WITHIN + 1
+    learning = asyncio.create_task(app.learn(Chunk("source", 0, [Consumed(0, b"\0\0\0\0\x09body")])))
+    while app.codec.waiting is None:  # noqa: ASYNC110 - whether this loop turns is what is tested
+        await asyncio.sleep(0.001)
+
+    assert app.why_not_ready() == "echo: waits for schema 9: the schema registry does not answer"
+    assert app.why_not_alive() is None
+    learning.cancel()
 
 
 def test_an_app_that_does_not_poll_is_not_alive_unless_it_waits_for_its_stage(app: App) -> None:

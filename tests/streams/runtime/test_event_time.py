@@ -13,6 +13,7 @@ from schemas.topics import EVENT_TIME
 from streams.core.contract import Flush
 from streams.core.event_time import EventTime
 from streams.runtime.event_time import HEARTBEAT, EventTimeHearer, EventTimeTeller
+from streams.runtime.schemas import StageCodec
 
 CODEC = Codec(FileSchemaIds())
 encode, decode = CODEC.encoder(EventTimeProgress), CODEC.decoder(EventTimeProgress)
@@ -189,7 +190,7 @@ async def test_the_latest_of_each_raw_partition_is_heard() -> None:
         Following(
             [progress(0, 1), progress(1, 5), b"no record", progress(0, 2), progress(0, 9, "other"), progress(7, 3)]
         ),
-        decode,
+        StageCodec(FileSchemaIds()),
     )
     latest = hearer.of("raw", "completed")
     assert latest() == {}

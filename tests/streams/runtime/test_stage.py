@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from streams.core.contract import Flush
+from streams.core.contract import Chunk, Flush
 from streams.runtime.errors import DrainError, SuspendedError, TooManyRefusedError
 from streams.runtime.stage import HELD_RECORDS
 from tests.support.echo_stage import GENERATION, Event, Rig, cores, record
@@ -82,6 +82,29 @@ async def test_nothing_is_acknowledged_when_delivery_fails() -> None:
 
     assert not event.acknowledged
     assert not rig.stage.delivering
+
+
+@pytest.mark.parametrize("lost", [False, True])
+async def test_a_chunk_that_cannot_be_read_yet_is_waited_for_unless_its_partition_goes(lost: bool) -> None:
+    rig, readable = Rig(), asyncio.Event()
+    event = rig.stream.put(record(b"a"))
+    rig.stream.close()
+
+    async def learn(_chunk: Chunk) -> None:
+        await readable.wait()
+
+    running = asyncio.create_task(rig.stage.run(rig.stream, learn))
+    await asyncio.sleep(0)
+    await rig.stage.flush()
+    assert not event.acknowledged
+    if lost:
+        rig.stage.start_over("they are another's")
+    readable.set()
+    await running
+    await rig.stage.flush()
+
+    assert event.acknowledged is not lost
+    assert rig.values() == ([] if lost else [b"a"])
 
 
 async def test_an_eager_flush_delivers_outputs_and_acknowledges_nothing() -> None:
