@@ -1,9 +1,11 @@
 """What a stage says of itself, once: the rest (its group, its changelogs, who reads and writes a topic) follows."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from schemas.topics.event_time import EVENT_TIME
 from schemas.topics.spec import CHANGELOG_CONFIG, Cleanup, TopicSpec
+from streams.core.state_format import Migration
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,6 +17,7 @@ class Table:
         key: of the changelog's records, for a reader.
         holds: what they are, for a reader.
         version: of their form; raised with every change of it.
+        migrations: as of `StateFormat`.
         offsets: whether offsets of the stage's own topic are in it: state is refused then when that topic was made
             again. False for rows, which hold source positions alone.
     """
@@ -23,6 +26,7 @@ class Table:
     key: str
     holds: str
     version: int = 1
+    migrations: Mapping[int, Migration] = field(default_factory=dict, hash=False)
     offsets: bool = True
 
 

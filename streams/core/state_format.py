@@ -17,6 +17,7 @@ from streams.core.contract import Change, StreamsError
 KEY = b"!format"  # no stage's own keys begin so
 
 Stored = Mapping[bytes, bytes]
+Migration = Callable[[Stored], Stored]
 
 
 class StateRefusedError(StreamsError):
@@ -45,7 +46,7 @@ class StateFormat:
     version: int = 1
     partitions: int | None = None
     topics: Mapping[str, str] = field(default_factory=dict)
-    migrations: Mapping[int, Callable[[Stored], Stored]] = field(default_factory=dict)
+    migrations: Mapping[int, Migration] = field(default_factory=dict)
 
     def read(self, stored: Stored) -> dict[bytes, bytes]:
         """Return what is stored of a partition, as this version has it and without the format's record.

@@ -66,6 +66,7 @@ def form_of(app: App, declaration: Declaration, table: str) -> Callable[[], Stat
             changelog=f"{declaration.group}-{table}-changelog",
             source=app.source,
             version=declared_table.version,
+            migrations=declared_table.migrations,
             partitions=app.source_partitions(),
             topics={topic: its_id for topic, its_id in app.topic_ids.items() if topic in offsets_of},
         )

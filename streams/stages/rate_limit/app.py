@@ -24,16 +24,19 @@ def build() -> App:
     kafka, worker, own = load(KafkaSettings), load(WorkerSettings), load(RateLimitSettings)
     codec = StageCodec.from_settings()
     decode, encode = codec.decoder(GuestMessage), codec.encoder(GuestThrottled)
-    policy = Policy(
-        limit=own.guest_limit,
-        window=int(own.guest_window * 1000),
-        lateness=int(own.guest_lateness * 1000),
-        clock_skew=int(own.guest_clock_skew * 1000),
-        count_refused=own.guest_count_refused,
-    )
     app = declared(DECLARATION, kafka, worker, codec)
 
     def core(partition: int, stored: Mapping[bytes, bytes]) -> Guests:
+        partitions = app.source_partitions() or DECLARATION.reads.partitions
+        policy = Policy(
+            limit=own.guest_limit,
+            conversation_limit=own.conversation_limit,
+            ceiling=-(-own.tenant_limit // partitions),
+            window=int(own.guest_window * 1000),
+            lateness=int(own.guest_lateness * 1000),
+            clock_skew=int(own.guest_clock_skew * 1000),
+            count_refused=own.guest_count_refused,
+        )
         return Guests(partition, stored, policy=policy, decode=decode, encode=encode)
 
     state = stored(app, "recent", kafka)

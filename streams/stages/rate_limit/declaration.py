@@ -11,7 +11,9 @@ DECLARATION = Declaration(
         Table(
             name="recent",
             key="partition | epoch | era.end of slice | last offset | part",
-            holds="recent messages by guest",
+            holds="recent messages by guest and conversation",
+            version=2,
+            migrations={1: dict},  # parts say of which version they are
         ),
     ),
 )

@@ -14,7 +14,7 @@ from streams.core.contract import Change, Chunk, Flush, Refused
 from streams.core.sliced_seals import Slice, SlicedSeals
 from streams.core.taken import PositionError, Taken
 from streams.core.times import END_OF_TIME
-from streams.stages.rate_limit.stored import Counted, Head, guest_number, pack, unpack
+from streams.stages.rate_limit.stored import Counted, Head, conversation_number, guest_number, pack, unpack
 from streams.stages.rate_limit.window import Policy, Recent
 
 STAGE = "rate-limit"
@@ -25,6 +25,7 @@ OUT_OF_RANGE = "out of range"
 # Outcomes, counted
 OUTCOMES = ADMITTED, THROTTLED, REFUSED = ("admitted", "throttled", "refused")
 MESSAGES = Counter("cxone_rate_limit_messages", "Guest messages by what became of them.", ["outcome"])
+FULL = Counter("cxone_rate_limit_full", "Throttled messages by the limit that refused them.", ["limit"])
 
 
 class Guests:
@@ -108,14 +109,20 @@ class Guests:
         if any(name == REPLAY_FOR and stage != STAGE.encode() for name, stage in record.headers):
             return None
         recent, guest = self._recent, guest_number(message.guest)
+        conversation = conversation_number(message.conversation_id)
         era = recent.era
         at = recent.event_time(message.sent_at, message.received_at)
         if recent.era != era:
             self._added = {}  # of the era before: nothing will be near it
-        allowed_at = recent.take(guest, at)
-        if allowed_at == at or self._policy.count_refused:
-            self._added.setdefault(recent.newest, []).append(Counted(record.offset, guest, at))
-        return allowed_at if allowed_at > at else None
+        allowed_at = recent.take(guest, conversation, at)
+        admitted = allowed_at == at
+        if admitted or self._policy.count_refused:
+            counted = Counted(record.offset, guest, conversation if admitted else None, at)
+            self._added.setdefault(recent.newest, []).append(counted)
+        if admitted:
+            return None
+        FULL.labels(recent.full).inc()
+        return allowed_at
 
     def _garbage(self, record: Record, refused: Refused) -> bool:
         """Refuse what has no position that counts, unless an earlier life has. Returns whether it did."""
@@ -156,7 +163,7 @@ class Guests:
             for message in unpack(part, end, covered)
         }
         for end, message in counted.values():
-            self._recent.count(end, message.guest, message.at)
+            self._recent.count(end, message.guest, message.conversation, message.at)
         return Taken(GUEST_MESSAGES.name, head.positions)
 
 

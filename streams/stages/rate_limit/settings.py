@@ -12,6 +12,12 @@ class RateLimitSettings(BaseSettings):
     )
 
     guest_limit: int = Field(15, ge=1, le=1000, description="messages that a guest may send in a window")
+    conversation_limit: int = Field(
+        30, ge=1, le=1000, description="messages of a conversation in a window, whatever fingerprints they have"
+    )
+    tenant_limit: int = Field(
+        60_000, ge=1, description="messages of all guests in a window; partitions share it evenly"
+    )
     guest_window: float = Field(60.0, ge=1, le=86_400, description="length of the window of the guests' limit")
     guest_lateness: float = Field(
         60.0, ge=0, le=3600, description="a guest's message counts at the time it was sent, at most so long before now"

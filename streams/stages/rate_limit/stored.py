@@ -1,4 +1,4 @@
-"""What one seal adds to one slice, as parts in the changelog: 16 bytes for each counted message."""
+"""What one seal adds to one slice, as parts in the changelog: 24 bytes for each counted message."""
 
 import struct
 from collections.abc import Iterator, Sequence
@@ -9,8 +9,11 @@ import msgspec
 
 from streams.stages.rate_limit.window import NEVER
 
-LARGEST = 32_768  # messages in one part: half of what a broker takes by default
-_BYTES = 16  # of a message
+LARGEST = 16_384  # messages in one part: half of what a broker takes by default
+_WITH_CONVERSATIONS = b"\2"  # begins a part; those of version 1 have none, and are of an even length
+_COLUMNS = "QiIQ"  # guests, times after the slice's end, offsets before the seal's, conversations
+_COLUMNS_BEFORE = "QiI"  # of version 1
+_NONE = 0  # stands for no conversation
 
 
 class Counted(NamedTuple):
@@ -18,6 +21,7 @@ class Counted(NamedTuple):
 
     offset: int
     guest: int
+    conversation: int | None  # None: it was refused, or comes from a part of version 1
     at: int  # ms, event time
 
 
@@ -37,19 +41,26 @@ def pack(counted: Sequence[Counted], end: int, covered: int) -> list[bytes]:
 
 def unpack(part: bytes, end: int, covered: int) -> Iterator[Counted]:
     """Return what `pack` was given."""
-    size = len(part) // _BYTES
-    numbers = struct.unpack(f"<{size}Q{size}i{size}I", part)
-    for guest, since, behind in zip(numbers[:size], numbers[size : 2 * size], numbers[2 * size :], strict=True):
-        yield Counted(covered - behind, guest, end + since)
+    begins = len(part) % 2
+    columns = _COLUMNS if begins else _COLUMNS_BEFORE
+    size = (len(part) - begins) // struct.calcsize(f"<{columns}")
+    numbers = struct.unpack_from("<" + "".join(f"{size}{column}" for column in columns), part, begins)
+    if not begins:
+        numbers += (_NONE,) * size
+    guests, since, behind, conversations = (numbers[i * size : (i + 1) * size] for i in range(len(_COLUMNS)))
+    for guest, after, before, conversation in zip(guests, since, behind, conversations, strict=True):
+        yield Counted(covered - before, guest, conversation or None, end + after)
 
 
 def _pack(counted: Sequence[Counted], end: int, covered: int) -> bytes:
     size = len(counted)
     return b"".join(
         (
+            _WITH_CONVERSATIONS,
             struct.pack(f"<{size}Q", *(message.guest for message in counted)),
             struct.pack(f"<{size}i", *(message.at - end for message in counted)),
             struct.pack(f"<{size}I", *(covered - message.offset for message in counted)),
+            struct.pack(f"<{size}Q", *(message.conversation or _NONE for message in counted)),
         )
     )
 
@@ -57,3 +68,8 @@ def _pack(counted: Sequence[Counted], end: int, covered: int) -> bytes:
 def guest_number(guest: str) -> int:
     """Return 64 bits of BLAKE2b. Among a million active guests two share one with a chance of 1 in 37 million."""
     return int.from_bytes(blake2b(guest.encode(), digest_size=8).digest(), "little")
+
+
+def conversation_number(conversation: str) -> int:
+    """Return other 64 bits than of a guest of the same name; never 0."""
+    return int.from_bytes(blake2b(conversation.encode(), digest_size=8, person=b"conversation").digest(), "little") or 1

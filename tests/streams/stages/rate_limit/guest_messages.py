@@ -17,7 +17,15 @@ encode, decode_throttled = CODEC.encoder(GuestMessage), CODEC.decoder(GuestThrot
 NOW = 1_795_250_400_000  # ms
 SECOND = 1_000
 WINDOW = 60 * SECOND
-POLICY = Policy(limit=15, window=WINDOW, lateness=WINDOW, clock_skew=10 * SECOND, count_refused=False)
+POLICY = Policy(
+    limit=15,
+    conversation_limit=1000,
+    ceiling=1_000_000,
+    window=WINDOW,
+    lateness=WINDOW,
+    clock_skew=10 * SECOND,
+    count_refused=False,
+)
 
 
 def guests(stored: dict[bytes, bytes] | None = None, policy: Policy = POLICY) -> Guests:
@@ -30,10 +38,12 @@ def guests(stored: dict[bytes, bytes] | None = None, policy: Policy = POLICY) ->
     )
 
 
-def message(at: int = NOW, *, fingerprint: str | None = "f-1", sent: int | None = None) -> GuestMessage:
+def message(
+    at: int = NOW, *, fingerprint: str | None = "f-1", conversation: str = "c-1", sent: int | None = None
+) -> GuestMessage:
     return GuestMessage(
         event_id="e-1",
-        conversation_id="c-1",
+        conversation_id=conversation,
         fingerprint=fingerprint,
         text="hello?",
         queue_id="billing",
@@ -63,6 +73,10 @@ def topics(stage: Guests) -> list[str]:
 
 def counted(outcome: str) -> float:
     return REGISTRY.get_sample_value("cxone_rate_limit_messages_total", {"outcome": outcome}) or 0.0
+
+
+def full(limit: str) -> float:
+    return REGISTRY.get_sample_value("cxone_rate_limit_full_total", {"limit": limit}) or 0.0
 
 
 def store(changelog: dict[bytes, bytes], changes: list[Change]) -> None:

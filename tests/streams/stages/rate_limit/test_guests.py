@@ -21,6 +21,7 @@ from tests.streams.stages.rate_limit.guest_messages import (
     decode_throttled,
     encode,
     fold,
+    full,
     guests,
     message,
     outputs,
@@ -78,6 +79,35 @@ def test_a_guest_is_a_browser_over_all_its_conversations_and_without_one_a_conve
     )
 
     assert topics(stage) == ["admitted", "throttled", "admitted", "admitted", "throttled"]
+
+
+def test_a_fingerprint_of_its_own_for_each_message_gets_a_conversation_no_further_than_its_limit() -> None:
+    stage, before = guests(policy=replace(POLICY, conversation_limit=30)), full("conversation")
+
+    fold(stage, *[record(i, message(NOW + i, fingerprint=f"f-{i}")) for i in range(1000)])
+
+    found = outputs(stage)
+    assert [output.topic for output in found] == [GUEST_ADMITTED.name] * 30 + [GUEST_THROTTLED.name] * 970
+    assert decode_throttled(found[-1].value or b"").allowed_at == NOW + WINDOW + 1
+    assert full("conversation") == before + 970
+
+
+def test_all_guests_together_have_a_ceiling_in_each_window_of_the_clock() -> None:
+    stage, before = guests(policy=replace(POLICY, ceiling=30)), full("ceiling")
+    begins = NOW - NOW % WINDOW
+
+    sent = [message(begins + i, fingerprint=f"f-{i}", conversation=f"c-{i}") for i in range(40)]
+    fold(stage, *[record(i, each) for i, each in enumerate(sent)])
+    fold(stage, record(40, message(begins + WINDOW, fingerprint="f-40")))
+
+    found = outputs(stage)
+    assert [output.topic for output in found] == [
+        *[GUEST_ADMITTED.name] * 30,
+        *[GUEST_THROTTLED.name] * 10,
+        GUEST_ADMITTED.name,
+    ]
+    assert decode_throttled(found[-2].value or b"").allowed_at == begins + WINDOW
+    assert full("ceiling") == before + 10
 
 
 def test_times_are_the_guests_within_what_its_clock_is_believed() -> None:

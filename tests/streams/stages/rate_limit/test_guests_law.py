@@ -15,6 +15,8 @@ from tests.support.kill_law import Broker, KillLaw, Step, by_source, steps
 POLICIES = st.builds(
     Policy,
     limit=st.integers(1, 3),
+    conversation_limit=st.integers(1, 5),
+    ceiling=st.integers(2, 20),
     window=st.sampled_from([10, 30]),
     lateness=st.sampled_from([0, 10]),
     clock_skew=st.sampled_from([0, 5]),
@@ -39,12 +41,17 @@ def logs(draw: st.DrawFn) -> list[Consumed]:
         st.sampled_from([0, 0, 1, 3, 8, 25, 500, -4, -500]),
         st.sampled_from([0, 0, -2, -15, 4, 20]),
         st.sampled_from(["a", "a", "a", "b", None, "broken"]),
+        st.sampled_from("cd"),
         st.integers(0, 1),
         st.sampled_from([0, 0, 0, 0, 2, 5]),
     )
-    for passed, ahead, guest, raw, repeated in draw(st.lists(steps, min_size=12, max_size=40)):
+    for passed, ahead, guest, conversation, raw, repeated in draw(st.lists(steps, min_size=12, max_size=40)):
         clock += passed
-        content = b"{" if guest == "broken" else message(clock, fingerprint=guest, sent=clock + ahead)
+        content = (
+            b"{"
+            if guest == "broken"
+            else message(clock, fingerprint=guest, conversation=conversation, sent=clock + ahead)
+        )
         position = b"%d:%d" % (raw, 2 * len(sent[raw]))
         log.append(record(len(log), content, position))
         sent[raw].append(log[-1])

@@ -1,6 +1,9 @@
 """What the changelog holds of guests: enough for a restart, and little."""
 
+import struct
 from dataclasses import replace
+
+import pytest
 
 from streams.stages.rate_limit.stored import LARGEST, Counted, guest_number, pack, unpack
 from streams.stages.rate_limit.window import SLICES
@@ -28,7 +31,7 @@ def end_of(key: bytes) -> int:
 
 
 def test_what_was_counted_is_read_as_it_was_written() -> None:
-    counted = [Counted(41, 2**64 - 1, NOW - 3_600_000), Counted(42, 0, NOW + 3_600_000)]
+    counted = [Counted(41, 2**64 - 1, 2**64 - 1, NOW - 3_600_000), Counted(42, 0, None, NOW + 3_600_000)]
 
     (part,) = pack(counted, NOW, 2**31)
 
@@ -36,10 +39,17 @@ def test_what_was_counted_is_read_as_it_was_written() -> None:
     assert pack([], NOW, 9) == []
 
 
-def test_a_message_takes_sixteen_bytes() -> None:
-    (part,) = pack([Counted(1, 1, NOW)] * 100, NOW, 9)
+def test_a_message_takes_24_bytes() -> None:
+    (part,) = pack([Counted(1, 1, 1, NOW)] * 100, NOW, 9)
 
-    assert len(part) == 1600
+    assert len(part) == 1 + 2400
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_a_part_of_version_1_says_nothing_of_conversations(number: int) -> None:
+    part = struct.pack(f"<{number}Q{number}i{number}I", *range(1, number + 1), *range(number), *range(number))
+
+    assert list(unpack(part, NOW, 9)) == [Counted(9 - n, n + 1, None, NOW + n) for n in range(number)]
 
 
 def test_guests_have_numbers_of_their_own() -> None:
@@ -57,6 +67,20 @@ def test_a_restart_knows_what_was_sealed_and_what_came_before_it() -> None:
     fold(stage, record(13, message()), record(14, message(), b"2:3"), record(15, message()), record(16, message()))
 
     assert topics(stage) == ["admitted", "throttled"]
+
+
+def test_a_restart_knows_what_conversations_and_all_have_had_of_theirs() -> None:
+    policy = replace(POLICY, conversation_limit=2, ceiling=3)
+    changelog: dict[bytes, bytes] = {}
+    stage = guests(policy=policy)
+    fold(stage, *[record(i, message(fingerprint=f"f-{i}")) for i in range(2)])
+    store(changelog, stage.flush(0.0, seal=True).seal)
+
+    stage = guests(changelog, policy)
+    fold(stage, record(2, message(fingerprint="f-2")))
+    fold(stage, *[record(i, message(fingerprint=f"f-{i}", conversation=f"c-{i}")) for i in (3, 4)])
+
+    assert topics(stage) == ["throttled", "admitted", "throttled"]
 
 
 def test_a_restart_knows_how_late_it_is() -> None:
@@ -120,7 +144,7 @@ def test_what_is_stored_is_the_recent_past_whatever_the_number_of_guests() -> No
         most = max(most, sum(map(len, changelog.values())))
 
     seconds = (POLICY.reach + 2 * LENGTH) // SECOND
-    assert most <= seconds * (5 * 16 + 110)
+    assert most <= seconds * (5 * 24 + 110)
 
 
 def test_what_a_kill_left_of_removals_is_removed_by_the_next_seal() -> None:
@@ -172,7 +196,7 @@ def test_a_restart_knows_since_when_arrivals_lie_far_back() -> None:
 def test_a_large_seal_is_written_in_values_that_a_broker_takes_and_read_whole() -> None:
     changelog: dict[bytes, bytes] = {}
     stage = guests(policy=replace(POLICY, limit=1))
-    fold(stage, *[record(i, message(fingerprint=f"f-{i}")) for i in range(LARGEST + 1)])
+    fold(stage, *[record(i, message(fingerprint=f"f-{i}", conversation=f"c-{i}")) for i in range(LARGEST + 1)])
     seal = stage.flush(0.0, seal=True).seal
     store(changelog, seal)
 

@@ -8,6 +8,7 @@ from streams.stages.rate_limit.window import SLICES, Policy, Recent, earliest
 from tests.streams.stages.rate_limit.guest_messages import NOW, POLICY, SECOND, WINDOW
 
 GUEST, OTHER = 1, 2
+TALK = 1_000_000  # a conversation
 COUNTING = replace(POLICY, count_refused=True)
 
 
@@ -16,14 +17,14 @@ def recent(*ages: int, policy: Policy = POLICY) -> Recent:
     found = Recent(policy)
     for age in ages:
         at = found.event_time(NOW - age, NOW - age)
-        assert found.take(GUEST, at) == at
+        assert found.take(GUEST, TALK, at) == at
     return found
 
 
 def allowed(found: Recent, at: int, guest: int = GUEST) -> int:
     """Send a message at a time; return how long after it one would be admitted: 0 is now."""
     counts_at = found.event_time(at, at)
-    return found.take(guest, counts_at) - counts_at
+    return found.take(guest, TALK + guest, counts_at) - counts_at
 
 
 def test_fifteen_are_admitted_and_the_sixteenth_waits_until_the_first_is_more_than_a_window_ago() -> None:
@@ -78,23 +79,22 @@ def test_a_message_that_comes_late_is_refused_when_a_window_around_it_is_full() 
     # It was sent between eight and seven others, all within a window: refused as it would be in order.
     found = recent(*[40 * SECOND] * 8, *[5 * SECOND] * 7)
 
-    assert found.take(GUEST, NOW - 20 * SECOND) == NOW - 40 * SECOND + WINDOW + 1
+    assert found.take(GUEST, TALK, NOW - 20 * SECOND) == NOW - 40 * SECOND + WINDOW + 1
 
 
 def test_a_message_that_comes_late_is_admitted_where_no_window_is_full() -> None:
     found = recent(*[5 * SECOND] * 15)
 
-    assert found.take(GUEST, NOW - 5 * SECOND - WINDOW) == NOW - 5 * SECOND + WINDOW + 1
-    assert found.take(GUEST, NOW - 5 * SECOND - WINDOW - 1) == NOW - 5 * SECOND - WINDOW - 1
+    assert found.take(GUEST, TALK, NOW - 5 * SECOND - WINDOW) == NOW - 5 * SECOND + WINDOW + 1
+    assert found.take(GUEST, TALK, NOW - 5 * SECOND - WINDOW - 1) == NOW - 5 * SECOND - WINDOW - 1
 
 
 def test_what_is_allowed_leads_over_all_full_windows_and_stops_at_the_first_gap() -> None:
-    policy = replace(POLICY, limit=2)
     times = [0, 40 * SECOND, 80 * SECOND, 300 * SECOND, 310 * SECOND]
 
-    assert earliest(times, 30 * SECOND, policy) == 40 * SECOND + WINDOW + 1
-    assert earliest(times, 290 * SECOND, policy) == 300 * SECOND + WINDOW + 1
-    assert earliest(times, 200 * SECOND, policy) == 200 * SECOND
+    assert earliest(times, 30 * SECOND, 2, WINDOW) == 40 * SECOND + WINDOW + 1
+    assert earliest(times, 290 * SECOND, 2, WINDOW) == 300 * SECOND + WINDOW + 1
+    assert earliest(times, 200 * SECOND, 2, WINDOW) == 200 * SECOND
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ def test_times_are_forgotten_by_whole_slices_once_nothing_can_be_near_them() -> 
     slice_length = -(-POLICY.reach // SLICES)
 
     found.advance(NOW + POLICY.reach)
-    assert len(found) == 3
+    assert len(found) == 2 * 3, "of the guest and of the conversation"
     found.advance(NOW + POLICY.reach + 2 * slice_length)
     assert len(found) == 0
 
@@ -197,10 +197,10 @@ def test_the_table_holds_the_recent_past_whatever_the_number_of_guests() -> None
     most = 0
     for guest in range(20_000):
         at = found.event_time(NOW + guest * 100, NOW + guest * 100)
-        found.take(guest, at)
+        found.take(guest, TALK + guest, at)
         most = max(most, len(found)) if guest % 100 == 0 else most
 
-    assert most <= (POLICY.reach + 2 * -(-POLICY.reach // SLICES)) // 100
+    assert most <= 2 * (POLICY.reach + 2 * -(-POLICY.reach // SLICES)) // 100
 
 
 @pytest.mark.parametrize("order", [range(5_000), range(5_000, 0, -1), [i * 2_237 % 5_000 for i in range(5_000)]])
@@ -208,6 +208,6 @@ def test_a_flood_of_refused_messages_that_count_is_not_held_in_full(order: "list
     found = Recent(COUNTING)
     at = found.event_time(NOW, NOW)
     for age in order:
-        found.take(GUEST, at - age)
+        found.take(GUEST, TALK, at - age)
 
-    assert len(found) <= 4 * POLICY.limit
+    assert len(found) <= 8 * POLICY.limit
