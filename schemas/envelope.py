@@ -13,6 +13,7 @@ EVENT_ID = "cxone-event-id"
 LOG_TIME = "cxone-log-time"  # milliseconds since the epoch, as decimal text: what events are too late by
 # Name of the stage that a frame is replayed for. It stands before the position, and others pass over its records
 REPLAY_FOR = "cxone-replay-for"
+REPLAYS = "cxone-replays"  # how often a frame was replayed, as decimal text
 SOURCE = "cxone-source"  # the connector that received a frame, e.g. "interactions"
 RECEIVED_AT = "cxone-received-at"  # milliseconds since the epoch, as decimal text
 CONNECTION_ID = "cxone-connection-id"

@@ -16,6 +16,7 @@ from schemas.topics import (
     DASHBOARD_COMMANDS,
     DAY_MS,
     DEAD_LETTERS,
+    DEAD_LETTERS_SETTLED,
     RAW_ANALYTICS,
     RAW_INTERACTIONS,
     RAW_MESSAGES,
@@ -43,6 +44,8 @@ CONNECTORS: Mapping[str, tuple[TopicSpec, ...]] = {
 COMMANDS: Mapping[str, tuple[TopicSpec, ...]] = {
     "dashboards apply": (DASHBOARD_COMMANDS,),
     "dashboards subscribe": (SUBSCRIPTIONS,),
+    "dlq replay": (RAW_INTERACTIONS, RAW_MESSAGES, RAW_WEBHOOKS, RAW_ANALYTICS, DEAD_LETTERS_SETTLED),
+    "dlq discard": (DEAD_LETTERS_SETTLED,),
 }
 
 
@@ -118,6 +121,19 @@ def readers(topic: str) -> tuple[str, ...]:
 def of_stage(stage: str) -> tuple[TopicSpec, ...]:
     """Return the topics that a stage needs: what it reads, writes and keeps, and the dead letters."""
     return tuple(spec for spec in topics() if stage in {*readers(spec.name), *writers(spec.name)})
+
+
+@cache
+def positions_of() -> Mapping[str, str | None]:
+    """Return what source positions are of, for each topic whose records come from frames; None for raw topics.
+
+    The records of retry tiers keep the positions that they had on their stage's source.
+    """
+    found = {spec.name: spec.positions_of for spec in TOPICS if spec.positions_of is not None}
+    for each in DECLARATIONS.values():
+        if each.reads.name in found:
+            found |= {spec.name: found[each.reads.name] for spec in each.beside if spec in each.writes}
+    return {**dict.fromkeys(set(found.values()) - found.keys()), **found}
 
 
 def _names(specs: tuple[TopicSpec, ...]) -> set[str]:

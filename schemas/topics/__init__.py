@@ -7,7 +7,7 @@ from schemas.topics.alerts import ALERTS
 from schemas.topics.analytics import ANALYTICS_EVENTS, RAW_ANALYTICS, SUBSCRIPTIONS
 from schemas.topics.audit import DASHBOARD_AUDIT, DASHBOARD_AUDIT_HEADS
 from schemas.topics.dashboards import DASHBOARD_APPLIED, DASHBOARD_COMMANDS, DASHBOARD_RETRIES
-from schemas.topics.dead_letters import DEAD_LETTERS
+from schemas.topics.dead_letters import DEAD_LETTERS, DEAD_LETTERS_SETTLED
 from schemas.topics.event_time import EVENT_TIME
 from schemas.topics.guests import (
     GUEST_ADMITTED,
@@ -54,6 +54,7 @@ TOPICS: tuple[TopicSpec, ...] = (
     ML_SCORES,
     ALERTS,
     DEAD_LETTERS,
+    DEAD_LETTERS_SETTLED,
 )
 
 __all__ = [
@@ -69,6 +70,7 @@ __all__ = [
     "DASHBOARD_RETRIES",
     "DAY_MS",
     "DEAD_LETTERS",
+    "DEAD_LETTERS_SETTLED",
     "EVENT_TIME",
     "GUEST_ADMITTED",
     "GUEST_MESSAGES",

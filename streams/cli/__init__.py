@@ -9,6 +9,7 @@ from streams.cli.audit import app as audit
 from streams.cli.connect import app as connect
 from streams.cli.dashboards import app as dashboards
 from streams.cli.demo import demo
+from streams.cli.dlq import app as dlq
 from streams.cli.guests import guests
 from streams.cli.query import app as query
 from streams.cli.schemas import app as schemas
@@ -50,6 +51,7 @@ app.command()(guests)
 app.command()(actions)
 app.add_typer(query, name="query")
 app.add_typer(topics, name="topics")
+app.add_typer(dlq, name="dlq")
 app.add_typer(dashboards, name="dashboards")
 app.add_typer(audit, name="audit")
 app.add_typer(schemas, name="schemas")

@@ -39,7 +39,7 @@ def as_json(found: Found, decode: Decode) -> str:
         {
             "partition": found.partition,
             "offset": found.offset,
-            "time": _time(found.timestamp),
+            "time": time_text(found.timestamp),
             "key": None if found.key is None else _plain(found.key),
             "type": name,
             "value": value,
@@ -57,7 +57,7 @@ def as_line(found: Found, decode: Decode) -> str:
     if len(shown) > LONGEST_VALUE:
         shown = f"{shown[:LONGEST_VALUE]}… ({len(shown)} characters)"
     key = "-" if found.key is None else str(_plain(found.key))
-    return _escaped(f"{found.partition}:{found.offset}  {_time(found.timestamp)}  {key}  {shown}")
+    return escaped(f"{found.partition}:{found.offset}  {time_text(found.timestamp)}  {key}  {shown}")
 
 
 def _value(data: bytes | None, decode: Decode) -> tuple[str | None, Any]:
@@ -82,14 +82,16 @@ def _plain(content: object) -> str:
     return str(content)
 
 
-def _time(ms: int) -> str:
+def time_text(ms: int) -> str:
+    """Return a time (ms since the epoch) as ISO 8601 in UTC; a number that is no time as it is."""
     try:
         return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     except (ValueError, OverflowError, OSError):
         return str(ms)
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
+    """Return a text with whatever could move a terminal's cursor as an escape."""
     return "".join(
         char if char.isprintable() else char.encode("unicode_escape", "surrogatepass").decode() for char in text
     )

@@ -13,7 +13,7 @@ A header is a claim, and anybody may write one. Therefore
 * a dead letter that was produced again, headers and all, is refused where it would be taken for a replay.
 
 The one way to replay a dead letter is docs/effectively-once.md's: its frame goes into the raw topic again, with a mark
-for whom it is. The other readers on its way pass over what has the mark of another.
+for whom it is. Stages before that one hand the mark on, it takes the mark off, and others pass over what has it.
 """
 
 from collections.abc import Iterable
@@ -32,6 +32,14 @@ DEAD_BEFORE = "dead letter produced again"
 
 Source = tuple[int, int]  # raw partition, raw offset
 Positions = dict[int, int]  # raw partition -> highest raw offset
+
+
+def replayed_on(header: tuple[str, bytes], stage: bytes) -> bool:
+    """Whether a header marks what is replayed for a stage behind this one, which hands it on, mark and all.
+
+    What is replayed for this stage itself was never passed on: it goes the way of any record.
+    """
+    return header[0] == REPLAY_FOR and header[1] != stage
 
 
 class PositionError(ValueError):

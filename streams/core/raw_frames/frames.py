@@ -8,13 +8,14 @@ from typing import Generic, Protocol, TypeVar
 from prometheus_client import Counter
 
 from schemas.dead_letters import dead_letter
-from schemas.envelope import EVENT_ID, LOG_TIME, REPLAY_FOR, SOURCE_POSITION, Headers, Outgoing, Record
+from schemas.envelope import EVENT_ID, LOG_TIME, SOURCE_POSITION, Headers, Outgoing, Record
 from schemas.frame_fields import Kind
 from schemas.json_limits import NOT_JSON, Unreadable, read
 from streams.core.contract import Change, Chunk, Flush, Refused
 from streams.core.event_time import EventTime
 from streams.core.raw_frames.event_ids import FINGERPRINT_BYTES, Seen, fingerprint
 from streams.core.sliced_seals import Joining, Slice, SlicedSeals
+from streams.core.taken import replayed_on
 
 _TIME = struct.Struct("<qqq")  # what a seal's head says of event time: passed, log time, arrived
 JOINING = Joining(item=FINGERPRINT_BYTES, largest=65_536, small=8_192, many=64)  # half of what a broker takes at most
@@ -103,7 +104,7 @@ class Frames(Generic[E]):
         outcomes = dict.fromkeys(OUTCOMES, 0)
         reading, seen, outputs = self._reading, self._seen, self._outputs
         usual, encode, key, destination = reading.usual, reading.encode, reading.key, reading.destination
-        route = reading.route
+        route, stage = reading.route, reading.stage.encode()
         time_of, take = reading.time, self.event_time.take
         for record in chunk.records:
             offset, arrived = record.offset, record.timestamp
@@ -119,7 +120,7 @@ class Frames(Generic[E]):
             headers: Headers = ((SOURCE_POSITION, b"%d:%d" % (self._partition, offset)),)
             if time_of is not None:
                 headers = (*headers, (LOG_TIME, b"%d" % take(time_of(event), arrived)))
-            marked = record.headers and record.headers[0][0] == REPLAY_FOR  # a person wants it once more
+            marked = record.headers and replayed_on(record.headers[0], stage)
             if marked:
                 headers = (record.headers[0], *headers)
             if event.event_id is None:

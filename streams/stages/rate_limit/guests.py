@@ -12,7 +12,7 @@ from schemas.records import GuestMessage, GuestThrottled
 from schemas.topics import GUEST_ADMITTED, GUEST_MESSAGES, GUEST_THROTTLED
 from streams.core.contract import Change, Chunk, Flush, Refused
 from streams.core.sliced_seals import Slice, SlicedSeals
-from streams.core.taken import PositionError, Taken
+from streams.core.taken import PositionError, Taken, replayed_on
 from streams.core.times import END_OF_TIME
 from streams.stages.rate_limit.stored import Counted, Head, conversation_number, guest_number, pack, unpack
 from streams.stages.rate_limit.window import Policy, Recent
@@ -97,7 +97,7 @@ class Guests:
             topic, value = GUEST_THROTTLED.name, self._encode(_throttled(message, allowed_at))
         position = SOURCE_POSITION, b"%d:%d" % (self._partition, record.offset)
         own = [header for header in record.headers if header[0] not in {SOURCE_POSITION, REPLAY_FOR}]
-        mark = [header for header in record.headers if header[0] == REPLAY_FOR][:1]
+        mark = [header for header in record.headers if replayed_on(header, STAGE.encode())][:1]
         self._outputs.append(Outgoing(topic, message.conversation_id.encode(), value, (*mark, position, *own)))
         return ADMITTED if allowed_at is None else THROTTLED
 
@@ -106,7 +106,7 @@ class Guests:
 
         What is replayed for a stage behind this one was admitted before, at its time: it counts for nothing now.
         """
-        if any(name == REPLAY_FOR and stage != STAGE.encode() for name, stage in record.headers):
+        if any(replayed_on(header, STAGE.encode()) for header in record.headers):
             return None
         recent, guest = self._recent, guest_number(message.guest)
         conversation = conversation_number(message.conversation_id)

@@ -201,3 +201,12 @@ def test_a_frame_that_is_replayed_for_a_stage_is_no_redelivery_and_keeps_the_mar
     assert first.headers[0] == (SOURCE_POSITION, b"4:1")
     assert second.headers[:2] == (mark, (SOURCE_POSITION, b"4:2"))
     assert second.value == first.value
+
+
+def test_a_frame_that_is_replayed_for_the_stage_itself_was_never_passed_on_and_goes_the_way_of_any() -> None:
+    mark = (REPLAY_FOR, b"normalise")
+    marked = [replace(raw(at, completed("a")), headers=(mark,)) for at in (1, 2)]
+
+    (only,) = outputs(*marked)
+
+    assert only.headers[0] == (SOURCE_POSITION, b"4:1"), "who reads it next shall take it, too"

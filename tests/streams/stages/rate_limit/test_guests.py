@@ -203,3 +203,14 @@ def test_what_is_replayed_for_a_stage_behind_is_admitted_and_counts_for_nothing(
 
     assert [output.topic for output in found] == [GUEST_ADMITTED.name] * 4
     assert found[1].headers[:2] == (mark, (SOURCE_POSITION, b"4:1"))
+
+
+def test_what_is_replayed_for_the_rate_limit_itself_is_decided_and_taken_by_all_behind_it() -> None:
+    stage = guests(policy=replace(POLICY, limit=1))
+    first = record(0, message())
+    fold(stage, replace(first, headers=((REPLAY_FOR, b"rate-limit"), *first.headers)), record(1, message()))
+
+    admitted, throttled = outputs(stage)
+
+    assert (admitted.topic, throttled.topic) == (GUEST_ADMITTED.name, GUEST_THROTTLED.name)
+    assert admitted.headers[0] == (SOURCE_POSITION, b"4:0")
