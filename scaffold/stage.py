@@ -138,7 +138,8 @@ def enter(words: Mapping[str, str], like: str) -> None:
     _replace(
         "schemas/topics/__init__.py", "TOPICS: tuple", f"from schemas.topics.{folder} import {names}\n\nTOPICS: tuple"
     )
-    _replace("schemas/topics/__init__.py", "    DEAD_LETTERS,\n)", f"    {tiers}{const},\n    DEAD_LETTERS,\n)")
+    last = "    DEAD_LETTERS,\n    DEAD_LETTERS_SETTLED,\n)"
+    _replace("schemas/topics/__init__.py", last, f"    {tiers}{const},\n{last}")
     _replace("schemas/topics/__init__.py", "__all__ = [\n", f'__all__ = [\n    "{names.replace(", ", quoted)}",\n')
     _replace(
         "schemas/records/__init__.py",
