@@ -3,6 +3,8 @@
 At-least-once: a call is made again only when the process was killed between its answer and the seal that remembers it,
 and then with the same idempotency key. Ordered per key: a record whose key has an earlier one waiting for another
 attempt waits behind it, in a retry tier, without using up an attempt; but not behind one that is in no tier any more.
+
+Each record that waits is stored under a key of its own: a flush writes those that changed, however many wait.
 """
 
 from collections import deque
@@ -22,11 +24,14 @@ from streams.core.taken import PositionError, Source, Taken, source_position
 
 META = b""  # key of the partition's own record
 KEY = b"="  # before the keys of calls
+PARKED = b"+"  # before "raw partition:raw offset|key" of a record that waits
 
+MOST_WAITING = 1_000
 SLOW = 60_000  # ms in which a life has read the tiers, but for a backlog: asking sooner holds messages up for nothing
 
 UNDECODABLE = "undecodable"
 GIVEN_UP = "given up"
+TOO_MANY = "too many waiting"
 
 M = TypeVar("M")
 _Parked = dict[Source, Waiting]  # source position -> what it waits for; the first is the one that calls next
@@ -43,6 +48,7 @@ class Calls(Generic[M]):
         read: bytes -> (key, message); raises ValueError. Key None: nothing waits behind this record, or before it.
         once: call only for the first record of each key, which is remembered for `remember` milliseconds.
         original: the topic is where its records begin: each stands for itself, and needs no source position.
+        most: records of one key that may wait; who comes behind them becomes a dead letter.
     """
 
     def __init__(  # noqa: PLR0913 - a composition point
@@ -57,19 +63,17 @@ class Calls(Generic[M]):
         once: bool = False,
         remember: int = 0,
         original: bool = False,
+        most: int = MOST_WAITING,
     ) -> None:
         self._partition, self._stage, self._topic, self._tiers, self._read = partition, stage, topic, tiers, read
-        self._once, self._remember, self._original = once, remember, original
+        self._once, self._remember, self._original, self._most = once, remember, original, most
         meta = orjson.loads(stored.get(META, b"{}"))
         tracks = meta.get("tracks", {})
         self._tracks = {name: _restored(tracks.get(name)) for name in (topic, *tiers.topics)}
         self._taken = Taken(topic, self._tracks[topic].positions.items(), stage=stage)
         self._parked: dict[str, _Parked] = {}
         self._called: dict[str, int] = {}  # key -> when its first record was; the oldest first
-        for key, value in stored.items():
-            if key != META:
-                self._restore(key.removeprefix(KEY).decode(), orjson.loads(value))
-        self._called = dict(sorted(self._called.items(), key=lambda item: item[1]))
+        self._restore(stored)
         self._awaited = Awaited(tiers.topics, ((key, source) for key, all_ in self._parked.items() for source in all_))
         self._began: int | None = None  # ms: the first `start`
         self._queues: dict[str, deque[Job[M]]] = {}
@@ -77,7 +81,7 @@ class Calls(Generic[M]):
         self._busy: set[str] = set()
         self._resting: Resting[M] = Resting()
         self._outputs: list[Outgoing] = []
-        self._changed: dict[str, None] = {}
+        self._changed: dict[tuple[str, Source | None], None] = {}  # what waits; without a source, what was called
         self._settled = False  # something, since the last flush
         self.answered = 0  # calls; whoever writes flushes takes off those that are written
         self.lost = 0  # records that stored state waited for and that were in no tier
@@ -190,7 +194,7 @@ class Calls(Generic[M]):
         flush = Flush(outputs=self._outputs)
         if self._settled or self._changed:
             flush.seal = [
-                *(Change(KEY + key.encode(), self._stored(key)) for key in self._changed),
+                *(self._stored(key, source) for key, source in self._changed),
                 Change(META, self._meta()),
             ]
         flush.reached = {topic: track.front - 1 for topic, track in self._tracks.items()}
@@ -243,6 +247,8 @@ class Calls(Generic[M]):
                 self._unpark(job)
             elif not parked or next(iter(parked)) == job.source:
                 return job
+            elif waits is None and len(parked) >= self._most:
+                self._given_up(job, Refused(TOO_MANY, f"{len(parked)} of its key wait for another attempt already"))
             else:
                 self._park(job, self._tier_behind(key, now), now)
             self._settle(job.topic, job.record.offset)
@@ -266,20 +272,21 @@ class Calls(Generic[M]):
         self._awaited.sent(job, self._tiers.topics[tier], due)
         self._parked.setdefault(job.key, {})[job.source] = Waiting(job.attempt, due, job.offset)
         self._outputs.append(job.waiting(self._tiers.topics[tier], self._partition, due))
-        self._changed[job.key] = None
+        self._changed[job.key, job.source] = None
 
     def _unpark(self, job: Job[M]) -> None:
         self._forget_parked(job.key, job.source)
         if self._once:
-            self._changed[job.key] = None
+            self._changed[job.key, None] = None
 
     def _forget_parked(self, key: str, source: Source) -> None:
         parked = self._parked.get(key)
         if parked is None:
             return
-        if parked.pop(source, None) and not parked:
+        if parked.pop(source, None):
+            self._changed[key, source] = None
+        if not parked:
             del self._parked[key]
-        self._changed[key] = None
 
     def _settle(self, topic: str, offset: int) -> None:
         self._tracks[topic].settle(offset)
@@ -300,7 +307,7 @@ class Calls(Generic[M]):
             if at > now - self._remember:
                 break
             del self._called[key]
-            self._changed[key] = None
+            self._changed[key, None] = None
 
     def _meta(self) -> bytes:
         tracks = {
@@ -309,21 +316,49 @@ class Calls(Generic[M]):
         }
         return orjson.dumps({"tracks": tracks})
 
-    def _stored(self, key: str) -> bytes | None:
-        parked, called = self._parked.get(key, {}), self._called.get(key)
-        if not parked and called is None:
-            return None
-        return orjson.dumps({"parked": [[*source, *waiting] for source, waiting in parked.items()], "called": called})
+    def _stored(self, key: str, source: Source | None) -> Change:
+        if source is None:
+            called = self._called.get(key)
+            return Change(KEY + key.encode(), None if called is None else orjson.dumps({"called": called}))
+        waiting = self._parked.get(key, {}).get(source)
+        return Change(_parked_key(key, source), None if waiting is None else orjson.dumps([*waiting]))
 
-    def _restore(self, key: str, stored: Mapping[str, Any]) -> None:
-        if stored["called"] is not None:
-            self._called[key] = stored["called"]
-        parked = {(raw, offset): Waiting(*waiting) for raw, offset, *waiting in stored["parked"]}
-        if parked:
-            self._parked[key] = parked
+    def _restore(self, stored: Mapping[bytes, bytes]) -> None:
+        called: list[tuple[int, str]] = []
+        parked: list[tuple[int, str, Source, Waiting]] = []
+        for stored_key, value in stored.items():
+            if stored_key.startswith(KEY):
+                called.append((orjson.loads(value)["called"], stored_key.removeprefix(KEY).decode()))
+            elif stored_key.startswith(PARKED):
+                source, _, key = stored_key.removeprefix(PARKED).partition(b"|")
+                raw, _, offset = source.partition(b":")
+                waiting = Waiting(*orjson.loads(value))
+                parked.append((waiting.offset, key.decode(), (int(raw), int(offset)), waiting))
+        self._called = {key: at for at, key in sorted(called)}
+        for _, key, where, waiting in sorted(parked):
+            self._parked.setdefault(key, {})[where] = waiting
         # A kill may have come between writing this and the partition's own record.
         asked = self._tracks[self._topic]
-        asked.beyond.update(waiting.offset for waiting in parked.values() if waiting.offset >= asked.front)
+        asked.beyond.update(offset for offset, *_ in parked if offset >= asked.front)
+
+
+def split(stored: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
+    """Migrate state of version 1, where all that waits of one key was one value, to version 2."""
+    found: dict[bytes, bytes] = {}
+    for stored_key, value in stored.items():
+        said = orjson.loads(value) if stored_key.startswith(KEY) else {}
+        if "parked" not in said:
+            found[stored_key] = value
+            continue
+        if said["called"] is not None:
+            found[stored_key] = orjson.dumps({"called": said["called"]})
+        for raw, offset, *waiting in said["parked"]:
+            found[_parked_key(stored_key.removeprefix(KEY).decode(), (raw, offset))] = orjson.dumps(waiting)
+    return found
+
+
+def _parked_key(key: str, source: Source) -> bytes:
+    return PARKED + b"%d:%d|" % source + key.encode()
 
 
 def _restored(stored: Any) -> Track:

@@ -11,7 +11,7 @@ from schemas.records.audit import AuditEntry, AuditRecord
 from schemas.topics import DASHBOARD_COMMANDS
 from streams.core.audit.chain import Chain
 from streams.core.calls.job import Job, Outcome, Tiers
-from streams.core.calls.ordered import KEY, META, Calls
+from streams.core.calls.ordered import KEY, META, PARKED, Calls
 from streams.core.contract import Change, Flush
 from streams.stages.dashboards.command import Order, rolled
 from streams.stages.dashboards.memory import Memory, decode
@@ -42,7 +42,7 @@ class Commands(Calls[Order]):
         tiers: Tiers,
         read: Callable[[bytes], tuple[str, Order]],
     ) -> None:
-        calls = {key: value for key, value in stored.items() if key == META or key.startswith(KEY)}
+        calls = {key: value for key, value in stored.items() if key == META or key.startswith((KEY, PARKED))}
         topic = DASHBOARD_COMMANDS.name
         super().__init__(partition, calls, stage=STAGE, topic=topic, tiers=tiers, read=read, original=True)
         self._chain = Chain(partition, stored, generation=generation, encode=encode)

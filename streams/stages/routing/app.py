@@ -106,6 +106,7 @@ def build() -> App:
             read=read,
             once=routing.first_only,
             remember=int(routing.remember * 1000),
+            most=routing.waiting,
         )
 
     label = Labels()

@@ -1,6 +1,7 @@
 """What routing reads, writes and keeps."""
 
 from schemas.topics import GUEST_ADMITTED, ROUTING_RESULTS, ROUTING_RETRIES
+from streams.core.calls.ordered import split
 from streams.core.declaration import Declaration, Table
 
 DECLARATION = Declaration(
@@ -11,8 +12,10 @@ DECLARATION = Declaration(
     tables=(
         Table(
             name="calls",
-            key="partition | epoch | conversation",
+            key="partition | epoch | message, conversation",
             holds="what was answered, and what waits for another attempt",
+            version=2,
+            migrations={1: split},
         ),
     ),
     into="CXone's queues",

@@ -16,6 +16,11 @@ class RoutingSettings(BaseSettings):
     retry_base: float = Field(2.0, gt=0, description="wait after the first failed attempt; it doubles with each")
     retry_cap: float = Field(30.0, gt=0, description="longest wait between two attempts")
     retries: int = Field(5, ge=0, le=20, description="attempts after the first; then a message becomes a dead letter")
+    waiting: int = Field(
+        1_000,
+        ge=1,
+        description="messages of a conversation that may wait for the first of them; more become dead letters",
+    )
     first_only: bool = Field(
         default=False, description="true routes only the first message of a conversation, false every one"
     )

@@ -7,7 +7,7 @@ from schemas.dead_letters import DEAD_DETAIL, DEAD_REASON, DEAD_SOURCE, DEAD_STA
 from schemas.envelope import SOURCE_POSITION, Consumed, Outgoing
 from schemas.topics import DEAD_LETTERS
 from streams.core.calls.job import ATTEMPT, DUE, HISTORY, ORIGIN, Done, Failed, Job, Outcome, Tiers
-from streams.core.calls.ordered import SLOW, Calls
+from streams.core.calls.ordered import MOST_WAITING, SLOW, TOO_MANY, Calls, split
 from streams.core.contract import Chunk, Flush, Refused
 from streams.core.taken import NO_POSITION
 
@@ -21,8 +21,10 @@ def read(value: bytes) -> tuple[str, bytes]:
     return value[:1].decode(), value
 
 
-def calls(stored: dict[bytes, bytes] | None = None, *, once: bool = False) -> Calls[bytes]:
-    return Calls(7, stored or {}, stage="test", topic="asked", tiers=TIERS, read=read, once=once, remember=10_000)
+def calls(stored: dict[bytes, bytes] | None = None, *, once: bool = False, most: int = MOST_WAITING) -> Calls[bytes]:
+    return Calls(
+        7, stored or {}, stage="test", topic="asked", tiers=TIERS, read=read, once=once, remember=10_000, most=most
+    )
 
 
 def ask(core: Calls[bytes], *values: str, first: int = 0) -> None:
@@ -234,8 +236,60 @@ def test_what_waits_is_remembered_after_a_kill_and_forgotten_when_it_is_done() -
     again(core, waiting)
     flush = answer(core, DONE, 2000)
 
-    assert after(flush, stored).keys() == {b"", b"=a"}, "a2 waits still"
+    assert after(flush, stored).keys() == {b"", b"+3:1|a"}, "a2 waits still"
     assert core.parked == 1
+
+
+def test_each_that_waits_is_stored_once_however_many_wait_before_it() -> None:
+    def changelog(waiting: int) -> int:
+        core, written = calls(), 0
+        ask(core, "a")
+        flush = answer(core, Failed("500"))
+        for number in range(1, waiting):
+            written += sum(len(change.key) + len(change.value or b"") for change in flush.seal)
+            ask(core, "a", first=number)
+            assert core.start(0, 10) == []
+            flush = core.flush(0)
+        assert core.parked == waiting
+        return written
+
+    assert changelog(1000) < 2.2 * changelog(500)
+
+
+def test_who_comes_behind_as_many_as_may_wait_is_a_dead_letter_and_those_who_wait_go_on() -> None:
+    core = calls(most=3)
+    ask(core, "a0", "a1", "a2", "a3", "b1")
+    a0, b1 = core.start(0, 10)
+    core.finish(a0, Failed("500"), 0)
+    core.finish(b1, Failed("500"), 0)
+    assert core.start(0, 10) == []
+    flush = core.flush(0)
+
+    (letter,) = (output for output in flush.outputs if output.topic == DEAD_LETTERS.name)
+    headers = dict(letter.headers)
+    assert (letter.value, headers[DEAD_REASON], headers[DEAD_SOURCE]) == (b"a3", TOO_MANY.encode(), b"asked:7:3")
+    assert (flush.reached or {})["asked"] == 4, "it is settled"
+    tiers_return(core, flush, dict.fromkeys(TIERS.topics, 0))
+    for expected in (b"a0", b"a1", b"a2"):
+        job = next(job for job in core.start(9000, 10) if job.key == "a")
+        assert job.message == expected
+        core.finish(job, DONE, 9000)
+
+
+def test_state_of_version_1_is_split_and_what_was_split_stays() -> None:
+    old = {
+        b"": b"{}",
+        b"=a": orjson.dumps({"parked": [[3, 0, 2, 2000, 0], [3, 1, 1, 2000, 1]], "called": None}),
+        b"=b": orjson.dumps({"parked": [], "called": 7}),
+    }
+    new = {b"": b"{}", b"+3:0|a": b"[2,2000,0]", b"+3:1|a": b"[1,2000,1]", b"=b": b'{"called":7}'}
+
+    assert split(old) == new
+    assert split(new) == new
+    core = calls(new, once=True)
+    assert core.parked == 2
+    ask(core, "a1", "b1", first=2)
+    assert core.start(0, 10) == []
 
 
 def test_what_cannot_be_read_is_a_dead_letter() -> None:

@@ -3,15 +3,14 @@
 from collections import Counter, defaultdict
 from typing import Any
 
-import orjson
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from schemas.dead_letters import DEAD_SOURCE
+from schemas.dead_letters import DEAD_REASON, DEAD_SOURCE
 from schemas.envelope import SOURCE_POSITION, Consumed, Outgoing
 from streams.core.calls.job import Done, Failed, Job, Outcome, Tiers
-from streams.core.calls.ordered import KEY, SLOW, Calls
+from streams.core.calls.ordered import PARKED, SLOW, TOO_MANY, Calls
 from streams.core.contract import Change, Chunk, Refused
 from streams.core.taken import source_position
 from tests.support.kill_law import Broker
@@ -36,6 +35,7 @@ class OnePartition(RuleBasedStateMachine):
     """A partition of the asked topic and of the tiers, with a broker and a callee that live through every kill."""
 
     tiers = TIERS
+    most = 1000
 
     @initialize()
     def begin(self) -> None:
@@ -57,7 +57,7 @@ class OnePartition(RuleBasedStateMachine):
     def start_life(self) -> None:
         self.now += 1
         self.core: Calls[bytes] = Calls(
-            0, dict(self.broker.changelog), stage="test", topic=TOPIC, tiers=self.tiers, read=read
+            0, dict(self.broker.changelog), stage="test", topic=TOPIC, tiers=self.tiers, read=read, most=self.most
         )
         self.at = dict(self.committed)
         self.under_way: list[Job[bytes]] = []
@@ -138,6 +138,9 @@ class OnePartition(RuleBasedStateMachine):
     def flush(self, writes: int | None) -> None:
         """Write everything; or be killed after so many writes."""
         flush = self.core.flush(self.now / 1000)
+        for output in flush.outputs:
+            if dict(output.headers).get(DEAD_REASON) == TOO_MANY.encode():
+                self.unsealed[source_position(Consumed(0, None, None, tuple(output.headers)))] = "dead"
         steps: list[Any] = [*flush.outputs, *flush.seal]
         for step in steps if writes is None else steps[:writes]:
             self.write(step)
@@ -223,6 +226,12 @@ class OnePartition(RuleBasedStateMachine):
             assert numbers == sorted(numbers), f"a message of {key!r} overtook another: {numbers}"
 
 
+class CrowdedPartition(OnePartition):
+    """The same, where few may wait."""
+
+    most = 2
+
+
 class DamagedPartition(OnePartition):
     """The same, where records of a tier vanish between two lives, and stored values that were deleted come back."""
 
@@ -242,12 +251,13 @@ class DamagedPartition(OnePartition):
         for tier, record in (unread[number] for number in lost if number < len(unread)):
             self.gone[tier].add(record.offset)
             self.missing.add(source_position(record))
-        for key in (KEY + key.encode() for key in back):
-            if key in self.deleted and key not in self.broker.changelog:
-                self.broker.changelog[key] = self.deleted[key]
-                for raw, number, *_ in orjson.loads(self.deleted[key])["parked"]:
-                    for repeated in self.repeats.values():  # a copy of it may wait in a tier, and looks like it now
-                        repeated[raw, number] += 1
+        for key, value in self.deleted.items():
+            source, _, of = key.removeprefix(PARKED).partition(b"|")
+            if key.startswith(PARKED) and of.decode() in back and key not in self.broker.changelog:
+                self.broker.changelog[key] = value
+                raw, _, number = source.partition(b":")
+                for repeated in self.repeats.values():  # a copy of it may wait in a tier, and looks like it now
+                    repeated[int(raw), int(number)] += 1
         self.kill()
 
     @rule()
@@ -284,6 +294,9 @@ class DamagedTier(DamagedPartition):
 
 TestOnePartition = OnePartition.TestCase
 TestOnePartition.settings = settings(max_examples=300, stateful_step_count=60, deadline=None)
+
+TestCrowdedPartition = CrowdedPartition.TestCase
+TestCrowdedPartition.settings = settings(max_examples=200, stateful_step_count=60, deadline=None)
 
 TestDamagedPartition = DamagedPartition.TestCase
 TestDamagedPartition.settings = settings(max_examples=150, stateful_step_count=60, deadline=None)
