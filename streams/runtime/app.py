@@ -64,6 +64,7 @@ class App(faust.App):
     source: str
     sources: tuple[str, ...]  # it, and those that are read beside it
     drain_timeout: float
+    hold_bytes: int
     fetch_wait_ms: int
     resources: list[Resource]
     lease: Lease
@@ -261,6 +262,7 @@ def build_app(stage: str, source: str, kafka: KafkaSettings, worker: WorkerSetti
     app.lease = Lease(SESSION_SHARE * worker.session_timeout)
     app.resources = []
     app.drain_timeout = worker.drain_timeout
+    app.hold_bytes = worker.hold_bytes
     app.fetch_wait_ms = int(1000 * worker.fetch_wait)
     return app
 

@@ -141,6 +141,7 @@ def attach_stateful(  # noqa: PLR0913 - a composition point
 def attach(app: App, stage: Stage[Any], *beside: Callable[[], Awaitable[None]]) -> Any:
     """Give the app its stage: the agent that folds, the task that flushes, and what runs `beside` them."""
     app.stage = stage
+    stage.hold_bytes = app.hold_bytes
     topic = app.topic(*app.sources, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
 
     @app.agent(topic, name=stage.name)

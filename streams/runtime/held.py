@@ -9,25 +9,27 @@ from streams.core.contract import Flush
 
 @dataclass(slots=True)
 class HeldChunk:
-    """One of them; `last` is its last offset, `records` how many it had."""
+    """One of them; `last` is its last offset, `records` how many it had, of so many `bytes`."""
 
     event: Any
     topic: str
     partition: int
     last: int
     records: int
+    bytes: int
 
 
 class Held:
-    """What a stage holds; `records` of it in all, also of what is taken and not acknowledged yet."""
+    """What a stage holds; `records` and `bytes` of it in all, also of what is taken and not acknowledged yet."""
 
     def __init__(self) -> None:
-        self.records = 0
+        self.records = self.bytes = 0
         self._chunks: list[HeldChunk] = []
 
     def add(self, chunk: HeldChunk) -> None:
         self._chunks.append(chunk)
         self.records += chunk.records
+        self.bytes += chunk.bytes
 
     def take(self, partitions: Container[int]) -> list[HeldChunk]:
         """Return what is held of `partitions`: a flush is about to settle it."""
@@ -45,4 +47,5 @@ class Held:
             else:
                 chunk.event.ack()
                 self.records -= chunk.records
+                self.bytes -= chunk.bytes
         self._chunks = left + self._chunks

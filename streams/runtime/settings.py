@@ -38,6 +38,11 @@ class WorkerSettings(BaseSettings):
         le=5,
         description="a fetch waits so long where nothing comes; Kafka answers at once when something does",
     )
+    hold_bytes: int = Field(
+        128 * 2**20,
+        ge=2**20,
+        description="bytes of records that a stage may have read and not finished, beside its own limit of records",
+    )
     dedupe_horizon: float = Field(900.0, gt=0, description="a redelivered event id is dropped for so long")
     idle_after: float = Field(
         60.0, gt=0, description="a raw partition without events for so long no longer holds event time back"

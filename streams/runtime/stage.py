@@ -26,6 +26,7 @@ log = structlog.get_logger()
 
 SEAL_INTERVAL = 1.0  # seconds, of eager stages: how much is published again, and dropped again by readers, after a kill
 TOGETHER = 0.5  # seconds that partitions wait for each other's deliveries
+HELD_BYTES = 128 * 2**20
 HELD_RECORDS = 200_000  # folded and not acknowledged: beyond this a stage waits for its flush
 
 
@@ -79,6 +80,7 @@ class Stage(Generic[F]):
         self.blocked: str | None = None  # why nothing can be delivered, for readiness
         self.trouble: str | None = None  # what readiness says while delivery goes on
         self.full = False  # as much is held as may be: nothing more is taken
+        self.hold_bytes = HELD_BYTES  # of values, as `hold` of records
         self.ownership = Ownership()
         self._load, self._make, self._deliver, self._rejoin = load, core, deliver, rejoin
         self._interval, self._eager, self._now = interval, eager, now
@@ -116,16 +118,22 @@ class Stage(Generic[F]):
             except BaseException:
                 self._fail()
                 raise
+            size = sum([len(record.value or b"") for record in chunk.records])
+            del chunk
             event.value = event.message.value = None  # acknowledging needs no records: let go of them
-            self._held.add(HeldChunk(event, *source, last, taken))
+            self._held.add(HeldChunk(event, *source, last, taken, size))
             self._wanted.set()
             self._folded()
-            while self._held.records > self._hold:
+            while self._holds_enough:
                 self.full = True
                 await self.flush()
-                if self._held.records > self._hold:
+                if self._holds_enough:
                     await _wait(self._wanted, 1.0)
             self.full = False
+
+    @property
+    def _holds_enough(self) -> bool:
+        return self._held.records > self._hold or self._held.bytes > self.hold_bytes
 
     async def keep_flushing(self) -> None:
         """Flush at the interval, for ever; also when input is quiet, because windows close by time too."""

@@ -330,10 +330,10 @@ class Calls(Generic[M]):
             if stored_key.startswith(KEY):
                 called.append((orjson.loads(value)["called"], stored_key.removeprefix(KEY).decode()))
             elif stored_key.startswith(PARKED):
-                source, _, key = stored_key.removeprefix(PARKED).partition(b"|")
+                source, _, of = stored_key.removeprefix(PARKED).partition(b"|")
                 raw, _, offset = source.partition(b":")
                 waiting = Waiting(*orjson.loads(value))
-                parked.append((waiting.offset, key.decode(), (int(raw), int(offset)), waiting))
+                parked.append((waiting.offset, of.decode(), (int(raw), int(offset)), waiting))
         self._called = {key: at for at, key in sorted(called)}
         for _, key, where, waiting in sorted(parked):
             self._parked.setdefault(key, {})[where] = waiting

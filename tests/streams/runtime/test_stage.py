@@ -5,9 +5,10 @@ from collections.abc import Mapping
 
 import pytest
 
+from schemas.envelope import Consumed
 from streams.core.contract import Chunk, Flush
 from streams.runtime.errors import DrainError, SuspendedError, TooManyRefusedError
-from streams.runtime.stage import HELD_RECORDS
+from streams.runtime.stage import HELD_BYTES, HELD_RECORDS
 from tests.support.echo_stage import GENERATION, Event, Rig, cores, record
 from tests.support.owning import own
 from tests.support.virtual_time import run
@@ -157,10 +158,12 @@ async def test_a_stage_lets_go_of_records_that_only_wait_to_be_acknowledged() ->
     assert (event.value, event.message.value) == (None, None)
 
 
-async def test_too_much_that_is_not_acknowledged_waits_for_its_delivery() -> None:
+@pytest.mark.parametrize(
+    "many", [(record(),) * (HELD_RECORDS // 2), (record(b"x" * (HELD_BYTES // 2)),)], ids=["records", "bytes"]
+)
+async def test_too_much_that_is_not_acknowledged_waits_for_its_delivery(many: tuple[Consumed, ...]) -> None:
     rig = Rig()
     rig.open.clear()
-    many = (record(),) * (HELD_RECORDS // 2)
     events = [rig.stream.put(*many) for _ in range(4)]
     running = asyncio.create_task(rig.stage.run(rig.stream))
     for _ in range(10):
