@@ -12,7 +12,7 @@ from pathlib import Path
 import structlog
 
 from connectors.errors import ConfigurationError, Misconfigured, Unavailable
-from connectors.sinks.sqlite.ownership import OwnedError, Ownership
+from connectors.sinks.ownership import OwnedError, Ownership
 
 log = structlog.get_logger()
 

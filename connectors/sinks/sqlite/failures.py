@@ -5,8 +5,8 @@ import errno
 import apsw
 
 from connectors.errors import Misconfigured, SinkError, Unavailable
+from connectors.sinks.ownership import OwnedError
 from connectors.sinks.sqlite.migrations import ForeignFileError
-from connectors.sinks.sqlite.ownership import OwnedError
 
 FAILURES = (apsw.Error, OSError, OwnedError, ForeignFileError)
 

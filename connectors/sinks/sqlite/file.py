@@ -20,9 +20,9 @@ from typing import TypeVar
 
 import apsw
 
+from connectors.sinks.ownership import Ownership
 from connectors.sinks.sqlite.failures import FAILURES, FileChangedError, explained
 from connectors.sinks.sqlite.migrations import ForeignFileError, migrate, transaction
-from connectors.sinks.sqlite.ownership import Ownership
 from connectors.sinks.sqlite.settings import SqliteSettings
 from connectors.sinks.sqlite.statements import EXPIRE, POSITIONS, SET_POSITION, UPSERTS
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from connectors.sinks.sqlite.ownership import OwnedError, Ownership
+from connectors.sinks.ownership import OwnedError, Ownership
 
 
 def test_one_has_it_until_it_gives_it_back(tmp_path: Path) -> None:

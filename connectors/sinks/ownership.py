@@ -15,8 +15,9 @@ class OwnedError(Exception):
 class Ownership:
     """The lock on `<file>.lock`. The kernel gives it back when the process ends, however it ends.
 
-    The lock is not on the database itself: closing any handle of that would drop the locks that SQLite has on it. It
-    stays on disk when it is given back: if it were removed, two processes could each lock a file of that name.
+    The lock is not on the file itself: a database has locks of its own, which closing any handle of it would drop, and
+    a folder's files come and go. It stays on disk when it is given back: if it were removed, two processes could each
+    lock a file of that name.
     """
 
     def __init__(self, path: Path) -> None:
