@@ -40,6 +40,7 @@ class Declaration:
         beside: topics that are read with it; they have as many partitions, and a worker has the same ones of each.
         behind: the raw topic that what it reads is made from: its event time says what is final, and without it nothing
             is ever too late or forgotten.
+        hears: topics that every worker reads all of, beside the partitions that it has of the others.
         writes: the topics of its records. The dead letters are every stage's and are not named.
         tables: what it keeps.
         into: the system that it writes to, if that is not Kafka alone.
@@ -49,6 +50,7 @@ class Declaration:
     reads: TopicSpec
     beside: tuple[TopicSpec, ...] = ()
     behind: TopicSpec | None = None
+    hears: tuple[TopicSpec, ...] = ()
     writes: tuple[TopicSpec, ...] = ()
     tables: tuple[Table, ...] = ()
     into: str | None = None
@@ -70,7 +72,7 @@ class Declaration:
     @property
     def follows(self) -> tuple[TopicSpec, ...]:
         """The topics that every worker reads all of, from their beginning."""
-        return () if self.behind is None else (EVENT_TIME,)
+        return self.hears if self.behind is None else (*self.hears, EVENT_TIME)
 
     @property
     def changelogs(self) -> tuple[TopicSpec, ...]:

@@ -18,7 +18,8 @@ from connectors.settings import CxoneSettings, KafkaSettings, RegistrySettings, 
 from schemas.avro import Codec, DecodeError
 from schemas.envelope import Outgoing
 from schemas.records import DashboardApplied, DashboardChange, DashboardCommand
-from schemas.topics import DASHBOARD_APPLIED, DASHBOARD_CHANGES, DASHBOARD_COMMANDS, SUBSCRIPTIONS
+from schemas.records.audit import AuditEntry
+from schemas.topics import DASHBOARD_APPLIED, DASHBOARD_AUDIT, DASHBOARD_CHANGES, DASHBOARD_COMMANDS, SUBSCRIPTIONS
 from streams.stages.dashboards.cxone import RefusedAnswerError, found, refusal, reply
 from streams.stages.dashboards.json_text import loads
 from streams.stages.dashboards.plan import Found, History
@@ -202,8 +203,8 @@ async def foreign_changes(begin: Start, *, until: float | None = None) -> AsyncI
         for change in await asyncio.to_thread(_changes, begin):
             told = Told(change.dashboard_id, change.event_type, change.actor, change.etag, change.received_at)
             watched.told(told, time.time())
-        for applied in await asyncio.to_thread(_applied, _earlier(begin)):
-            watched.ours(applied.dashboard_id, applied.etag)
+        for entry in await asyncio.to_thread(_audited, _earlier(begin)):  # after the changes: see `Ours`
+            watched.audited(entry.record)
         for foreign in watched.foreign(time.time()):
             yield foreign
         if ends and not watched.waiting:
@@ -213,6 +214,10 @@ async def foreign_changes(begin: Start, *, until: float | None = None) -> AsyncI
 
 def _earlier(begin: Start) -> Start:
     return Start() if begin.time is None else Start(time=begin.time - CLOCKS)
+
+
+def _audited(begin: Start) -> list[AuditEntry]:
+    return _records(DASHBOARD_AUDIT.name, AuditEntry, begin)
 
 
 def _changes(begin: Start) -> list[DashboardChange]:

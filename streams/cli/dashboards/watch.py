@@ -12,7 +12,7 @@ def watch(
 ) -> None:
     """Show changes that we did not make, a line each, as webhooks tell of them (see `subscribe`).
 
-    A change is shown some seconds after CXone told of it: until then it may turn out to be ours.
+    A change waits for half a minute at most while a worker has sent one of ours and not heard of it.
     """
     import asyncio
     import time

@@ -5,10 +5,10 @@ leaves an open attempt, which the next owner settles by a GET before it does any
 without the ETag of what the merge was made with.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from http import HTTPStatus
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from schemas.records.audit import Action, AuditRecord, Status
 from streams.core.audit.canonical import payload_hash
@@ -21,7 +21,7 @@ from streams.stages.dashboards.memory import Attempt, Memory
 from streams.stages.dashboards.merge import WIDGETS, Path, alike, same
 from streams.stages.dashboards.plan import Found, History
 from streams.stages.dashboards.reconcile import reconcile, taken_over
-from streams.stages.dashboards.widgets import listed
+from streams.stages.dashboards.widgets import listed, widgets_of
 
 MOST_ANSWERED = 4  # PUTs of one command that CXone answers with 2xx or 412: the first, and three rounds more
 
@@ -61,6 +61,12 @@ async def carry_out(order: Order, memory: Memory, hands: Hands, by: Iterable[tup
         return await run.run()
     finally:
         hands.remember(run.memory)
+
+
+def said(document: Mapping[str, Any]) -> str:
+    """Return the hash of what a file can say of a document, by which CXone's own fields are passed over."""
+    numbered = {str(number): widget for number, widget in enumerate(widgets_of(document))}
+    return payload_hash(dumps(managed({**document, WIDGETS: numbered})))
 
 
 class _Run:
@@ -108,9 +114,9 @@ class _Run:
         if self._command.kind == ADOPT or not self._command.create:
             return Verdict("refused", "CXone has no such dashboard: apply --create makes one")
         ours = compile_document(self._order.document, self._command.issued_at / 1000)
-        body = dumps({"id": self._command.dashboard_id, **listed(ours)})
+        document = {"id": self._command.dashboard_id, **listed(ours)}
         made: tuple[Path, ...] = (("name",), *((WIDGETS, key) for key in ours[WIDGETS]))
-        return await self._send(CREATE, body, ours, None, made)
+        return await self._send(CREATE, document, ours, None, made)
 
     async def _merge(self, theirs: Found) -> Verdict | Again | None:  # noqa: PLR0911 - an outcome a case
         history = self.memory.history
@@ -138,12 +144,13 @@ class _Run:
         if self.memory.answered >= MOST_ANSWERED:
             return Verdict("contended", f"others changed it {self.memory.answered} times meanwhile", theirs.etag)
         changed = tuple(each.path for each in merged.changes)
-        return await self._send(UPDATE, dumps(merged.document), ours, theirs.etag, changed)
+        return await self._send(UPDATE, merged.document, ours, theirs.etag, changed)
 
     async def _send(
-        self, action: Action, body: bytes, ours: Payload, etag: str | None, changed: tuple[Path, ...]
+        self, action: Action, document: Payload, ours: Payload, etag: str | None, changed: tuple[Path, ...]
     ) -> Verdict | Again | None:
-        attempt = replace(self._attempt(action, body, etag), changed=changed)
+        body = dumps(document)
+        attempt = replace(self._attempt(action, body, etag), changed=changed, says=said(document))
         self.memory = replace(
             self.memory, open=attempt, number=self.memory.number + 1, attempts=self.memory.attempts + 1
         )
@@ -188,7 +195,7 @@ class _Run:
         if attempt is None:
             return
         status: Status = "unknown"
-        words = None
+        words, after = None, None
         if theirs is None:
             status = "failed" if attempt.action == CREATE else "unknown"
             words = "CXone has no such dashboard"
@@ -196,9 +203,10 @@ class _Run:
             status, words = "failed", "CXone's document is as it was before"
         elif attempt.id.rpartition(".")[0] == self._command.command_id and self._is_there(attempt, theirs):
             status = "applied"
+            after = theirs.etag if said(theirs.document) == attempt.says else None
         else:
             words = "CXone's document was changed by others: whether it took the attempt cannot be told"
-        self._tell("settled", status, words)
+        self._tell("settled", status, words, after=after)
         if status == "applied":
             self._done(self._ours(), None, "")
         self.memory = replace(self.memory, open=None)
@@ -242,11 +250,13 @@ class _Run:
         status: Status,
         error: str | None,
         reply: Reply | None = None,
+        *,
+        after: str | None = None,
     ) -> None:
         if self.memory.open is not None:
             record = self._record(kind, status, error, self.memory.open)
             latency = None if reply is None else 1000 * reply.seconds
-            after = strong(reply.etag) if reply is not None and reply.is_success else None
+            after = strong(reply.etag) if reply is not None and reply.is_success else after
             self._hands.audit(replace(record, latency_ms=latency, etag_after=after))
 
     def _tell_without_attempt(self, status: Status, words: str, body: bytes, etag: str | None) -> None:

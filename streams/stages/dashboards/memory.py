@@ -13,8 +13,8 @@ from streams.stages.dashboards.plan import History
 class Attempt:
     """A PUT or POST whose outcome is not known.
 
-    `changed` are paths to what it changes, by which it is recognised. `told` says that its outcome `unknown` is in the
-    audit trail.
+    `changed` are paths to what it changes, by which it is recognised. `says` is the hash of what a file can say of what
+    was sent: a document with another was changed since. `told` says that its outcome `unknown` is in the audit trail.
     """
 
     id: str
@@ -23,6 +23,7 @@ class Attempt:
     actor: str
     etag_before: str | None
     changed: tuple[Path, ...] = ()
+    says: str = ""
     told: bool = False
 
 

@@ -3,8 +3,11 @@
 from collections import OrderedDict
 from dataclasses import dataclass
 
-PATIENCE = 5.0  # seconds that a change is kept back: what we did may be heard of after CXone tells
-REMEMBERED = 10_000  # ETags of ours
+from schemas.records.audit import AuditRecord
+from streams.core.audit.ours import Ours
+
+PATIENCE = 30.0  # seconds that a change waits for what becomes of an attempt of ours
+REMEMBERED = 10_000  # changes that were shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,19 +22,16 @@ class Told:
 
 
 class Watch:
-    """Tells others' changes from ours by the ETag that they led to."""
+    """Tells others' changes from ours. The audit trail has to be read to its end after a change was told of."""
 
     def __init__(self) -> None:
-        self._ours: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._ours = Ours()
         self._held: OrderedDict[Told, float] = OrderedDict()
         self._shown: OrderedDict[Told, None] = OrderedDict()  # or found to be ours
 
-    def ours(self, dashboard: str, etag: str | None) -> None:
-        """Note an ETag that our change led to."""
-        if etag is not None:
-            self._ours[dashboard, etag] = None
-            while len(self._ours) > REMEMBERED:
-                self._ours.popitem(last=False)
+    def audited(self, record: AuditRecord) -> None:
+        """Take a record of the audit trail; twice is once."""
+        self._ours.take(record)
 
     def told(self, change: Told, now: float) -> None:
         """Take a change that CXone told of; twice is once. `now` in seconds."""
@@ -45,13 +45,16 @@ class Watch:
 
     def foreign(self, now: float) -> list[Told]:
         """Return the changes that are others', each once."""
-        due = [change for change, since in self._held.items() if now - since >= PATIENCE]
+        due = [change for change, since in self._held.items() if self._decided(change) or now - since >= PATIENCE]
         for change in due:
             del self._held[change]
             self._shown[change] = None
         while len(self._shown) > REMEMBERED:
             self._shown.popitem(last=False)
-        return [change for change in due if (change.dashboard, change.etag) not in self._ours]
+        return [change for change in due if not self._ours.made(change.dashboard, change.etag)]
+
+    def _decided(self, change: Told) -> bool:
+        return self._ours.made(change.dashboard, change.etag) or self._ours.open(change.dashboard) is None
 
 
 def line(change: Told) -> str:

@@ -122,6 +122,8 @@ def test_a_put_without_an_answer_is_settled_by_what_is_there(fault: str) -> None
         ("settled", "c1.1", {"lost": "applied", "away": "failed"}[fault]),
         *settled,
     ]
+    ends = [record.etag_after for record in world.audit() if record.kind != "intent"]
+    assert ends == [None, '"2"'] if fault == "lost" else [None, None, '"2"']
 
 
 def test_a_dashboard_without_history_is_not_touched() -> None:
@@ -172,7 +174,8 @@ def test_making_one_whose_answer_was_lost_is_recognised_though_somebody_edited_i
     assert world.cxone.document is not None
     assert world.cxone.document["description"] == "theirs"
     assert applied(world, RENAMED) == "applied"
-    assert [record.status for record in world.audit() if record.kind == "settled"] == ["applied"]
+    settled = [(record.status, record.etag_after) for record in world.audit() if record.kind == "settled"]
+    assert settled == [("applied", None)], "the ETag that it led to was another's by then"
 
 
 def test_what_is_forgotten_has_no_history() -> None:
