@@ -1,6 +1,7 @@
 """Dashboards from the command line through a worker to a CXone and back, on a real Kafka."""
 
 import asyncio
+import json
 import time
 from pathlib import Path
 
@@ -71,7 +72,7 @@ async def test_files_go_through_a_worker_into_cxone(own_kafka: Broker, new_worke
         api.edit("a", description="Theirs")
         stale = await run("apply", str(tmp_path / "plan.json"), "--timeout", "30")
         api.lose = 1
-        applied = await run("apply", str(file), "--timeout", "30", "--actor", "kim")
+        applied = await run("apply", str(file), "--timeout", "30", "--actor", "kim", "--json")
         empty = await run("plan", str(file), "--detailed-exitcode")
 
         worker.kill()
@@ -90,6 +91,8 @@ async def test_files_go_through_a_worker_into_cxone(own_kafka: Broker, new_worke
     assert stale.exit_code == 3, stale.output
     assert "the plan is stale" in stale.stdout
     assert applied.exit_code == 0, applied.output
+    (told_of,) = json.loads(applied.stdout)["dashboards"]
+    assert (told_of["id"], told_of["status"], told_of["conflicts"]) == ("a", "applied", [])
     assert empty.exit_code == 0, empty.output
     assert "changed in CXone" in empty.stdout
     assert conflict.exit_code == 3, conflict.output

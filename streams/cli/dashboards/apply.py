@@ -1,11 +1,13 @@
 """`cxone-streams dashboards apply|adopt|forget`: commands for the stage, and what becomes of them."""
 
 import uuid
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from streams.cli.dashboards.progress import EXPIRED_WORDS, following
 from streams.cli.dashboards.sources import Files
 
 if TYPE_CHECKING:
@@ -16,10 +18,21 @@ if TYPE_CHECKING:
 CONFLICT, PARTLY = 3, 4
 WAIT = 600.0  # seconds
 
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs, when all is known.")]
+
 Actor = Annotated[str | None, typer.Option(help="Who wants it, for the audit trail; your user name when left out.")]
 Timeout = Annotated[
     float, typer.Option(min=1, max=86_400, help="Seconds for a worker to take it; later it is never carried out.")
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What these commands have in common; `wait` in seconds."""
+
+    actor: str | None
+    wait: float
+    json: bool
 
 
 def apply(
@@ -28,6 +41,7 @@ def apply(
     create: Annotated[bool, typer.Option("--create", help="Make dashboards that are not there.")] = False,
     actor: Actor = None,
     timeout: Timeout = WAIT,
+    json: Json = False,
 ) -> None:
     """Put files into CXone: merged with what others changed there, through `worker dashboards`.
 
@@ -42,12 +56,19 @@ def apply(
     told = read_plan(files[0]) if len(files) == 1 and files[0].is_file() else None
     if told is not None:
         wanted = [(each["document"], each["etag"]) for each in told if each["action"] in {"update", "create"}]
-        _of_a_plan(told, files[0])
-        _carry_out(APPLY, wanted, create=any(each["action"] == "create" for each in told), actor=actor, wait=timeout)
-    _carry_out(APPLY, [(each, None) for each in _documents(files)], create=create, actor=actor, wait=timeout)
+        _of_a_plan(told, files[0], json=json)
+        _carry_out(
+            APPLY,
+            wanted,
+            create=any(each["action"] == "create" for each in told),
+            options=Options(actor, timeout, json),
+        )
+    _carry_out(
+        APPLY, [(each, None) for each in _documents(files)], create=create, options=Options(actor, timeout, json)
+    )
 
 
-def adopt(files: Files, *, actor: Actor = None, timeout: Timeout = WAIT) -> None:
+def adopt(files: Files, *, actor: Actor = None, timeout: Timeout = WAIT, json: Json = False) -> None:
     """Take over dashboards that have no history here. Nothing is sent to CXone.
 
     What CXone has is the base from then on: where the file differs, `plan` shows it, and `apply` changes it. `get`
@@ -55,7 +76,7 @@ def adopt(files: Files, *, actor: Actor = None, timeout: Timeout = WAIT) -> None
     """
     from streams.stages.dashboards.command import ADOPT
 
-    _carry_out(ADOPT, [(each, None) for each in _documents(files)], create=False, actor=actor, wait=timeout)
+    _carry_out(ADOPT, [(each, None) for each in _documents(files)], create=False, options=Options(actor, timeout, json))
 
 
 def forget(
@@ -63,14 +84,17 @@ def forget(
     *,
     actor: Actor = None,
     timeout: Timeout = WAIT,
+    json: Json = False,
 ) -> None:
     """Leave dashboards alone from now on: their history here is dropped. CXone keeps them as they are."""
     from streams.stages.dashboards.command import FORGET
 
-    _carry_out(FORGET, [({"id": each}, None) for each in dashboards], create=False, actor=actor, wait=timeout)
+    _carry_out(
+        FORGET, [({"id": each}, None) for each in dashboards], create=False, options=Options(actor, timeout, json)
+    )
 
 
-def _of_a_plan(told: "list[dict[str, Any]]", path: Path) -> None:
+def _of_a_plan(told: "list[dict[str, Any]]", path: Path, *, json: bool) -> None:
     """Leave when a plan cannot be carried out, or has nothing to do."""
     if conflicts := [each["id"] for each in told if each["action"] == "conflict"]:
         typer.echo(f"{path} has conflicts, of {', '.join(conflicts)}: nothing is sent.", err=True)
@@ -79,7 +103,7 @@ def _of_a_plan(told: "list[dict[str, Any]]", path: Path) -> None:
         typer.echo(f"{path} has dashboards that are not there, or not ours: {', '.join(strangers)}.", err=True)
         raise typer.Exit(1)
     if all(each["action"] == "nothing" for each in told):
-        typer.echo("Nothing to do.")
+        _print_json([], {}, 0) if json else typer.echo("Nothing to do.")
         raise typer.Exit(0)
 
 
@@ -92,7 +116,7 @@ def _documents(files: list[Path]) -> "list[dict[str, Any]]":
 
 
 def _carry_out(
-    kind: str, wanted: "Sequence[tuple[dict[str, Any], str | None]]", *, create: bool, actor: str | None, wait: float
+    kind: str, wanted: "Sequence[tuple[dict[str, Any], str | None]]", *, create: bool, options: Options
 ) -> None:
     """Publish commands and follow them; leaves with the exit code that says what became of them."""
     import asyncio
@@ -113,9 +137,9 @@ def _carry_out(
             document=dumps(document).decode() if "name" in document else None,
             create=create,
             etag=etag,
-            actor=actor or getpass.getuser(),
+            actor=options.actor or getpass.getuser(),
             issued_at=now,
-            expires_at=now + int(1000 * wait),
+            expires_at=now + int(1000 * options.wait),
         )
         for document, etag in wanted
     ]
@@ -123,11 +147,28 @@ def _carry_out(
     async def carry_out() -> "dict[str, DashboardApplied]":
         await dashboards.publish(commands)
         typer.echo(f"{len(commands)} commands are with Kafka; waiting for a worker.", err=True)
-        return dict(await dashboards.follow(commands, _tell, until=now / 1000 + wait))
+        with following(len(commands)) as came:
+
+            def told(applied: "DashboardApplied") -> None:
+                if not options.json:
+                    _tell(applied)
+                came(applied)
+
+            return dict(await dashboards.follow(commands, told, until=now / 1000 + options.wait))
 
     with ended():
         outcomes = asyncio.run(carry_out())
-    raise typer.Exit(exit_code(commands, outcomes))
+    code = exit_code(commands, outcomes)
+    if options.json:
+        _print_json(commands, outcomes, code)
+    raise typer.Exit(code)
+
+
+def _print_json(commands: "Sequence[DashboardCommand]", outcomes: "dict[str, DashboardApplied]", code: int) -> None:
+    from streams.cli.dashboards.progress import to_json
+    from streams.stages.dashboards.json_text import dumps
+
+    typer.echo(dumps(to_json(commands, outcomes, code)).decode())
 
 
 def _tell(applied: "DashboardApplied") -> None:
@@ -144,10 +185,7 @@ def exit_code(commands: "Sequence[DashboardCommand]", outcomes: "dict[str, Dashb
     """Return what the command exits with, and tell of what no worker took."""
     for command in commands:
         if command.command_id not in outcomes:
-            typer.echo(
-                f"! {command.dashboard_id}: no worker took it in time, and none will: is `worker dashboards` running?",
-                err=True,
-            )
+            typer.echo(f"! {command.dashboard_id}: {EXPIRED_WORDS}", err=True)
     statuses = [outcomes[each.command_id].status if each.command_id in outcomes else "expired" for each in commands]
     done = statuses.count("applied")
     if "conflict" in statuses:

@@ -2,14 +2,17 @@
 
 import json
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from schemas.records import DashboardApplied, DashboardCommand
 from streams.cli.dashboards import app
 from streams.cli.dashboards.apply import exit_code
+from streams.cli.dashboards.progress import EXPIRED_WORDS, following, to_json
 
 GOOD = """\
 id: {id}
@@ -114,6 +117,36 @@ def test_the_exit_code_says_what_became_of_all(statuses: list[str], code: int) -
     assert exit_code(commands, outcomes) == code
 
 
+def test_progress_is_a_bar_for_a_person_and_nothing_in_a_pipe() -> None:
+    command = DashboardCommand("c", "d", "apply", None, create=False, etag=None, actor="kim", issued_at=0, expires_at=0)
+    watched = Console(file=StringIO(), force_terminal=True, width=200)
+    piped = Console(file=StringIO())
+
+    for console in (watched, piped):
+        with following(3, console) as told:
+            told(outcome(command, "applied"))
+            told(outcome(command, "conflict"))
+
+    shown = watched.file.getvalue()  # type: ignore[attr-defined]
+    assert "2/3" in shown
+    assert "1 applied, 1 conflict" in shown
+    assert piped.file.getvalue() == ""  # type: ignore[attr-defined]
+
+
+def test_programs_get_what_became_of_each_command() -> None:
+    command = DashboardCommand("c", "d", "apply", None, create=False, etag=None, actor="kim", issued_at=0, expires_at=0)
+    applied = replace(outcome(command, "applied"), words="done", etag='"2"', conflicts='[{"path": ["name"]}]')
+
+    assert to_json([command, replace(command, command_id="late")], {"c": applied}, 4) == {
+        "exit_code": 4,
+        "dashboards": [
+            {"id": "d", "command": "c", "status": "applied", "words": "done", "etag": '"2"'}
+            | {"conflicts": [{"path": ["name"]}]},
+            {"id": "d", "command": "late", "status": "expired", "words": EXPIRED_WORDS, "etag": None, "conflicts": []},
+        ],
+    }
+
+
 def test_a_plan_with_a_conflict_is_not_carried_out(tmp_path: Path) -> None:
     plan = tmp_path / "plan.json"
     plan.write_text(json.dumps({"version": 1, "dashboards": [{"id": "a", "action": "conflict"}]}))
@@ -131,6 +164,8 @@ def test_a_plan_with_nothing_to_do_sends_nothing(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["apply", str(plan)])
 
     assert (result.exit_code, result.output) == (0, "Nothing to do.\n")
+    told = CliRunner().invoke(app, ["apply", "--json", str(plan)])
+    assert (told.exit_code, json.loads(told.output)) == (0, {"exit_code": 0, "dashboards": []})
 
 
 def test_one_bad_file_among_good_ones_sends_nothing(tmp_path: Path) -> None:
