@@ -1,11 +1,9 @@
 """`python -m benchmarks`: what the stages take and how soon they answer, on a real Kafka of its own."""
 
 import json as jsonlib
-import socket
 import sys
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import closing
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,7 +11,8 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from benchmarks import guests, measure, report
+from benchmarks import dashboards, guests, measure, report
+from benchmarks.brokers import own_kafka
 from benchmarks.contenders import OURS, STOCK_RAW, Contender, contenders
 from benchmarks.measure import Run, Start
 from benchmarks.process import ProcessFailed
@@ -21,7 +20,7 @@ from benchmarks.results import WrongResults
 from benchmarks.topics import Topics
 from benchmarks.traffic import Traffic
 from connectors.kafka.embedded import EmbeddedBroker
-from deploy.local.kafka.broker import Broker, Failed, Missing
+from deploy.local.kafka.broker import Failed, Missing
 from schemas.topics import RAW_INTERACTIONS
 from streams import topology
 
@@ -31,6 +30,7 @@ EMBEDDED, KAFKA = "embedded", "Kafka"
 class Section(StrEnum):
     INTERACTIONS = "interactions"
     GUESTS = "guests"
+    DASHBOARDS = "dashboards"
 
 
 console = Console()
@@ -39,7 +39,7 @@ console.width = max(console.width, 120)  # the tables' own
 
 def main(  # noqa: PLR0913 - one argument per option
     *,
-    only: Annotated[Section | None, typer.Option(help="One half: the other is left out.")] = None,
+    only: Annotated[Section | None, typer.Option(help="One part: the others are left out.")] = None,
     events: Annotated[int, typer.Option(min=1000, help="Different events for the stages.")] = 1_000_000,
     stock_events: Annotated[int, typer.Option(min=1000, help="The first so many of them for stock Faust.")] = 50_000,
     rounds: Annotated[int, typer.Option(min=1, help="How often everything runs, alternating.")] = 2,
@@ -48,16 +48,18 @@ def main(  # noqa: PLR0913 - one argument per option
     calls: Annotated[int, typer.Option(min=1000, help="Messages that one routing worker works off.")] = 30_000,
     json: Annotated[Path | None, typer.Option(help="Write the figures to this file, too.")] = None,
 ) -> None:
-    """Measure throughput, cold starts and guests. Exit status 1 when a result is wrong: then there is no figure."""
+    """Measure throughput, cold starts, guests and dashboards. Exit status 1 when a result is wrong: no figure then."""
     if sys.platform != "linux":
         sys.exit("CPU and memory of the workers are read from /proc: run this on Linux")
     figures: dict[str, Any] = {}
     try:
         with own_kafka() as bootstrap, closing(Topics(bootstrap)) as topics:
-            if only is not Section.GUESTS:
+            if only in {None, Section.INTERACTIONS}:
                 figures |= measure_interactions(topics, events, min(stock_events, events), rounds, starts)
-            if only is not Section.INTERACTIONS:
+            if only in {None, Section.GUESTS}:
                 figures["guests"] = measure_guests(topics, seconds, calls)
+            if only in {None, Section.DASHBOARDS}:
+                figures["dashboards"] = measure_dashboards(bootstrap)
     except (WrongResults, ProcessFailed, Missing, Failed) as problem:
         sys.exit(str(problem))
     if json is not None:
@@ -83,17 +85,11 @@ def measure_guests(topics: Topics, seconds: float, calls: int) -> dict[str, Any]
     return report.guests_as_json(latencies, sustained)
 
 
-@contextmanager
-def own_kafka() -> Iterator[str]:
-    """Run a broker that is gone afterwards, with everything in it."""
-    with tempfile.TemporaryDirectory(prefix="bench-kafka-") as folder:
-        broker = Broker(_free_pair_of_ports(), Path(folder))
-        with console.status("starting Kafka"):
-            broker.start()
-        try:
-            yield broker.bootstrap
-        finally:
-            broker.kill()
+def measure_dashboards(bootstrap: str) -> dict[str, Any]:
+    with console.status("one worker puts dashboards into CXone"):
+        updates = dashboards.measure(bootstrap)
+    report.show_dashboards(console, updates)
+    return report.dashboards_as_json(updates)
 
 
 def cold_starts(everybody: Sequence[Contender], topics: Topics, number: int) -> list[Start]:
@@ -135,17 +131,6 @@ def backlogs(
                 same = [one for one in started if one.broker == KAFKA and one.job == contender.job]
                 runs.append(measure.run(contender, topics, truth, [one for one in same if one.name == contender.name]))
     return runs
-
-
-def _free_pair_of_ports() -> int:
-    """Return a port that is free together with the next, which the broker's controller takes."""
-    while True:
-        with socket.socket() as first, socket.socket() as second:
-            first.bind(("127.0.0.1", 0))
-            port: int = first.getsockname()[1]
-            with suppress(OSError, OverflowError):
-                second.bind(("127.0.0.1", port + 1))
-                return port
 
 
 if __name__ == "__main__":

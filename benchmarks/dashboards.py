@@ -1,4 +1,6 @@
-"""`python -m benchmarks.dashboards`: updates a second of one worker, and how long one takes, on a Kafka of its own.
+"""Updates of dashboards a second of one worker, and how long one takes: part of `python -m benchmarks`.
+
+`python -m benchmarks.dashboards` measures it alone, with a size of your own.
 
 An update is a command that changes a dashboard: GET, merge, intent, PUT, outcome. CXone's stand-in answers at once; the
 client-side budget of 100 requests a second, which is what a worker keeps to by default, is measured apart.
@@ -9,16 +11,18 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from typing import Annotated, Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import typer
 from rich.console import Console
-from rich.table import Table
 
-from benchmarks.__main__ import own_kafka
+from benchmarks import report
+from benchmarks.brokers import own_kafka
 from benchmarks.process import Process
+from benchmarks.results import WrongResults
 from connectors.kafka.topic_admin import TopicAdmin
 from schemas.records import DashboardApplied, DashboardCommand
 from streams.programs import dashboards
@@ -32,6 +36,34 @@ widgets:
   - {{title: A, type: metric, position: {{x: 0, y: 0, w: 1, h: 1}}, query: {{range: -1d, metrics: [avg_handle_time]}}}}
   - {{title: B, type: metric, position: {{x: 1, y: 0, w: 1, h: 1}}, query: {{range: -1d, metrics: [avg_handle_time]}}}}
 """
+
+
+BUDGETS = (1000, 100)  # requests a second; the last is the default
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """`number` dashboards, each changed `rounds` times in the backlog; then `rate` updates a second for `seconds`."""
+
+    number: int
+    rounds: int
+    rate: float
+    seconds: float
+
+
+USUAL = Size(number=50, rounds=10, rate=10, seconds=20)
+
+
+@dataclass(frozen=True, slots=True)
+class Updates:
+    """What one worker did within a budget: updates a second of a backlog; at `rate`, ms from issued to outcome."""
+
+    budget: int
+    per_second: float
+    rate: float
+    p50: float
+    p99: float
+    load: float
 
 
 def command(dashboard: str, number: int, *, create: bool = False) -> DashboardCommand:
@@ -54,7 +86,9 @@ async def carried_out(commands: Sequence[DashboardCommand]) -> Sequence[Dashboar
     outcomes = await dashboards.follow(commands, lambda _: None, until=time.time() + 120)
     wrong = [each.words for each in outcomes.values() if each.status != "applied"]
     if wrong or len(outcomes) < len(commands):
-        sys.exit(f"{len(outcomes)} of {len(commands)} commands ended, {len(wrong)} of them not applied: {wrong[:3]}")
+        raise WrongResults(
+            f"{len(outcomes)} of {len(commands)} commands ended, {len(wrong)} of them not applied: {wrong[:3]}"
+        )
     return list(outcomes.values())
 
 
@@ -78,45 +112,56 @@ async def steady(names: Sequence[str], rate: float, seconds: float) -> list[floa
     return [(each.at - issued[each.command_id]) / 1000 for each in await carried_out(commands)]
 
 
-def measured(settings: dict[str, str], names: Sequence[str], rounds: int, rate: float, seconds: float) -> Iterator[Any]:
+def measured(settings: dict[str, str], names: Sequence[str], size: Size) -> tuple[float, list[float]]:
+    """Return what `burst` and `steady` return of one worker."""
     with Process([sys.executable, "-m", "streams", "worker", "dashboards"], settings) as worker:
         worker.ready(60)
         begin = [command(name, 0, create=True) for name in names]
         asyncio.run(dashboards.publish(begin))
         asyncio.run(carried_out(begin))
-        yield asyncio.run(burst(names, rounds))
-        yield asyncio.run(steady(names, rate, seconds))
+        return asyncio.run(burst(names, size.rounds)), asyncio.run(steady(names, size.rate, size.seconds))
 
 
-def main(
-    *,
-    number: Annotated[int, typer.Option(min=1, help="Dashboards.")] = 100,
-    rounds: Annotated[int, typer.Option(min=1, help="Changes of each, in the backlog.")] = 10,
-    rate: Annotated[float, typer.Option(min=0.1, help="Updates per second, where the time of one is measured.")] = 20,
-    seconds: Annotated[float, typer.Option(min=1, help="For so long.")] = 20,
-) -> None:
-    """Measure one worker: first without the budget of requests, then with it."""
-    table = Table("budget", "backlog: updates/s", f"at {rate:g}/s: p50 ms", "p99 ms")
-    with own_kafka() as bootstrap, Process([sys.executable, "-m", "streams", "simulate", "--count", "1"], {}) as cxone:
-        os.environ["KAFKA_BOOTSTRAP_SERVERS"] = bootstrap
+def measure(bootstrap: str, size: Size = USUAL) -> list[Updates]:
+    """Measure one worker: first with ten times the budget of requests, then with it. Raises WrongResults."""
+    found = []
+    TopicAdmin({"bootstrap.servers": bootstrap, "log_level": 0}).create(topics())
+    os.environ["KAFKA_BOOTSTRAP_SERVERS"] = bootstrap
+    with Process([sys.executable, "-m", "streams", "simulate", "--count", "1"], {}) as cxone:
         base = str(cxone.ready(60)["dashboards_url"]).removesuffix("/api/v2/dashboards")
-        TopicAdmin({"bootstrap.servers": bootstrap, "log_level": 0}).create(topics())
-        for budget in ("1000", "100"):
+        for budget in BUDGETS:
             settings = {
                 "KAFKA_BOOTSTRAP_SERVERS": bootstrap,
                 "CXONE_CLIENT_ID": "simulator",
                 "CXONE_CLIENT_SECRET": "simulator-secret",
                 "CXONE_DASHBOARDS_TOKEN_URL": f"{base}/oauth/v2/token",
                 "CXONE_DASHBOARDS_API_URL": base,
-                "DASHBOARDS_RATE": budget,
+                "DASHBOARDS_RATE": str(budget),
                 "DASHBOARDS_CONCURRENCY": "50",
                 "LOG_LEVEL": "warning",
             }
-            names = [f"b{budget}-{each}" for each in range(number)]
-            per_second, took = measured(settings, names, rounds, rate, seconds)
+            names = [f"b{budget}-{each}" for each in range(size.number)]
+            per_second, took = measured(settings, names, size)
             p50, p99 = np.percentile(took, (50, 99)) * 1000
-            table.add_row(f"{budget}/s", f"{per_second:,.0f}", f"{p50:.0f}", f"{p99:.0f}")
-    Console().print(table)
+            found.append(Updates(budget, per_second, size.rate, float(p50), float(p99), os.getloadavg()[0]))
+    return found
+
+
+def main(
+    *,
+    number: Annotated[int, typer.Option(min=1, help="Dashboards.")] = USUAL.number,
+    rounds: Annotated[int, typer.Option(min=1, help="Changes of each, in the backlog.")] = USUAL.rounds,
+    rate: Annotated[float, typer.Option(min=0.1, help="Updates per second, where the time of one is measured.")] = (
+        USUAL.rate
+    ),
+    seconds: Annotated[float, typer.Option(min=1, help="For so long.")] = USUAL.seconds,
+) -> None:
+    """Measure one worker: first with ten times the budget of requests, then with it."""
+    try:
+        with own_kafka() as bootstrap:
+            report.show_dashboards(Console(), measure(bootstrap, Size(number, rounds, rate, seconds)))
+    except WrongResults as wrong:
+        sys.exit(str(wrong))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
@@ -16,6 +16,9 @@ from rich.table import Table
 from benchmarks.contenders import OURS, PERCENTILES, SINK, SLICE, STOCK
 from benchmarks.guests import CONCURRENCY, POSSIBLE, Latency, Sustained
 from benchmarks.measure import Run, Start
+
+if TYPE_CHECKING:
+    from benchmarks.dashboards import Updates
 
 JOBS = (PERCENTILES, SLICE, SINK)
 TARGET = 30  # times stock Faust, per CPU-second
@@ -51,6 +54,27 @@ def as_json(runs: Sequence[Run], starts: Sequence[Start]) -> dict[str, Any]:
 
 def guests_as_json(latencies: Sequence[Latency], sustained: Sustained) -> dict[str, Any]:
     return {"machine": machine(), "latencies": list(map(asdict, latencies)), "calls": asdict(sustained)}
+
+
+def dashboards_as_json(updates: "Sequence[Updates]") -> dict[str, Any]:
+    return {"machine": machine(), "updates": list(map(asdict, updates))}
+
+
+def show_dashboards(console: Console, updates: "Sequence[Updates]") -> None:
+    console.print(machine(), style="dim", highlight=False)
+    table = Table(title="One worker that puts dashboards into CXone")
+    for name in ("budget of requests/s", "backlog: updates/s", "at updates/s", "p50 ms", "p99 ms", "load"):
+        table.add_column(name, justify="right")
+    for each in updates:
+        table.add_row(
+            f"{each.budget:,}",
+            f"{each.per_second:,.0f}",
+            f"{each.rate:g}",
+            f"{each.p50:,.0f}",
+            f"{each.p99:,.0f}",
+            f"{each.load:.1f}",
+        )
+    console.print(table)
 
 
 def show(console: Console, runs: Sequence[Run], starts: Sequence[Start]) -> None:

@@ -16,7 +16,7 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.__main__ import own_kafka
+from benchmarks.brokers import own_kafka
 from benchmarks.process import Process
 from connectors.kafka.publisher import transactional_config
 from connectors.kafka.topic_admin import TopicAdmin

@@ -1,0 +1,32 @@
+"""A Kafka for the benchmarks alone."""
+
+import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from deploy.local.kafka.broker import Broker
+
+
+@contextmanager
+def own_kafka() -> Iterator[str]:
+    """Run a broker that is gone afterwards, with everything in it."""
+    with tempfile.TemporaryDirectory(prefix="bench-kafka-") as folder:
+        broker = Broker(_free_pair_of_ports(), Path(folder))
+        broker.start()
+        try:
+            yield broker.bootstrap
+        finally:
+            broker.kill()
+
+
+def _free_pair_of_ports() -> int:
+    """Return a port that is free together with the next, which the broker's controller takes."""
+    while True:
+        with socket.socket() as first, socket.socket() as second:
+            first.bind(("127.0.0.1", 0))
+            port: int = first.getsockname()[1]
+            with suppress(OSError, OverflowError):
+                second.bind(("127.0.0.1", port + 1))
+                return port
