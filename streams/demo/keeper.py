@@ -16,6 +16,8 @@ from streams.demo.processes import SETTINGS
 NAMES = ("sales-floor", "support", "night-shift")
 PAUSE = 4.0  # seconds between two turns
 PATIENCE = 60.0  # seconds for one command
+VERIFIED = 2  # turns, after which the audit trail is verified
+DRIFT = "changed in CXone by"  # in a plan
 EVERY = 2  # turns of one dashboard, after which a field is changed that others change, too
 LONGEST = 200  # characters of a line that is shown
 FAILED, IN_CONFLICT = "failed", "in conflict"
@@ -43,16 +45,37 @@ Run = Callable[[Sequence[str]], Awaitable[tuple[int, str]]]  # arguments -> exit
 
 @dataclass(slots=True)
 class Kept:
-    """What came of it: turns by how they ended, what was printed last, and what failed turns printed."""
+    """What came of it: turns by how they ended, and what a person sees of the newest ones.
+
+    Attributes:
+        merged: turns that were applied beside edits of others, which stay.
+        plan, outcome: what was printed last by each command.
+        conflict: what was printed of the last conflict.
+        chain: what was said when the audit trail was verified last.
+        failures: what failed turns printed, and verifications that found something.
+    """
 
     turns: Counter[str] = field(default_factory=Counter)
-    said: list[str] = field(default_factory=list)
+    merged: int = 0
+    plan: list[str] = field(default_factory=list)
+    outcome: list[str] = field(default_factory=list)
+    conflict: list[str] = field(default_factory=list)
+    chain: str = "not verified yet"
     failures: list[str] = field(default_factory=list)
 
     def line(self) -> str:
         """Return it in one line."""
         turns = ", ".join(f"{number} {what}" for what, number in sorted(self.turns.items()))
-        return f"dashboards: {turns or 'none yet'}  {'; '.join(self.said[:2])}"
+        said = f"; {self.outcome[0]}" if self.outcome else ""
+        return (
+            f"dashboards: {turns or 'none yet'}; {self.merged} merged with edits of others{said}; chain: {self.chain}"
+        )
+
+    def lines(self) -> list[str]:
+        """Return it for a screen: at most `LINES`."""
+        parts = (("plan", self.plan), ("last conflict", self.conflict))
+        shown = [f"{name}: {'; '.join(lines[:4])}" for name, lines in parts if lines]
+        return [self.line(), *shown]
 
 
 class Keeper:
@@ -69,14 +92,20 @@ class Keeper:
         await self._apply(NAMES, [self._write(name, OURS) for name in NAMES], "--create")
 
     async def turn(self) -> None:
-        """Change a file, look at the plan, and apply it. After a conflict the change that was in it is taken back."""
+        """Change a file, look at the plan, apply it, and verify the trail of it.
+
+        After a conflict the change that was in it is taken back.
+        """
         self._turn += 1
         turns, which = divmod(self._turn, len(NAMES))
         name = NAMES[which]
         path = self._write(name, OURS if name in self._in_conflict or turns % EVERY == 0 else THEIRS_TOO)
         _, planned = await self._run(["dashboards", "plan", path])
-        self.kept.said = shown(planned)
-        await self._apply([name], [path])
+        self.kept.plan = shown(planned)
+        applied = await self._apply([name], [path])
+        self.kept.merged += applied and DRIFT in planned
+        if self._turn % VERIFIED == 0:
+            await self._verify()
 
     async def keep(self, stop: asyncio.Event) -> None:
         """Take turns until `stop`; the last one is finished."""
@@ -88,7 +117,7 @@ class Keeper:
             except TimeoutError:
                 pass
 
-    async def _apply(self, names: Sequence[str], paths: Sequence[str], *options: str) -> None:
+    async def _apply(self, names: Sequence[str], paths: Sequence[str], *options: str) -> bool:
         code, said = await self._run(["dashboards", "apply", *options, *paths])
         what = CODES.get(code, FAILED)
         self._in_conflict -= set(names)
@@ -96,7 +125,18 @@ class Keeper:
         self.kept.turns[what] += 1
         if what == FAILED:
             self.kept.failures.append(f"exit status {code}: {'; '.join(shown(said))}")
-        self.kept.said = shown(said) or self.kept.said
+        self.kept.outcome = shown(said) or self.kept.outcome
+        if what == IN_CONFLICT:
+            self.kept.conflict = shown(said)
+        return code == 0
+
+    async def _verify(self) -> None:
+        code, said = await self._run(["audit", "verify"])
+        words = "; ".join(shown(said)[:2])
+        if code in {0, 1}:  # else there are no files yet
+            self.kept.chain = words
+        if code == 1:
+            self.kept.failures.append(f"the audit trail does not hold: {words}")
 
     def _write(self, name: str, interval: int) -> str:
         path = self._folder / f"{name}.yaml"

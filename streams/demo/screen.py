@@ -12,9 +12,10 @@ from rich.text import Text
 from schemas.records import CampaignHour, MetricSnapshot
 from streams.demo.board import Board
 from streams.demo.guest_board import STAGES, Guests
+from streams.demo.keeper import Kept
 from streams.demo.minute_board import Minutes
 
-HEADER_LINES = 20  # of the screen that are not rows
+HEADER_LINES = 23  # of the screen that are not rows
 HOURS = 3  # share the screen, so that one sees hours end
 
 
@@ -30,8 +31,16 @@ def screen(board: Board, height: int) -> RenderableType:
             table.add_row(*_cells(row), style="dim" if row.final else "")
     interactions = (Text(line(board)), Text(_reasons(board.dead_letters)))
     behind = Text(f"lag: {_lag(board, of_guests=True)}  {_reasons(board.guests.dead_letters)}")
-    minutes, dashboards = _minute(board.minutes), Text(board.dashboards.line())
-    return Group(*interactions, Text(), _guests(board.guests), behind, Text(), minutes, dashboards, Text(), table)
+    minutes, dashboards = _minute(board.minutes), _dashboards(board.dashboards)
+    return Group(
+        *interactions, Text(), _guests(board.guests), behind, Text(), minutes, Text(), dashboards, Text(), table
+    )
+
+
+def _dashboards(kept: Kept) -> Group:
+    """Draw the last plan and the last conflict, and whether the chain holds."""
+    style = "red" if kept.failures else ""
+    return Group(*(Text(each, style=style, overflow="ellipsis", no_wrap=True) for each in kept.lines()))
 
 
 def line(board: Board) -> str:

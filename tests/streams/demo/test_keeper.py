@@ -2,7 +2,7 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
-from streams.demo.keeper import NAMES, OURS, THEIRS_TOO, Keeper, command_line, shown
+from streams.demo.keeper import DRIFT, NAMES, OURS, THEIRS_TOO, Keeper, command_line, shown
 
 
 class Commands:
@@ -12,12 +12,15 @@ class Commands:
         self.codes = list(codes)
         self.calls: list[Sequence[str]] = []
         self.files: list[str] = []
+        self.verdict = (0, "everything is as it was written\n2 records\n")
         self.failed = asyncio.Event()  # a command did
 
     async def run(self, arguments: Sequence[str]) -> tuple[int, str]:
         self.calls.append(arguments)
         if arguments[1] == "plan":
-            return 0, "one change\n"
+            return 0, f"one change\n {DRIFT} Eve\n"
+        if arguments[1] == "verify":
+            return self.verdict
         self.files.append(self._file(arguments[-1]))
         code = self.codes.pop(0) if self.codes else 0
         if code == 1:
@@ -42,7 +45,26 @@ async def test_files_are_made_then_changed_planned_and_applied(tmp_path: Path) -
         ["dashboards", "apply", paths[1]],
     ]
     assert "turn 1" in commands.files[-1]
-    assert keeper.kept.line() == "dashboards: 2 applied  said"
+    assert keeper.kept.line() == ("dashboards: 2 applied; 1 merged with edits of others; said; chain: not verified yet")
+    assert keeper.kept.lines()[1:] == [f"plan: one change; {DRIFT} Eve"]
+
+
+async def test_the_trail_is_verified_now_and_then_and_what_is_found_is_a_failure(tmp_path: Path) -> None:
+    commands = Commands(0, 3)
+    keeper = Keeper(commands.run, tmp_path)
+    commands.verdict = (2, "")  # there are no files yet
+    for _ in range(2):
+        await keeper.turn()
+    assert keeper.kept.chain == "not verified yet"
+
+    for verdict in ((0, "everything is as it was written\n2 records\n"), (1, "line 2: altered\n2 records\n")):
+        commands.verdict = verdict
+        for _ in range(2):
+            await keeper.turn()
+
+        assert keeper.kept.line().endswith(f"chain: {verdict[1].replace(chr(10), '; ').removesuffix('; ')}")
+    assert keeper.kept.failures == ["the audit trail does not hold: line 2: altered; 2 records"]
+    assert "last conflict: said" in keeper.kept.lines()
 
 
 async def test_a_field_that_others_change_is_changed_now_and_then_and_taken_back_after_a_conflict(
