@@ -30,7 +30,7 @@ def build() -> App:
         partitions = app.source_partitions() or DECLARATION.reads.partitions
         policy = Policy(
             limit=own.guest_limit,
-            conversation_limit=own.conversation_limit,
+            conversation_limit=own.conversation_limit or 2 * own.guest_limit,
             ceiling=-(-own.tenant_limit // partitions),
             window=int(own.guest_window * 1000),
             lateness=int(own.guest_lateness * 1000),

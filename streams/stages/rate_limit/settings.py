@@ -12,11 +12,14 @@ class RateLimitSettings(BaseSettings):
     )
 
     guest_limit: int = Field(15, ge=1, le=1000, description="messages that a guest may send in a window")
-    conversation_limit: int = Field(
-        30, ge=1, le=1000, description="messages of a conversation in a window, whatever fingerprints they have"
+    conversation_limit: int | None = Field(
+        None,
+        ge=1,
+        le=2000,
+        description="messages of a conversation in a window, whoever writes them; twice a guest's when empty",
     )
     tenant_limit: int = Field(
-        60_000, ge=1, description="messages of all guests in a window; partitions share it evenly"
+        600_000, ge=1, description="messages of all guests in a window; partitions share it evenly"
     )
     guest_window: float = Field(60.0, ge=1, le=86_400, description="length of the window of the guests' limit")
     guest_lateness: float = Field(
