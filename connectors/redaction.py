@@ -80,7 +80,7 @@ def presentable(words: str, secrets: Iterable[SecretStr | None], longest: int) -
     The reason is often at the end. Control characters, which could rewrite a terminal, are written as escapes.
     """
     redact = Redactor(secret for secret in secrets if secret is not None)
-    return _cut(_escaped(redact(_cut(words, ROOM * longest))), longest)
+    return _cut(escaped(redact(_cut(words, ROOM * longest))), longest)
 
 
 def _cut(words: str, longest: int) -> str:
@@ -88,7 +88,8 @@ def _cut(words: str, longest: int) -> str:
     return words if len(words) <= longest else f"{words[:half]} ... {words[-half:]}"
 
 
-def _escaped(words: str) -> str:
+def escaped(words: str) -> str:
+    """Return `words` on one line, with escapes for whatever could rewrite a terminal."""
     if words.isprintable():
         return words
     return "".join(

@@ -13,6 +13,12 @@ def json(body: object, status: int = 200, headers: Mapping[str, str] | None = No
     return web.Response(body=orjson.dumps(body), status=status, headers=headers or {}, content_type="application/json")
 
 
+def only_json(request: web.Request) -> None:
+    """Refuse what a form on a web page can send. What controls the stand-ins comes with a type that no form has."""
+    if request.content_type != "application/json":
+        raise web.HTTPUnsupportedMediaType(text="send Content-Type: application/json")
+
+
 def refused(refusal: Refusal) -> web.Response:
     headers = {"Retry-After": refusal.retry_after} if refusal.retry_after is not None else {}
     return json({"error": "refused on request"}, refusal.status, headers)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from aiohttp import web
 from pydantic import ValidationError
 
-from connectors.simulator.answers import json
+from connectors.simulator.answers import json, only_json
 from connectors.simulator.cxone.broadcast import Socket
 from connectors.simulator.cxone.tokens import Tokens
 from connectors.simulator.faults import FaultBox, Faults
@@ -44,6 +44,7 @@ class Controls:
         return json(self._faults.now.model_dump())
 
     async def _change(self, request: web.Request) -> web.Response:
+        only_json(request)
         try:
             wanted = Faults.model_validate_json(await request.read())
         except ValidationError as error:

@@ -60,12 +60,15 @@ def check(*, partitions: Partitions = None, json: Json = False) -> None:
     else:
         from rich.console import Console
         from rich.table import Table
+        from rich.text import Text
+
+        from connectors.redaction import escaped
 
         table = Table("topic", "state", "should be")
         for spec in topology.topics():
             of_topic = [one for one in drift if one.topic == spec.name]
             for one in of_topic:
-                table.add_row(spec.name, f"{one.what}: {one.actual}", one.expected, style="red")
+                table.add_row(spec.name, Text(escaped(f"{one.what}: {one.actual}")), one.expected, style="red")
             if not of_topic:
                 table.add_row(spec.name, "as declared", "", style="green")
         Console().print(table)

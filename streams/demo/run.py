@@ -14,6 +14,7 @@ import orjson
 from rich.console import Console
 from rich.live import Live
 
+from connectors.redaction import escaped
 from streams.demo import trail
 from streams.demo.board import Board
 from streams.demo.judges import dashboards as dashboard_judge
@@ -180,7 +181,7 @@ async def _look(system: System, board: Board, http: httpx.AsyncClient) -> None:
 
 def _print_lines(board: Board, console: Console) -> None:
     for text in (line(board), guest_line(board), minute_line(board), board.dashboards.line()):
-        console.print(text, highlight=False, soft_wrap=True)
+        console.print(escaped(text), highlight=False, markup=False, soft_wrap=True)
 
 
 @contextmanager
@@ -241,7 +242,7 @@ def _conclude(verdicts: Verdicts, board: Board, options: Options, console: Conso
         told = report(verdicts, board)
         options.report.write_bytes(orjson.dumps(told, option=orjson.OPT_INDENT_2) + b"\n")
     for sentence in found[:SHOWN_MISMATCHES]:
-        console.print(sentence, style="red", markup=False, soft_wrap=True)
+        console.print(escaped(sentence), style="red", markup=False, soft_wrap=True)
     hours, _, minutes, kept = verdicts
     console.print(
         f"{hours.windows_checked} windows checked against a batch computation over {board.ledger['events_sent']:,}"

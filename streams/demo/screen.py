@@ -9,6 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from connectors.redaction import escaped
 from schemas.records import CampaignHour, MetricSnapshot
 from streams.demo.board import Board
 from streams.demo.guest_board import STAGES, Guests
@@ -29,8 +30,8 @@ def screen(board: Board, height: int) -> RenderableType:
         rows = [row for row in board.rows.values() if row.hour_start == hour]
         for row in nlargest(max((height - HEADER_LINES) // HOURS, 1), rows, key=attrgetter("count")):
             table.add_row(*_cells(row), style="dim" if row.final else "")
-    interactions = (Text(line(board)), Text(_reasons(board.dead_letters)))
-    behind = Text(f"lag: {_lag(board, of_guests=True)}  {_reasons(board.guests.dead_letters)}")
+    interactions = (_text(line(board)), _text(_reasons(board.dead_letters)))
+    behind = _text(f"lag: {_lag(board, of_guests=True)}  {_reasons(board.guests.dead_letters)}")
     minutes, dashboards = _minute(board.minutes), _dashboards(board.dashboards)
     return Group(
         *interactions, Text(), _guests(board.guests), behind, Text(), minutes, Text(), dashboards, Text(), table
@@ -40,7 +41,7 @@ def screen(board: Board, height: int) -> RenderableType:
 def _dashboards(kept: Kept) -> Group:
     """Draw the last plan and the last conflict, and whether the chain holds."""
     style = "red" if kept.failures else ""
-    return Group(*(Text(each, style=style, overflow="ellipsis", no_wrap=True) for each in kept.lines()))
+    return Group(*(_text(each, style=style, cut=True) for each in kept.lines()))
 
 
 def line(board: Board) -> str:
@@ -69,11 +70,11 @@ def minute_line(board: Board) -> str:
 
 def _minute(minutes: Minutes) -> Group:
     """Draw the newest minute, over all queues and for each, and the open alerts."""
-    queues = [Text(_figures(row), overflow="ellipsis", no_wrap=True) for row in minutes.current()[:4]]
+    queues = [_text(_figures(row), cut=True) for row in minutes.current()[:4]]
     alerts = [f"{_clock(each.opened_at)} {each.rule} {each.severity} {each.value:.1f}" for each in minutes.open[:3]]
     return Group(
         *(queues or [Text("no minute yet")]),
-        Text(f"open alerts: {', '.join(alerts) or 'none'}", style="red" if alerts else ""),
+        _text(f"open alerts: {', '.join(alerts) or 'none'}", style="red" if alerts else ""),
     )
 
 
@@ -128,7 +129,7 @@ def _reasons(dead_letters: Counter[str]) -> str:
 def _cells(row: CampaignHour) -> list[str | Text]:
     hour = datetime.fromtimestamp(row.hour_start / 1000, UTC).strftime("%a %H:%M")
     figures = (row.handle.p50, row.handle.p90, row.handle.p95, row.wait.p50, row.wait.p90, row.wait.p95)
-    campaign = Text(row.campaign_id.replace("\n", "\\n"), overflow="ellipsis", no_wrap=True)
+    campaign = _text(row.campaign_id, cut=True)
     return [
         hour,
         campaign,
@@ -136,3 +137,8 @@ def _cells(row: CampaignHour) -> list[str | Text]:
         *(f"{figure:.1f}" for figure in figures),
         "final" if row.final else "open",
     ]
+
+
+def _text(words: str, *, style: str = "", cut: bool = False) -> Text:
+    """Return words of whoever may write to a topic: no markup of rich's, and nothing that could rewrite a terminal."""
+    return Text(escaped(words), style, overflow="ellipsis" if cut else None, no_wrap=cut or None)

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from connectors.simulator.answers import json, lines, refused
+from connectors.simulator.answers import json, lines, only_json, refused
 from connectors.simulator.cxone.tokens import Tokens
 from connectors.simulator.dashboards.documents import OWN, Documents, Stored, UnfitError, changed
 from connectors.simulator.dashboards.editor import Editor
@@ -182,6 +182,7 @@ class Dashboards:
             await asyncio.sleep(seconds)
 
     async def _edit_on_request(self, request: web.Request) -> web.Response:
+        only_json(request)
         try:
             match orjson.loads(await request.read()):
                 case {"id": str(name), "path": list(path), "value": value, **rest}:

@@ -332,3 +332,15 @@ async def test_web_pages_change_nothing(headers: dict[str, str]) -> None:
 
     assert refused.status_code == 403
     assert shown.json()["token"] is None
+
+
+@pytest.mark.parametrize("type_", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"])
+async def test_nor_does_what_a_form_can_send(type_: str) -> None:
+    headers = {"Content-Type": type_}
+    async with serve(Simulation(plan=Plan(number=0))) as addresses, httpx.AsyncClient() as http:
+        for url in (addresses.faults_url, addresses.dashboards_edit_url):
+            refused = await http.post(url, content=b'{"token": {"status": 500}}', headers=headers)
+            assert refused.status_code == 415
+        shown = await http.get(addresses.faults_url)
+
+    assert shown.json()["token"] is None

@@ -209,6 +209,7 @@ def _tally(numbers: Iterable[int]) -> dict[int, int]:
 
 
 def _fetch(url: str, body: bytes | None = None) -> bytes:
-    with urllib.request.urlopen(url, body, timeout=30) as answer:
+    request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=30) as answer:
         content: bytes = answer.read()
         return content

@@ -48,6 +48,22 @@ def test_shows_campaigns_hours_and_figures() -> None:
     assert "final" in lines[-1]
 
 
+def test_nothing_that_was_written_to_a_topic_can_rewrite_the_terminal() -> None:
+    made = board(2)
+    summary = Summary(p50=1, p90=1, p95=1, min=1, max=1, mean=1)
+    for hostile in ("\x1b]0;title\x07", "\x1b[2J", "[red]x[/red]", "a\u202eb", "\r\n", "\x9b31m"):
+        made.hour(CampaignHour(hostile, NINE, 9_999_999, summary, summary, 1, final=True, exact=True))
+        made.dead_letter({DEAD_STAGE: b"normalise", DEAD_SOURCE: hostile.encode(), DEAD_REASON: hostile.encode()})
+        made.dead_letter({DEAD_STAGE: b"routing", DEAD_SOURCE: hostile.encode(), DEAD_REASON: hostile.encode()})
+        made.dashboards.said.append(hostile)
+
+    text = "\n".join(drawn(made, 80, width=400))
+
+    assert all(char == "\n" or char.isprintable() for char in text)
+    assert "[red]x[/red]" in text
+    assert "\\x1b[2J" in text
+
+
 def test_the_newest_hours_share_the_terminal() -> None:
     lines = drawn(board(100, hours=5), 30)
 

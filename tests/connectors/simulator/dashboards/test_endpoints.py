@@ -93,7 +93,11 @@ async def test_what_is_no_dashboard_is_refused_with_words(doors: Doors) -> None:
 
     assert answer.status_code == 400
     assert "at most 15 widgets" in answer.json()["message"]
-    assert (await doors.http.request("POST", doors.addresses.dashboards_edit_url, content=b"[]")).status_code == 400
+    assert (
+        await doors.http.request(
+            "POST", doors.addresses.dashboards_edit_url, content=b"[]", headers={"Content-Type": "application/json"}
+        )
+    ).status_code == 400
     assert (await edit(doors, "d-1", ["name"], "x")).status_code == 400
 
 
