@@ -50,14 +50,19 @@ bench: .venv/dev ## throughput beside stock Faust, and cold starts (ARGS="--even
 	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14) and "Python 3.11 to 3.13 is needed: make PYTHON=python3.11 ...")'
 	$(PYTHON) -m venv .venv
 
-.venv/runtime: requirements.lock pyproject.toml | .venv/bin/python
+# Nothing is built from what is downloaded, but our own package, with a setuptools whose hash is known.
+PIP := $(BIN)/pip install -q --disable-pip-version-check
+LOCKED := $(PIP) --only-binary :all: --require-hashes
+
+.venv/runtime: requirements-build.lock requirements.lock pyproject.toml | .venv/bin/python
 	@echo 'Installing what cxone-streams needs into .venv (half a minute) ...'
-	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
-	@$(BIN)/pip install -q --disable-pip-version-check --no-deps -e . && touch $@
+	@$(LOCKED) -r requirements-build.lock
+	@$(LOCKED) -r requirements.lock
+	@$(PIP) --no-deps --no-build-isolation -e . && touch $@
 
 .venv/dev: requirements-dev.lock .venv/runtime
 	@echo 'Installing what its development needs, too ...'
-	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock && touch $@
+	@$(LOCKED) -r requirements-dev.lock && touch $@
 	@echo 'Done: . .venv/bin/activate && cxone-streams --help'
 
 .PHONY: help install demo stage test lint types faults kafka kafka-down registry registry-down influxd bench

@@ -63,6 +63,10 @@ class Child:
         line: dict[str, Any] = orjson.loads(self._output.read_bytes().splitlines()[0])
         return line
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def check(self) -> None:
         """Raise ChildError if it has died."""
         if self._process.returncode is not None:

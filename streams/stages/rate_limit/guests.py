@@ -21,6 +21,9 @@ STAGE = "rate-limit"
 
 UNDECODABLE = "undecodable"
 OUT_OF_RANGE = "out of range"
+TOO_LARGE = "too large"
+
+LARGEST = 900_000  # bytes of a message: with headers, a broker takes no more by default, and none is made of a frame
 
 # Outcomes, counted
 OUTCOMES = ADMITTED, THROTTLED, REFUSED = ("admitted", "throttled", "refused")
@@ -91,6 +94,8 @@ class Guests:
     def _take(self, record: Record, message: GuestMessage) -> str:
         if not (0 <= message.sent_at < END_OF_TIME and 0 <= message.received_at < END_OF_TIME):
             return self._refuse(record, Refused(OUT_OF_RANGE, "times lie in 1970 to 9999"))
+        if len(record.value or b"") > LARGEST:
+            return self._refuse(record, Refused(TOO_LARGE, f"has more than {LARGEST} bytes"))
         allowed_at = self._decide(record, message)
         topic, value = GUEST_ADMITTED.name, record.value
         if allowed_at is not None:

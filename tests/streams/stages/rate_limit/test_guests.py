@@ -11,7 +11,7 @@ from schemas.records import GuestThrottled
 from schemas.topics import DEAD_LETTERS, GUEST_ADMITTED, GUEST_THROTTLED
 from streams.core.taken import NO_POSITION
 from streams.core.times import END_OF_TIME
-from streams.stages.rate_limit.guests import OUT_OF_RANGE, UNDECODABLE
+from streams.stages.rate_limit.guests import LARGEST, OUT_OF_RANGE, TOO_LARGE, UNDECODABLE
 from tests.streams.stages.rate_limit.guest_messages import (
     NOW,
     POLICY,
@@ -154,6 +154,18 @@ def test_a_time_out_of_this_world_is_refused_and_moves_no_clock(times: tuple[int
     letter, *others = outputs(stage)
     assert dict(letter.headers)[DEAD_REASON] == OUT_OF_RANGE.encode()
     assert [output.topic for output in others] == [GUEST_ADMITTED.name, GUEST_THROTTLED.name]
+
+
+def test_a_message_that_no_broker_would_take_again_is_a_dead_letter() -> None:
+    stage = guests()
+    large = structs.replace(message(), text="a" * LARGEST)
+
+    assert fold(stage, record(0, large), record(1, message())) == 1
+
+    letter, other = outputs(stage)
+    assert dict(letter.headers)[DEAD_REASON] == TOO_LARGE.encode()
+    assert len(letter.value or b"") <= LARGEST
+    assert other.topic == GUEST_ADMITTED.name
 
 
 @pytest.mark.parametrize("times", [(0, NOW), (END_OF_TIME - 1, NOW), (0, 0)])
