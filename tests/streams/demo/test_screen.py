@@ -55,7 +55,7 @@ def test_nothing_that_was_written_to_a_topic_can_rewrite_the_terminal() -> None:
         made.hour(CampaignHour(hostile, NINE, 9_999_999, summary, summary, 1, final=True, exact=True))
         made.dead_letter({DEAD_STAGE: b"normalise", DEAD_SOURCE: hostile.encode(), DEAD_REASON: hostile.encode()})
         made.dead_letter({DEAD_STAGE: b"routing", DEAD_SOURCE: hostile.encode(), DEAD_REASON: hostile.encode()})
-        made.dashboards.said.append(hostile)
+        made.dashboards.plan.append(hostile)
 
     text = "\n".join(drawn(made, 80, width=400))
 
