@@ -61,9 +61,9 @@ async def subscribe(api: DashboardApi, url: str, memory: Memory) -> Subscribed:
     """
     listed = (await api.subscriptions()).answer
     if listed.is_success:
-        for each in _entities(listed):
-            if each.get("name") == NAME:
-                return _there(each, url)
+        ours = [each for each in _entities(listed) if each.get("name") == NAME]
+        if ours:
+            return _there(next((each for each in ours if _delivers_to(each, url)), ours[0]), url)
     elif listed.status in _NOT_LISTED:
         for value in await memory.recall():
             if known := _id(value):
@@ -93,9 +93,13 @@ def _entities(answer: Answer) -> list[Mapping[str, Any]]:
     return [each for each in found if isinstance(each, Mapping)] if isinstance(found, list) else []
 
 
-def _there(subscription: Mapping[str, Any], url: str) -> Subscribed:
+def _delivers_to(subscription: Mapping[str, Any], url: str) -> bool:
     delivery = subscription.get("delivery")
-    if not isinstance(delivery, Mapping) or delivery.get("url") != url:
+    return isinstance(delivery, Mapping) and delivery.get("url") == url
+
+
+def _there(subscription: Mapping[str, Any], url: str) -> Subscribed:
+    if not _delivers_to(subscription, url):
         raise ConfigurationError(
             f"CXone has a subscription named {NAME!r} that delivers to another URL: remove it there first"
         )

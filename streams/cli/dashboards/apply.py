@@ -51,9 +51,11 @@ def apply(
     Exit code: 0 all is done; 1 all failed, or no worker took it in time; 3 a conflict, or a stale plan; 4 some failed.
     """
     from streams.cli.dashboards.plan import read_plan
+    from streams.cli.ending import ended
     from streams.stages.dashboards.command import APPLY
 
-    told = read_plan(files[0]) if len(files) == 1 and files[0].is_file() else None
+    with ended():
+        told = read_plan(files[0]) if len(files) == 1 and files[0].is_file() else None
     if told is not None:
         wanted = [(each["document"], each["etag"]) for each in told if each["action"] in {"update", "create"}]
         _of_a_plan(told, files[0], json=json)

@@ -210,12 +210,36 @@ def get(
 
 
 def read_plan(path: Path) -> "list[dict[str, Any]] | None":
-    """Return the dashboards of a plan's file; None when it is none."""
+    """Return the dashboards of a plan's file; None when it is none.
+
+    Raises ConfigurationError when it was altered, or is too old: what would be sent is checked as if it were a file.
+    """
+    import time
+
+    from connectors.errors import ConfigurationError
     from streams.stages.dashboards.plan import VERSION
 
     try:
         found = jsonlib.loads(path.read_text())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
-    is_plan = isinstance(found, dict) and found.get("version") == VERSION and isinstance(found.get("dashboards"), list)
-    return found["dashboards"] if is_plan else None
+    if not (isinstance(found, dict) and found.get("version") == VERSION and isinstance(found.get("dashboards"), list)):
+        return None
+    dashboards: list[dict[str, Any]] = found["dashboards"]
+    for each in dashboards:
+        try:
+            _check_planned(each, time.time())
+        except (KeyError, TypeError, ValueError) as wrong:
+            name = each.get("id") if isinstance(each, dict) else None
+            raise ConfigurationError(f"{path}: {name}: {wrong}: make the plan anew") from None
+    return dashboards
+
+
+def _check_planned(planned: "dict[str, Any]", now: float) -> None:
+    from streams.stages.dashboards.command import sound
+    from streams.stages.dashboards.plan import Action
+
+    etag, updates = planned["etag"], Action(planned["action"]) is Action.UPDATE
+    if not (isinstance(etag, str) if updates else isinstance(etag, str | None)):
+        raise ValueError("its ETag is none")
+    sound(planned["document"], planned["id"], now)

@@ -71,16 +71,27 @@ def reader(decode: Callable[[bytes], DashboardCommand]) -> Callable[[bytes], tup
             return command.dashboard_id, Order(command, {})
         try:
             document = loads(command.document or "")
-            Dashboard.model_validate(document)
-        except (UnreadableError, ValueError) as wrong:
+        except UnreadableError as wrong:
             raise ValueError(f"its document is none: {type(wrong).__name__}") from None
-        if not isinstance(document, dict) or document["id"] != command.dashboard_id:
-            raise ValueError("its document is of another dashboard")
-        if broken := next(rules.broken(document, command.issued_at / 1000), None):
-            raise ValueError(f"its document is wrong: {shown(broken[0])} {broken[1]}")
-        return command.dashboard_id, Order(command, document)
+        return command.dashboard_id, Order(command, sound(document, command.dashboard_id, command.issued_at / 1000))
 
     return read
+
+
+def sound(document: Any, dashboard: str, now: float) -> dict[str, Any]:
+    """Return a document as files make them, if it is one of `dashboard` and right. `now` in seconds.
+
+    Raises ValueError.
+    """
+    try:
+        Dashboard.model_validate(document)
+    except ValueError as wrong:
+        raise ValueError(f"its document is none: {type(wrong).__name__}") from None
+    if not isinstance(document, dict) or document["id"] != dashboard:
+        raise ValueError("its document is of another dashboard")
+    if broken := next(rules.broken(document, now), None):
+        raise ValueError(f"its document is wrong: {shown(broken[0])} {broken[1]}")
+    return document
 
 
 def rolled(dashboard: str, memory: Memory, now: int) -> DashboardCommand | None:

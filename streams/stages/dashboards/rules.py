@@ -165,8 +165,16 @@ def _between(path: Path, value: list[Any]) -> Iterator[Broken]:
     numbers = all(isinstance(each, int | float) and not isinstance(each, bool) for each in value)
     if not (numbers or all(isinstance(each, str) for each in value)):
         yield path, "must be two numbers or two texts"
-    elif low >= high:
+    elif not _in_order(low, high):
         yield path, f"must be in order: {low!r} is not before {high!r}"
+
+
+def _in_order(low: Any, high: Any) -> bool:
+    """Whether one is less than the other: times with a zone by the moments that they stand for."""
+    try:
+        return times.moment(low, 0) < times.moment(high, 0)
+    except (TypeError, ValueError):
+        return bool(low < high)
 
 
 def _names(query: Mapping[str, Any]) -> Iterator[Broken]:

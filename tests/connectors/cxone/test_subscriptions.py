@@ -62,6 +62,14 @@ async def test_where_cxone_does_not_list_them_it_is_remembered(status: int) -> N
     assert len(api.kept) == 1
 
 
+async def test_ours_is_found_beside_one_that_delivers_elsewhere() -> None:
+    api = Api()
+    api.kept = [{"id": "other", "name": NAME, "delivery": {"url": "https://other.example/"}}]
+    api.kept.append({"id": "ours", "name": NAME, "delivery": {"url": URL}})
+
+    assert await subscribe(api, URL, Memory()) == Subscribed("ours", made=False)
+
+
 async def test_one_that_delivers_elsewhere_is_named() -> None:
     api = Api()
     await subscribe(api, URL, Memory())

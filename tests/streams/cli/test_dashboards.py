@@ -1,6 +1,7 @@
 """`cxone-streams dashboards` as a person meets it."""
 
 import json
+import time
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -13,6 +14,7 @@ from schemas.records import DashboardApplied, DashboardCommand
 from streams.cli.dashboards import app
 from streams.cli.dashboards.apply import exit_code
 from streams.cli.dashboards.progress import EXPIRED_WORDS, following, to_json
+from streams.stages.dashboards.files import check
 
 GOOD = """\
 id: {id}
@@ -147,9 +149,37 @@ def test_programs_get_what_became_of_each_command() -> None:
     }
 
 
+def planned(action: str) -> dict[str, object]:
+    document = check(GOOD.format(id="a"), "a.yaml", time.time()).document
+    return {"id": "a", "action": action, "etag": '"1"', "document": document}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"id": "b"}, "b: its document is of another dashboard"),
+        ({"document": {"id": "a"}}, "its document is none"),
+        ({"action": "delete"}, "'delete' is not a valid Action"),
+        ({"etag": None}, "its ETag is none"),
+        ({"etag": 7}, "its ETag is none"),
+    ],
+)
+def test_an_altered_plan_is_refused_before_anything_is_sent(
+    tmp_path: Path, changes: dict[str, object], words: str
+) -> None:
+    plan = tmp_path / "plan.json"
+    for each in (planned("update") | changes, 7):
+        plan.write_text(json.dumps({"version": 1, "dashboards": [each]}))
+
+        result = CliRunner().invoke(app, ["apply", str(plan)])
+
+        assert result.exit_code == 2
+        assert (words if each != 7 else "make the plan anew") in result.stderr
+
+
 def test_a_plan_with_a_conflict_is_not_carried_out(tmp_path: Path) -> None:
     plan = tmp_path / "plan.json"
-    plan.write_text(json.dumps({"version": 1, "dashboards": [{"id": "a", "action": "conflict"}]}))
+    plan.write_text(json.dumps({"version": 1, "dashboards": [planned("conflict")]}))
 
     result = CliRunner().invoke(app, ["apply", str(plan)])
 
@@ -159,7 +189,7 @@ def test_a_plan_with_a_conflict_is_not_carried_out(tmp_path: Path) -> None:
 
 def test_a_plan_with_nothing_to_do_sends_nothing(tmp_path: Path) -> None:
     plan = tmp_path / "plan.json"
-    plan.write_text(json.dumps({"version": 1, "dashboards": [{"id": "a", "action": "nothing"}]}))
+    plan.write_text(json.dumps({"version": 1, "dashboards": [planned("nothing")]}))
 
     result = CliRunner().invoke(app, ["apply", str(plan)])
 

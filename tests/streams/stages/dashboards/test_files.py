@@ -119,6 +119,11 @@ def test_formatting_makes_no_difference() -> None:
             "21 widgets[1].query.filters[0]",
         ),
         (
+            "attribute: talk_time, value: [10, 20.5]",
+            'attribute: t, value: ["2026-01-01T00:00:00Z", "2026-01-01T00:30:00+01:00"]',
+            "21 widgets[1].query.filters[0].value: must be in order",
+        ),
+        (
             "condition: between",
             "condition: like",
             "21 widgets[1].query.filters[0].condition: should be 'in' or 'between'",
