@@ -1,13 +1,19 @@
 """Schema ids from a schema registry (Confluent's API, which Redpanda and Apicurio speak too)."""
 
 import json
+import time
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
+from confluent_kafka.schema_registry.common._httpx_compat import httpx  # httpx or its fork: the one that the client has
 from confluent_kafka.schema_registry.error import SchemaRegistryError
+from pydantic import SecretStr
 
 from connectors.errors import ConfigurationError, ConnectorError
+from connectors.http.exchange import LONGEST_BODY
+from connectors.redaction import presentable
 from connectors.settings import RegistrySettings
 from schemas.releases import FileSchemaIds, SchemaIds
 
@@ -16,6 +22,7 @@ NOT_FOUND, TOO_MANY_REQUESTS, SERVER_ERRORS = 404, 429, 500
 
 # The client's own are none, 3 and 1,000: a registry that hangs would hang us.
 TIMEOUT, RETRIES, RETRY_WAIT_MS = 4.0, 1, 200
+LONGEST_WORDS = 500  # characters of the registry's that are shown
 
 
 class RegistrySchemaIds:
@@ -24,8 +31,10 @@ class RegistrySchemaIds:
     Raises ConfigurationError when the registry refuses, ConnectorError when it does not answer.
     """
 
-    def __init__(self, client: SchemaRegistryClient) -> None:
+    def __init__(self, client: SchemaRegistryClient, secrets: Iterable[SecretStr] = ()) -> None:
+        """`secrets` are hidden in what the registry says."""
         self._client: Any = client
+        self._secrets = tuple(secrets)
 
     def id_for(self, subject: str, schema: dict[str, Any]) -> int:
         """Return the id of `schema` under `subject`; register it unless it is there, so that to read may be enough.
@@ -38,7 +47,7 @@ class RegistrySchemaIds:
                 return self._registered(subject, written)
             schema_id: int = self._client.register_schema(subject, written, normalize_schemas=True)
         except SchemaRegistryError as exc:
-            raise _mapped(exc, f"a schema for {subject}") from exc
+            raise self._mapped(exc, f"a schema for {subject}") from None
         except Exception as exc:  # the HTTP client's, of whichever kind it uses
             raise ConnectorError(f"the schema registry does not answer: {type(exc).__name__}") from exc
         return schema_id
@@ -50,7 +59,7 @@ class RegistrySchemaIds:
         except LookupError:
             return False
         except SchemaRegistryError as exc:
-            raise _mapped(exc, f"to look for {subject}") from exc
+            raise self._mapped(exc, f"to look for {subject}") from None
         except Exception as exc:  # as above
             raise ConnectorError(f"the schema registry does not answer: {type(exc).__name__}") from exc
         return True
@@ -62,7 +71,7 @@ class RegistrySchemaIds:
         except SchemaRegistryError as exc:
             if exc.http_status_code == NOT_FOUND:
                 return True  # it would be the first
-            raise _mapped(exc, f"to compare a schema with {subject}") from exc
+            raise self._mapped(exc, f"to compare a schema with {subject}") from None
         except Exception as exc:  # as above
             raise ConnectorError(f"the schema registry does not answer: {type(exc).__name__}") from exc
 
@@ -86,19 +95,48 @@ class RegistrySchemaIds:
         except SchemaRegistryError as exc:
             if exc.http_status_code == NOT_FOUND:
                 raise LookupError(f"no schema {schema_id} in the registry") from exc
-            raise _mapped(exc, f"to show schema {schema_id}") from exc
+            raise self._mapped(exc, f"to show schema {schema_id}") from None
         except Exception as exc:  # as above
             raise ConnectorError(f"the schema registry does not answer: {type(exc).__name__}") from exc
         if found.schema_type != "AVRO":
             raise LookupError(f"schema {schema_id} is no Avro schema")
-        schema: dict[str, Any] = json.loads(found.schema_str)
+        try:
+            schema: dict[str, Any] = json.loads(found.schema_str)
+        except (TypeError, ValueError, RecursionError):
+            raise LookupError(f"schema {schema_id} is no JSON") from None
         return schema
 
+    def _mapped(self, error: SchemaRegistryError, what: str) -> ConnectorError:
+        said = presentable(str(error), self._secrets, LONGEST_WORDS)
+        if error.http_status_code == TOO_MANY_REQUESTS or error.http_status_code >= SERVER_ERRORS:
+            return ConnectorError(f"the schema registry cannot answer now: {said}")
+        return ConfigurationError(f"the schema registry refuses {what}: {said}")
 
-def _mapped(error: SchemaRegistryError, what: str) -> ConnectorError:
-    if error.http_status_code == TOO_MANY_REQUESTS or error.http_status_code >= SERVER_ERRORS:
-        return ConnectorError(f"the schema registry cannot answer now: {error}")
-    return ConfigurationError(f"the schema registry refuses {what}: {error}")
+
+class _TooMuchError(Exception):
+    """An answer is longer, or takes longer, than any that is needed."""
+
+
+class _Bounded(httpx.SyncByteStream):
+    def __init__(self, stream: Any) -> None:
+        self._stream, self._ends = stream, time.monotonic() + TIMEOUT
+
+    def __iter__(self) -> Iterator[bytes]:
+        size = 0
+        for chunk in self._stream:
+            size += len(chunk)
+            if size > LONGEST_BODY or time.monotonic() > self._ends:
+                raise _TooMuchError
+            yield chunk
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+def _bound(response: Any) -> None:
+    """Let the client read so much of an answer, in so much time, and inflate nothing."""
+    response.headers.pop("content-encoding", None)
+    response.stream = _Bounded(response.stream)
 
 
 def schema_ids(settings: RegistrySettings) -> SchemaIds:
@@ -120,4 +158,8 @@ def registry(settings: RegistrySettings) -> RegistrySchemaIds:
     }
     if settings.username is not None and settings.password is not None:
         config["basic.auth.user.info"] = f"{settings.username}:{settings.password.get_secret_value()}"
-    return RegistrySchemaIds(SchemaRegistryClient(config))
+    client = SchemaRegistryClient(config)
+    session: Any = client._rest_client.session  # noqa: SLF001 - it reads as much as it is given, and inflates it
+    session.headers["Accept-Encoding"] = "identity"
+    session.event_hooks = {"response": [_bound]}
+    return RegistrySchemaIds(client, [settings.password] if settings.password is not None else [])

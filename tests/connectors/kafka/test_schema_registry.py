@@ -1,20 +1,26 @@
+import asyncio
+import base64
+import gzip
 import json
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from confluent_kafka.schema_registry import SchemaRegistryClient
 from pydantic import SecretStr
 
 from connectors.errors import ConfigurationError, ConnectorError
+from connectors.kafka import schema_registry
 from connectors.kafka.schema_registry import RegistrySchemaIds, schema_ids
 from connectors.settings import RegistrySettings
 from schemas.avro import Codec, DecodeError
 from schemas.records import InteractionCompleted
 from schemas.releases import FileSchemaIds, SchemaIds, releases, subject_of
+from tests.support.hostile_http import Answering, answering, dripping, endless, hostile, response
 from tests.support.schema_ids_contract import SchemaIdsContract
 from tests.support.waiting_contract import WaitingContract
 
@@ -241,3 +247,45 @@ def test_credentials_go_to_the_registry_and_into_no_error(registry: StandIn) -> 
 
 def test_without_a_url_the_checked_in_ids_count() -> None:
     assert isinstance(schema_ids(RegistrySettings(url=None)), FileSchemaIds)
+
+
+DEEP = b'{"schema":' + json.dumps("[" * 60_000 + "]" * 60_000).encode() + b',"schemaType":"AVRO"}'
+BOMB = response(gzip.compress(b" " * 50_000_000), "Content-Encoding: gzip", "Content-Type: application/json")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [endless, dripping, answering(BOMB), answering(response(b"[]")), answering(response(b"{", status="500 x"))],
+    ids=["endless", "dripping", "bomb", "list", "cut"],
+)
+async def test_an_answer_that_is_none_is_an_outage_soon(answer: Answering, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schema_registry, "TIMEOUT", 0.5)
+    async with hostile(answer) as peer:
+        ids = schema_registry.registry(RegistrySettings(url=peer.url))
+        with pytest.raises(ConnectorError):
+            await asyncio.to_thread(ids.schema_for, 7)
+        ids.close()
+
+
+async def test_a_schema_that_is_nested_too_deep_is_none() -> None:
+    async with hostile(answering(response(DEEP))) as peer:
+        ids = schema_registry.registry(RegistrySettings(url=peer.url))
+        with pytest.raises(LookupError):
+            await asyncio.to_thread(ids.schema_for, 7)
+        ids.close()
+
+
+async def test_words_of_a_registry_are_cut_and_hide_its_password() -> None:
+    password = "a-password/of-some-length"
+    echoed = base64.b64encode(f"me:{password}".encode()).decode() + quote(password, safe="") + "\x1b[2J"
+    said = json.dumps({"error_code": 42201, "message": echoed + "x" * 100_000}).encode()
+    async with hostile(answering(response(said, status="422 no"))) as peer:
+        settings = RegistrySettings(url=peer.url, username="me", password=SecretStr(password))
+        ids = schema_registry.registry(settings)
+        with pytest.raises(ConfigurationError) as refused:
+            await asyncio.to_thread(ids.schema_for, 7)
+        ids.close()
+
+    assert len(str(refused.value)) < 700
+    assert str(refused.value).isprintable()
+    assert not any(password[at : at + 8] in str(refused.value) for at in range(len(password) - 7))
