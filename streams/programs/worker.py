@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import structlog
 
+from connectors.errors import ConfigurationError
 from streams.core.state_format import StateRefusedError
 from streams.programs.health import HealthServer
 from streams.programs.lifecycle import Exit, on_signal, say_ready
@@ -38,7 +39,7 @@ async def run(apps: Sequence[App], settings: WorkerSettings) -> int:
     crashes = [crash for crash in await asyncio.gather(*tasks) if crash is not None]
     announcing.cancel()
     await health.stop()
-    refused = any(isinstance(crash, StateRefusedError) for crash in crashes)
+    refused = any(isinstance(crash, StateRefusedError | ConfigurationError) for crash in crashes)
     return Exit.REFUSED if refused else Exit.FAILED if crashes else Exit.DONE
 
 
@@ -67,6 +68,9 @@ async def _live(app: App, stop: asyncio.Event) -> BaseException | None:
 async def _start(app: App) -> None:
     try:
         await app.start()
+    except ConfigurationError as wrong:
+        app.crash_reason = wrong
+        app._crashed.set()  # noqa: SLF001
     except Exception as failure:
         log.exception("could not start", stage=app.stage.name)
         app.crash_reason = failure

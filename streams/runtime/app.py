@@ -36,9 +36,13 @@ SESSION_SHARE = 0.8  # of the session timeout, after which a worker that the gro
 WATCH_INTERVAL = 0.5  # seconds between two looks at the lease
 TOPICS_INTERVAL = 30.0  # seconds between two looks at the ids of topics
 POLLED_WITHIN = 60.0  # seconds
+NEW_TOPICS = 30_000  # ms after which a topic that was missing is noticed (aiokafka's default is five minutes)
 FETCH_BYTES = 2 << 20
 NEVER = 14 * 86_400.0  # seconds: milliseconds have to fit into 32 bits
 RECORD_BYTES = 2_000_000
+
+
+async def _nothing() -> None: ...
 
 
 async def _group_counts() -> Mapping[tuple[str, int], int] | None:
@@ -71,6 +75,7 @@ class App(faust.App):
     crash_reason: BaseException | None
     # Where a sink keeps how far it was written, by (topic, partition): that counts, not what the group has committed
     kept_positions: Callable[[], Awaitable[Mapping[tuple[str, int], int] | None]] = staticmethod(_group_counts)
+    before_joining: Callable[[], Awaitable[None]] = staticmethod(_nothing)  # what it raises ends the app
     find_topic_ids: Callable[[], Mapping[str, str]] | None = None  # asks Kafka, of the topics whose offsets are stored
     topic_ids: Mapping[str, str] = {}  # as they were asked for last
 
@@ -87,6 +92,7 @@ class App(faust.App):
 
     async def on_start(self) -> None:
         await self.look_at_topics()
+        await self.before_joining()
         await super().on_start()
 
     async def on_stop(self) -> None:
@@ -100,7 +106,10 @@ class App(faust.App):
 
     def partitions(self) -> set[int]:
         """Return the source partitions that this worker owns now."""
-        return {tp.partition for tp in self.consumer.assignment() if tp.topic == self.source}
+        return self._partitions_of(self.source)
+
+    def _partitions_of(self, topic: str) -> set[int]:
+        return {tp.partition for tp in self.consumer.assignment() if tp.topic == topic}
 
     def source_partitions(self) -> int | None:
         """Return how many partitions the source has now, as far as its metadata are known."""
@@ -123,6 +132,9 @@ class App(faust.App):
             return f"{stage}: restoring state from the changelog"
         if not self.partitions():
             return f"{stage}: no partition of {self.source} is assigned (more workers than partitions?)"
+        for topic in self.sources:
+            if missing := self.partitions() - self._partitions_of(topic):
+                return f"{stage}: of {topic} partition {min(missing)} is not assigned: is the topic new?"
         problem = self._waits_for_schema or self.stage.blocked or self.stage.trouble
         return f"{stage}: {problem}" if problem else None
 
@@ -245,6 +257,7 @@ def build_app(stage: str, source: str, kafka: KafkaSettings, worker: WorkerSetti
         TableManager=TableManager,
         table_standby_replicas=0,
         consumer_auto_offset_reset="earliest",
+        consumer_metadata_max_age_ms=NEW_TOPICS,
         consumer_max_fetch_size=FETCH_BYTES,
         broker_max_poll_records=4 * transport.CHUNK_RECORDS,
         broker_session_timeout=worker.session_timeout,

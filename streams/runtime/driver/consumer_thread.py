@@ -160,6 +160,10 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         consumer._isolation_level = "read_committed"  # noqa: SLF001 - Faust asks for it only with exactly_once
         consumer._fetch_max_wait_ms = self.app.fetch_wait_ms  # noqa: SLF001 - Faust's 1.5 s cannot be set
         consumer._subscription.app = self.app  # noqa: SLF001 - what the coordinator has in common with us
+        if len(self.app.sources) > 1:
+            # Without tables Faust takes aiokafka's round robin, which gives topics that belong together to two members.
+            self._assignor = self.app.assignor
+            consumer._partition_assignment_strategy = [self._assignor]  # noqa: SLF001 - as Faust gives it
         return consumer
 
     async def seek_to_committed(self) -> Mapping[TP, int]:

@@ -12,17 +12,19 @@ from functools import partial
 from typing import Any, Protocol
 
 from connectors.errors import SinkError
+from connectors.kafka.group_members import GroupMembers
 from connectors.kafka.publisher import KafkaPublisher, Publisher
 from connectors.retry import delays
 from connectors.settings import KafkaSettings, load
 from connectors.sinks.sqlite.failures import FileChangedError
 from connectors.sinks.sqlite.file import Refusal, SqliteFile
+from connectors.sinks.sqlite.one_file import OneFile
 from connectors.sinks.sqlite.settings import SqliteSettings
 from connectors.sinks.until_answered import until_answered
 from schemas.records import AlertRecord, MetricSnapshot
 from schemas.topics import ONLY_PARTITION
 from streams.runtime.app import App
-from streams.runtime.assembly import attach, declared
+from streams.runtime.assembly import attach, declared, keep
 from streams.runtime.errors import WithdrawnError
 from streams.runtime.schemas import StageCodec
 from streams.runtime.settings import WorkerSettings
@@ -52,10 +54,15 @@ def build() -> App:
     codec = StageCodec.from_settings()
     app = declared(DECLARATION, kafka, worker, codec)
     publisher = app.using(KafkaPublisher(kafka.librdkafka()))
-    file = app.using(SqliteFile(load(SqliteSettings)))
+    settings = load(SqliteSettings)
+    file = app.using(SqliteFile(settings))
     assemble(
         app, publisher, file, of_topics=feeds(codec.decoder(MetricSnapshot), codec.decoder(AlertRecord)), worker=worker
     )
+    one = OneFile(DECLARATION.group, settings.path, GroupMembers(kafka.librdkafka()), session=worker.session_timeout)
+    app.conf.broker_client_id = one.client_id
+    app.before_joining = one.let_in
+    keep(app, lambda: one.watch(lambda: app.recovered and not app.partitions()))
     return app
 
 

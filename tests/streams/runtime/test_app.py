@@ -144,6 +144,15 @@ def test_an_app_without_partitions_says_so(app: App) -> None:
     assert "no partition of source is assigned" in (app.why_not_ready() or "")
 
 
+def test_an_app_that_has_not_all_of_its_topics_says_which_is_missing(app: App) -> None:
+    app.sources = ("source", "beside")
+    app.consumer.tps = {TP("source", 0), TP("source", 3), TP("beside", 0)}
+    assert app.why_not_ready() == "echo: of beside partition 3 is not assigned: is the topic new?"
+
+    app.consumer.tps |= {TP("beside", 3)}
+    assert app.why_not_ready() is None
+
+
 def test_an_app_whose_delivery_is_blocked_says_by_what(app: App) -> None:
     app.stage.blocked = "no such bucket"
 
