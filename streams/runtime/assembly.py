@@ -20,7 +20,7 @@ from streams.core.keyed_rows import KeyedRows
 from streams.core.raw_frames.frames import Event, Frames, Reading
 from streams.core.rule import Rule
 from streams.core.state_format import StateFormat
-from streams.core.windows.watermark import Watermark, nothing_heard
+from streams.core.windows.watermark import Latest, Watermark, nothing_heard
 from streams.runtime.app import WATCH_INTERVAL, App, build_app
 from streams.runtime.event_time import EventTimeHearer, EventTimeTeller
 from streams.runtime.one_transaction import TransactionalState
@@ -185,8 +185,7 @@ def build_rows(
     """
     app, latest = declared(rule.declaration, kafka, worker, codec), nothing_heard
     if rule.declaration.behind is not None:
-        event_time = hear_event_time(app, kafka, codec)
-        latest = event_time.of(rule.declaration.behind.name, rule.declaration.reads.name)
+        latest = hear_event_time(app, kafka, codec)
 
     def core(partition: int, stored: Mapping[bytes, bytes]) -> KeyedRows[Any, Any, Any]:
         return KeyedRows(partition, stored, rule=rule, time=Watermark(partition, latest))
@@ -274,8 +273,15 @@ class RawPartitions:
         return TopicAdmin(self._kafka.librdkafka()).ends(self._destination)
 
 
-def hear_event_time(app: App, kafka: KafkaSettings, codec: StageCodec) -> EventTimeHearer:
-    """Have the app hear how far the raw partitions have come; a `Watermark` takes it from `of` what is returned."""
+def hear_event_time(app: App, kafka: KafkaSettings, codec: StageCodec) -> Latest:
+    """Have the app hear how far the raw topic has come that it declares to be `behind` what it reads.
+
+    Returns what a `Watermark` takes. Readiness says so when no worker tells of a raw partition.
+    """
+    behind = app.declaration.behind
+    assert behind is not None  # noqa: S101 - its declaration says so
+    ways = behind.name, app.source
     hearer = EventTimeHearer(app.using(Follower(kafka.librdkafka(), EVENT_TIME.name)), codec)
     keep(app, hearer.run)
-    return hearer
+    keep(app, lambda: hearer.watch(app.stage, *ways))
+    return hearer.of(*ways)

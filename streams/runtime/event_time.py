@@ -8,6 +8,7 @@ the log gave what was told before. No worker's clock is asked.
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from time import monotonic
 from typing import Any, Protocol
 
 import structlog
@@ -28,7 +29,20 @@ log = structlog.get_logger(component="event time")
 INTERVAL = 1.0  # seconds between two looks at what is to be told
 HEARTBEAT = 2.0  # seconds after which the same is told again: its time in the log is the broker's clock
 
+UNTOLD = 30.0  # seconds: a partition of a worker that died has another owner by then
+LOOK_INTERVAL = 1.0
+
 PASSED = Gauge("cxone_event_time_seconds", "Event time that a raw partition has passed.", ["topic", "partition"])
+HEARD_OF = Gauge(
+    "cxone_event_time_heard_seconds",
+    "Event time that a raw partition has passed, as a stage that waits for it has heard.",
+    ["stage", "topic", "partition"],
+)
+WAITED_FOR = Gauge(
+    "cxone_event_time_untold_seconds",
+    "How long ago event time of a raw partition was told of: with no worker, it holds up what is to become final.",
+    ["stage", "topic", "partition"],
+)
 
 
 class Publisher(Protocol):
@@ -162,17 +176,54 @@ class Follower(Protocol):
     def values(self) -> Any: ...
 
 
-class EventTimeHearer:
-    """Knows the latest progress of every raw partition."""
+class Waiting(Protocol):
+    """The stage that waits for event time."""
 
-    def __init__(self, follower: Follower, codec: StageCodec) -> None:
+    name: str
+    trouble: str | None
+
+
+class EventTimeHearer:
+    """Knows the latest progress of every raw partition, and how long ago it was heard of.
+
+    `clock` is in seconds, and does not go back.
+    """
+
+    def __init__(self, follower: Follower, codec: StageCodec, *, clock: Callable[[], float] = monotonic) -> None:
         self._follower, self._learn, self._decode = follower, codec.learn, codec.decoder(EventTimeProgress)
+        self._clock = clock
         self._latest: defaultdict[tuple[str, str], dict[int, EventTimeProgress]] = defaultdict(dict)
+        self._heard: dict[tuple[str, str, int], float] = {}
+        self._began = clock()
 
     def of(self, source: str, destination: str) -> Latest:
         """Return what gives the latest progress of the raw topic `source`, for readers of `destination`."""
         latest = self._latest[source, destination]
         return lambda: latest
+
+    def untold(self, source: str, destination: str) -> dict[int, float]:
+        """Return for how many seconds each raw partition was not heard of; empty while nothing was of any."""
+        now, latest = self._clock(), self._latest[source, destination]
+        partitions = max((progress.partitions for progress in latest.values()), default=0)
+        return {raw: now - self._heard.get((source, destination, raw), self._began) for raw in range(partitions)}
+
+    def trouble(self, source: str, destination: str) -> str | None:
+        """Say which raw partitions nobody tells of: nothing becomes final until somebody does. None when all is well.
+
+        Nothing is wrong with a partition that is told of and stands: its worker works off what came.
+        """
+        untold = self.untold(source, destination)
+        if not untold:
+            seconds = self._clock() - self._began
+            return f"nobody tells how far {source} has come, for {seconds:.0f} s" if seconds > UNTOLD else None
+        missing = {raw: seconds for raw, seconds in untold.items() if seconds > UNTOLD}
+        if not missing:
+            return None
+        names = ", ".join(map(str, sorted(missing)))
+        return (
+            f"nothing becomes final: no worker tells how far {source} has come in partition {names}, "
+            f"for {max(missing.values()):.0f} s"
+        )
 
     def hear(self, value: bytes) -> None:
         """Take a record of the topic. One that cannot be read says nothing: its partition tells more in a moment."""
@@ -183,9 +234,25 @@ class EventTimeHearer:
             return
         if 0 <= progress.partition < progress.partitions:
             self._latest[progress.topic, progress.destination][progress.partition] = progress
+            self._heard[progress.topic, progress.destination, progress.partition] = self._clock()
 
     async def run(self) -> None:
         """Hear, for ever."""
         async for value in self._follower.values():
             await self._learn((value,))
             self.hear(value)
+
+    async def watch(self, stage: Waiting, source: str, destination: str) -> None:
+        """Say for ever, in readiness and metrics of the stage that waits, which raw partitions it waits for."""
+        while True:
+            self.look(stage, source, destination)
+            await asyncio.sleep(LOOK_INTERVAL)
+
+    def look(self, stage: Waiting, source: str, destination: str) -> None:
+        """Do so once."""
+        stage.trouble = self.trouble(source, destination)
+        latest = self._latest[source, destination]
+        for raw, seconds in self.untold(source, destination).items():
+            WAITED_FOR.labels(stage.name, source, str(raw)).set(seconds)
+            if raw in latest:
+                HEARD_OF.labels(stage.name, source, str(raw)).set(latest[raw].passed / 1000)

@@ -72,6 +72,8 @@ class Watermark:
 
     def _wait(self, raw: int, progress: EventTimeProgress) -> None:
         pending = self._pending.setdefault(raw, deque())
+        while pending and self._awaited(pending[-1]) > self._awaited(progress):
+            pending.pop()  # of a topic that was made again since: what it awaits may never come
         pending.append(progress)
         if len(pending) > PENDING:
             self._pending[raw] = deque(list(pending)[1::2])

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 
 from connectors.settings import KafkaSettings, load
 from schemas.records import AnalyticsEvent, MinutePartials
-from schemas.topics import ANALYTICS_EVENTS, RAW_ANALYTICS
 from streams.core.windows.watermark import Watermark
 from streams.runtime.app import App
 from streams.runtime.assembly import attach_stateful, declared, hear_event_time, stored
@@ -27,8 +26,7 @@ def build() -> App:
     codec = StageCodec.from_settings()
     decode, encode = codec.decoder(AnalyticsEvent), codec.encoder(MinutePartials)
     app = declared(DECLARATION, kafka, worker, codec)
-    event_time = hear_event_time(app, kafka, codec)
-    latest = event_time.of(RAW_ANALYTICS.name, ANALYTICS_EVENTS.name)
+    latest = hear_event_time(app, kafka, codec)
 
     def partitions() -> int:
         return app.consumer.topic_partitions(app.source) or 0

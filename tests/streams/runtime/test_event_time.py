@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 import pytest
+from prometheus_client import REGISTRY
 
 from connectors.errors import PublishError
 from schemas.avro import Codec
@@ -12,7 +13,7 @@ from schemas.releases import FileSchemaIds
 from schemas.topics import EVENT_TIME
 from streams.core.contract import Flush
 from streams.core.event_time import EventTime
-from streams.runtime.event_time import HEARTBEAT, EventTimeHearer, EventTimeTeller
+from streams.runtime.event_time import HEARTBEAT, UNTOLD, EventTimeHearer, EventTimeTeller
 from streams.runtime.schemas import StageCodec
 
 CODEC = Codec(FileSchemaIds())
@@ -199,3 +200,68 @@ async def test_the_latest_of_each_raw_partition_is_heard() -> None:
 
     assert {raw: progress.passed for raw, progress in latest().items()} == {0: 2, 1: 5}
     assert hearer.of("raw", "elsewhere")() == {}
+
+
+class Waiting:
+    name = "partials"
+    trouble: str | None = None
+
+
+class Hearing:
+    """A stage that waits for two raw partitions, and a clock."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.stage = Waiting()
+        self.topic: list[bytes] = []
+        self.hearer = EventTimeHearer(Following(self.topic), StageCodec(FileSchemaIds()), clock=lambda: self.now)
+
+    async def hear(self, *partitions: int) -> None:
+        self.topic[:] = [
+            encode(EventTimeProgress("raw", raw, 2, "completed", NOON, NOON, True, [])) for raw in partitions
+        ]
+        await self.hearer.run()
+
+    def after(self, seconds: float) -> str | None:
+        self.now += seconds
+        self.hearer.look(self.stage, "raw", "completed")
+        return self.stage.trouble
+
+
+async def test_the_raw_partition_that_no_worker_tells_of_is_named_and_for_how_long() -> None:
+    waiting = Hearing()
+    await waiting.hear(0, 1)
+    for _ in range(4):
+        assert waiting.after(UNTOLD / 4) is None, "whoever died has a successor by then"
+        await waiting.hear(0)
+    await waiting.hear(0)
+
+    said = waiting.after(5)
+
+    assert said == "nothing becomes final: no worker tells how far raw has come in partition 1, for 35 s"
+    labels = {"stage": "partials", "topic": "raw"}
+    untold = [
+        REGISTRY.get_sample_value("cxone_event_time_untold_seconds", {**labels, "partition": each})
+        for each in ("0", "1")
+    ]
+    assert untold == [5, 35]
+    assert REGISTRY.get_sample_value("cxone_event_time_heard_seconds", {**labels, "partition": "1"}) == NOON / 1000
+
+    await waiting.hear(1)
+    assert waiting.after(0) is None
+
+
+async def test_a_raw_partition_that_was_never_heard_of_is_waited_for_too() -> None:
+    waiting = Hearing()
+    await waiting.hear(1)
+    assert waiting.after(UNTOLD) is None
+    await waiting.hear(1)
+
+    assert "in partition 0, for 31 s" in str(waiting.after(1))
+
+
+def test_where_nobody_tells_anything_that_is_said() -> None:
+    waiting = Hearing()
+    assert waiting.after(UNTOLD) is None
+
+    assert waiting.after(1) == "nobody tells how far raw has come, for 31 s"

@@ -55,6 +55,19 @@ def test_what_is_told_counts_when_all_that_it_speaks_of_is_folded() -> None:
     assert told.heard() == 100
 
 
+def test_what_was_told_before_a_topic_was_made_again_is_not_waited_for() -> None:
+    told = Told()
+    told.say(0, 100, reached=5_000)
+    told.say(1, 100, reached=4_000)
+    assert told.heard() == 0
+
+    told.say(0, 40, reached=7)
+    told.say(1, 30, reached=5)
+    told.watermark.take(7)
+
+    assert told.heard() == 30
+
+
 def test_a_reader_that_lies_behind_all_the_time_goes_on_all_the_same() -> None:
     told, reached = Told(), []
     told.say(1, 10**9)
