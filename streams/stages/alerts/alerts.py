@@ -24,7 +24,6 @@ from streams.stages.alerts.rules import Rule
 from streams.stages.alerts.series import CRITICAL, MINUTE, WARNING
 
 STAGE = "alerts"
-STATE_VERSION = 1
 META = b""  # key of a partition's own record: which flush is complete, and the newest final minute
 STEP = 30 * MINUTE  # minutes are let go of together, so that a queue's record is not written every minute
 FORGOTTEN = 7 * 24 * 60 * MINUTE  # a queue without events for so long is no queue any more: its alerts are retracted
@@ -136,7 +135,7 @@ class Alerts:
         )
         if flush.state or flush.outputs or gone or self.latest > self._told_until:
             self._flush = number
-            meta = {"version": STATE_VERSION, "flush": number, "latest": self.latest}
+            meta = {"flush": number, "latest": self.latest}
             flush.seal = [Change(META, orjson.dumps(meta)), *(Change(key, None) for key in gone)]
         for record in told:
             TOLD.labels(record.state).inc()

@@ -16,7 +16,6 @@ from streams.core.contract import Change, Chunk, Flush
 from streams.core.times import END_OF_TIME
 
 STAGE = "notify"
-STATE_VERSION = 1
 META = b""  # key of a partition's own record: the last offset that is told
 OPEN = "open"
 
@@ -112,7 +111,7 @@ class Notices:
             self._told_at = now
             flush.again = [alert for name, alert in self.open.items() if name not in self._new]
         if self._position > self._told_until:
-            meta = {"version": STATE_VERSION, "position": self._position}
+            meta = {"position": self._position}
             flush.seal.append(Change(META, orjson.dumps(meta)))
         self._new, self._refused, self._told_until = {}, [], self._position
         self._passed.clear()

@@ -21,7 +21,7 @@ from streams.core.event_time import log_time
 from streams.core.taken import PositionError, Taken
 from streams.core.times import END_OF_TIME, LONGEST_DURATION, iso
 from streams.core.windows.watermark import BROKERS_APART
-from streams.stages.partials.partial import STATE_VERSION, Partial
+from streams.stages.partials.partial import Partial
 
 STAGE = "partials"
 META = b""  # key of the partition's own record: how far everything is folded
@@ -214,7 +214,6 @@ class Minutes:
 
     def _meta(self) -> dict[str, Any]:
         return {
-            "version": STATE_VERSION,
             "upto": self._upto,
             "positions": [list(each) for each in self._taken.stored()],
             "forgotten": self._forgotten,

@@ -7,7 +7,6 @@ import orjson
 
 from schemas.records import AnalyticsEvent, MinutePartial
 
-STATE_VERSION = 1
 REMEMBERED = 65_536  # fingerprints of one kind, minute and queue that are not published twice
 MOST_FINGERPRINTS = 8192  # in one partial, which is 64 KiB of each kind
 
@@ -92,7 +91,7 @@ class Partial:
 
     def stored(self) -> bytes:
         sums = (self.upto, self.events, self.handle_time, self.handles, self.wait_time, self.waits)
-        return orjson.dumps({"version": STATE_VERSION, "sums": sums})
+        return orjson.dumps({"sums": sums})
 
     @classmethod
     def restored(cls, key: bytes, value: bytes) -> "Partial":

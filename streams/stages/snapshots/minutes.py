@@ -20,7 +20,6 @@ from streams.core.times import iso
 from streams.stages.snapshots.distinct import Distinct
 
 STAGE = "snapshots"
-STATE_VERSION = 1
 META = b""  # key of the stage's own record
 ALL_QUEUES = ""
 INTERACTIONS, AGENTS = "i", "a"  # in keys of fingerprints
@@ -112,7 +111,6 @@ class Minute:
             for number, content in distinct.changes():
                 yield Change(self._slice(kind, number), content)
         stored = {
-            "version": STATE_VERSION,
             "flush": flush,
             "revision": self.revision,
             "figures": self.figures,
@@ -284,7 +282,6 @@ class Minutes:
 
     def _meta(self) -> dict[str, object]:
         return {
-            "version": STATE_VERSION,
             "flush": self._flush,
             "forgotten": self._forgotten,
             "filled": self._filled,
