@@ -29,7 +29,7 @@ log = structlog.get_logger(component="event time")
 INTERVAL = 1.0  # seconds between two looks at what is to be told
 HEARTBEAT = 2.0  # seconds after which the same is told again: its time in the log is the broker's clock
 
-UNTOLD = 30.0  # seconds: a partition of a worker that died has another owner by then
+UNTOLD = 60.0  # seconds: a partition of a worker that died has another owner by then
 LOOK_INTERVAL = 1.0
 
 PASSED = Gauge("cxone_event_time_seconds", "Event time that a raw partition has passed.", ["topic", "partition"])

@@ -73,9 +73,12 @@ def judge(
     expected: Mapping[Key, Figures],
     rows: Mapping[Key, MetricSnapshot],
     records: Iterable[AlertRecord],
-    told: Iterable[Mapping[str, Any]],
+    told: Iterable[Mapping[str, Any]] | None = None,
 ) -> MinuteVerdict:
-    """Compare rows with what is expected, alerts with the final rows, and what a webhook was `told` with them."""
+    """Compare rows with what is expected, alerts with the final rows, and with them what a webhook was `told`.
+
+    `told` is None where there is no webhook.
+    """
     found = [f"minute {key}: {_difference(expected.get(key), rows.get(key))}" for key in sorted({*expected, *rows})]
     mismatches = [sentence for sentence in found if not sentence.endswith(": as it should be")]
     newest = list(records)
@@ -85,13 +88,18 @@ def judge(
     should = alerts(rows.values())
     mismatches += [f"alert {alert} is missing" for alert in sorted(should - seen, key=str)]
     mismatches += [f"alert {alert} should not be" for alert in sorted(seen - should, key=str)]
-    heard = {
-        each["alert_id"]: (each["revision"], each["state"]) for each in sorted(told, key=lambda each: each["revision"])
-    }
-    published = {each.alert_id: (each.revision, each.state) for each in newest}
-    if heard != published:
-        mismatches.append(f"the webhook was told {len(heard)} alerts, {len(published)} were raised, or other revisions")
+    if told is not None:
+        mismatches += _unheard(newest, told)
     return MinuteVerdict(len(found), len(should), tuple(mismatches))
+
+
+def _unheard(published: Iterable[AlertRecord], told: Iterable[Mapping[str, Any]]) -> list[str]:
+    in_order = sorted(told, key=lambda each: each["revision"])
+    heard = {each["alert_id"]: (each["revision"], each["state"]) for each in in_order}
+    raised = {each.alert_id: (each.revision, each.state) for each in published}
+    if heard == raised:
+        return []
+    return [f"the webhook was told {len(heard)} alerts, {len(raised)} were raised, or other revisions"]
 
 
 def _difference(expected: Figures | None, row: MetricSnapshot | None) -> str:

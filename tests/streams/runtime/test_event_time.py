@@ -238,13 +238,13 @@ async def test_the_raw_partition_that_no_worker_tells_of_is_named_and_for_how_lo
 
     said = waiting.after(5)
 
-    assert said == "nothing becomes final: no worker tells how far raw has come in partition 1, for 35 s"
+    assert said == "nothing becomes final: no worker tells how far raw has come in partition 1, for 65 s"
     labels = {"stage": "partials", "topic": "raw"}
     untold = [
         REGISTRY.get_sample_value("cxone_event_time_untold_seconds", {**labels, "partition": each})
         for each in ("0", "1")
     ]
-    assert untold == [5, 35]
+    assert untold == [5, 65]
     assert REGISTRY.get_sample_value("cxone_event_time_heard_seconds", {**labels, "partition": "1"}) == NOON / 1000
 
     await waiting.hear(1)
@@ -257,11 +257,11 @@ async def test_a_raw_partition_that_was_never_heard_of_is_waited_for_too() -> No
     assert waiting.after(UNTOLD) is None
     await waiting.hear(1)
 
-    assert "in partition 0, for 31 s" in str(waiting.after(1))
+    assert "in partition 0, for 61 s" in str(waiting.after(1))
 
 
 def test_where_nobody_tells_anything_that_is_said() -> None:
     waiting = Hearing()
     assert waiting.after(UNTOLD) is None
 
-    assert waiting.after(1) == "nobody tells how far raw has come, for 31 s"
+    assert waiting.after(1) == "nobody tells how far raw has come, for 61 s"
