@@ -11,7 +11,8 @@ class EmbeddedBroker:
     """Listens on free loopback ports while it is open.
 
     Topics appear on first use with `PARTITIONS` partitions. Everything is in memory and bounded (about 5 MB a
-    partition: what is older is gone); topics can't be created or described, and transactions are only imitated.
+    partition: what is older is gone); topics can't be created or described. Transactions are only imitated: records can
+    be read before their commit, and an abort leaves them there.
     """
 
     def __init__(self) -> None:

@@ -1,5 +1,6 @@
 """`cxone-streams actions`: CXone's webhooks, sent to a door."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,8 +12,10 @@ def actions(  # noqa: PLR0913 - one argument per option
     seconds: Annotated[float, typer.Option(min=0.1, max=86_400, help="How long CXone calls.")] = 60,
     dashboards: Annotated[float, typer.Option(min=0, max=1, help="Share that tells of changed dashboards.")] = 0.05,
     malformed: Annotated[float, typer.Option(min=0, max=1, help="Share that cannot be used.")] = 0.01,
+    redelivered: Annotated[float, typer.Option(min=0, max=1, help="Share that comes again though accepted.")] = 0,
     seed: Annotated[int, typer.Option(help="The same seed gives the same calls, but for their ids.")] = 1,
     url: Annotated[str, typer.Option(help="The door, on this machine.")] = "http://127.0.0.1:8000",
+    ledger: Annotated[Path | None, typer.Option(help="Write a line of JSON for each call to this file.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Report as JSON.")] = False,
 ) -> None:
     """Call a door (connect webhooks) as CXone does, until the time is over or Ctrl-C.
@@ -23,6 +26,7 @@ def actions(  # noqa: PLR0913 - one argument per option
     """
     import asyncio
     import time
+    from contextlib import ExitStack
     from urllib.parse import urlsplit
     from uuid import uuid4
 
@@ -32,13 +36,16 @@ def actions(  # noqa: PLR0913 - one argument per option
     from connectors.ingress.webhooks.settings import WebhookSecrets
     from connectors.settings import load
     from connectors.simulator.actions.bodies import Plan, calls
-    from connectors.simulator.actions.caller import Sent, call
+    from connectors.simulator.actions.caller import Sent, call, nobody
+    from connectors.simulator.actions.ledger import CallLedger
     from streams.cli.ending import ended
     from streams.programs.lifecycle import on_signal
 
     if urlsplit(url).scheme != "http" or urlsplit(url).hostname not in {"127.0.0.1", "localhost", "::1"}:
         raise typer.BadParameter("must be a door on this machine: http://127.0.0.1:…", param_hint="--url")
-    plan = Plan(rate=rate, seconds=seconds, dashboards=dashboards, malformed=malformed, seed=seed)
+    plan = Plan(
+        rate=rate, seconds=seconds, dashboards=dashboards, malformed=malformed, redelivered=redelivered, seed=seed
+    )
     sent = Sent()
 
     async def main(secret: str) -> None:
@@ -49,7 +56,10 @@ def actions(  # noqa: PLR0913 - one argument per option
         def over() -> bool:
             return stop.is_set() or time.monotonic() >= ends
 
-        await call(url, secret, calls(plan, uuid4().hex[:8]), sent, rate=rate, until=over)
+        with ExitStack() as stack:
+            settled = nobody if ledger is None else CallLedger(stack.enter_context(ledger.open("w"))).settled
+            each = calls(plan, uuid4().hex[:8])
+            await call(url, secret, each, sent, rate=rate, until=over, settled=settled)
 
     with ended():
         secret = load(WebhookSecrets).each()[0]
@@ -60,6 +70,7 @@ def actions(  # noqa: PLR0913 - one argument per option
         "accepted": sent.accepted,
         "refused": sent.refused,
         "repeated": sent.repeated,
+        "redelivered": sent.redelivered,
         "given_up": sent.given_up,
         "left_out": sent.late,
         "p50_ms": round(1000 * sent.percentile(0.5), 1),

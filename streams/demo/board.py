@@ -7,7 +7,8 @@ from typing import Any
 
 from schemas.dead_letters import DEAD_REASON, DEAD_SOURCE, DEAD_STAGE
 from schemas.records import CampaignHour
-from streams.demo import minute_board
+from streams.demo import action_board, minute_board
+from streams.demo.action_board import Actions
 from streams.demo.guest_board import DEAD_STAGES, Guests
 from streams.demo.keeper import Kept
 from streams.demo.minute_board import Minutes
@@ -19,7 +20,7 @@ RATE_SECONDS = 5.0  # rates are taken over so long: windows are published about 
 class Board:
     """`rows` by campaign and hour, the newest revision of each; `lag` in records by stage; rates per second.
 
-    All but `lag`, `guests` and `minutes` is about interactions.
+    All but `lag`, `guests`, `minutes`, `actions` and `dashboards` is about interactions.
     """
 
     rows: dict[tuple[str, int], CampaignHour] = field(default_factory=dict)
@@ -27,6 +28,7 @@ class Board:
     ledger: Mapping[str, Any] = field(default_factory=dict)
     guests: Guests = field(default_factory=Guests)
     minutes: Minutes = field(default_factory=Minutes)
+    actions: Actions = field(default_factory=Actions)
     dashboards: Kept = field(default_factory=Kept)
     sent_per_second: float = 0.0
     counted_per_second: float = 0.0
@@ -63,6 +65,9 @@ class Board:
             return
         if stage in minute_board.DEAD_STAGES:
             self.minutes.dead_letter(headers)
+            return
+        if stage in action_board.DEAD_STAGES:
+            self.actions.dead_letter(headers)
             return
         self._dead[headers[DEAD_SOURCE].decode()] = headers[DEAD_REASON].decode()
 

@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 from streams.demo.board import Board
+from streams.demo.judges.actions import ActionVerdict
 from streams.demo.judges.dashboards import DashboardVerdict
 from streams.demo.judges.guests import GuestVerdict
 from streams.demo.judges.hours import Verdict
@@ -16,6 +17,7 @@ class Verdicts(NamedTuple):
     guests: GuestVerdict
     minutes: MinuteVerdict
     dashboards: DashboardVerdict
+    actions: ActionVerdict
 
 
 def findings(verdicts: Verdicts, board: Board) -> list[str]:
@@ -24,7 +26,7 @@ def findings(verdicts: Verdicts, board: Board) -> list[str]:
     Every event is counted once. Every malformed frame is a dead letter; a frame that was sent again over a new
     connection may be one more. What guests wrote is judged message by message.
     """
-    verdict, guests, minutes, dashboards = verdicts
+    verdict, guests, minutes, dashboards, actions = verdicts
     sent, malformed = board.ledger["events_sent"], sum(board.ledger["events_malformed"].values())
     dead = board.dead_letters.total()
     most_dead = malformed + board.ledger["malformed_redelivered"]
@@ -40,12 +42,12 @@ def findings(verdicts: Verdicts, board: Board) -> list[str]:
     if not wrong <= refused <= most:
         reasons = board.minutes.dead_letters
         found.append(f"{refused:,} analytics frames are dead letters, should be {wrong:,} to {most:,}: {reasons}")
-    return [*found, *guests.mismatches, *minutes.mismatches, *dashboards.mismatches]
+    return [*found, *guests.mismatches, *minutes.mismatches, *dashboards.mismatches, *actions.mismatches]
 
 
 def report(verdicts: Verdicts, board: Board) -> dict[str, Any]:
     """Return the report; its keys are relied upon by programs."""
-    verdict, guests, minutes, dashboards = verdicts
+    verdict, guests, minutes, dashboards, _ = verdicts
     ledger, seen = board.ledger, board.guests
     return {
         "windows_checked": verdict.windows_checked,
@@ -76,4 +78,16 @@ def report(verdicts: Verdicts, board: Board) -> dict[str, Any]:
             "dead_letters": dict(board.minutes.dead_letters),
         },
         "dashboards": dashboards.shown(),
+        "actions": {
+            **{name: board.actions.counts[name] for name in ("called", "accepted", "again")},
+            "transactions": board.actions.transactions,
+            **{name: board.actions.counts[name] for name in ("typed", "changes", "scored")},
+            "dead_letters": dict(board.actions.dead_letters),
+            "p50_ms": _milliseconds(board.actions.percentile(0.5)),
+            "p99_ms": _milliseconds(board.actions.percentile(0.99)),
+        },
     }
+
+
+def _milliseconds(seconds: float | None) -> float | None:
+    return None if seconds is None else round(1000 * seconds, 1)

@@ -15,8 +15,10 @@ from rich.console import Console
 from rich.live import Live
 
 from connectors.redaction import escaped
-from streams.demo import trail
+from connectors.simulator.inference.endpoints import score_of
+from streams.demo import callers, trail
 from streams.demo.board import Board
+from streams.demo.judges import actions as action_judge
 from streams.demo.judges import dashboards as dashboard_judge
 from streams.demo.judges import guests as guest_judge
 from streams.demo.judges import minutes as minute_judge
@@ -24,7 +26,7 @@ from streams.demo.judges.guests import Ledgers
 from streams.demo.judges.hours import judge, truth
 from streams.demo.processes import ChildError
 from streams.demo.report import Verdicts, findings, report
-from streams.demo.screen import guest_line, line, minute_line, screen
+from streams.demo.screen import action_line, guest_line, line, minute_line, screen
 from streams.demo.system import System, running
 
 HOUR_SECONDS = 3600
@@ -51,6 +53,8 @@ FAULTS = {
     "routing_500": 0.2,
     "routing_429": 0.02,
     "routing_retry_after": 1,
+    "inference_500": 0.05,
+    "inference_seconds": 0.01,
     "dashboards_edit_fields": ["refreshInterval", "yAxisLabel", "note"],
     "dashboards_500": 0.05,
     "dashboards_lost": 0.05,
@@ -109,7 +113,7 @@ async def run(options: Options, console: Console, folder: Path) -> int:
     console.print("Starting Kafka, the simulator, the stages and the connectors ...")
     try:
         async with (
-            running(options.simulate(), options.crowd(), folder) as system,
+            running(options.simulate(), options.crowd(), callers.options(options.seed), folder) as system,
             httpx.AsyncClient(timeout=60, trust_env=False) as http,  # it speaks with this machine only
         ):
             console.print(f"Ready after {time.monotonic() - began:.1f} s; logs in {folder}", highlight=False)
@@ -143,13 +147,13 @@ async def _follow(
 ) -> AsyncIterator[bool]:
     """Look, and yield after every look whether everything is drained; end with a signal or after the deadline.
 
-    Guests write for `seconds` from their first message on; what waits for a retry then is waited for.
+    Guests write and CXone calls for `seconds` from the first message on; what waits for a retry then is waited for.
     """
     begun, end = time.monotonic(), float("inf")
     quiet, writing = 0, True
     while not stop.is_set() and time.monotonic() < end + DRAIN_SECONDS:
         if writing and time.monotonic() >= end:
-            await system.end_guests()
+            await system.end_traffic()
             await http.post(system.addresses.faults_url, json={"dashboards_edits": 0})
             writing = False
         await asyncio.to_thread(system.watch.read, board, LOOK_SECONDS)
@@ -160,7 +164,9 @@ async def _follow(
             system.check()
             raise
         system.check()
-        came = board.guests.sent > 0 or time.monotonic() - begun > BEGIN_SECONDS
+        came = (
+            board.guests.sent > 0 and board.actions.counts["called"] > 0
+        ) or time.monotonic() - begun > BEGIN_SECONDS
         if seconds is not None and end == float("inf") and came:
             end = time.monotonic() + seconds
         quiet = quiet + 1 if not writing and board.drained() else 0
@@ -175,12 +181,14 @@ async def _look(system: System, board: Board, http: httpx.AsyncClient) -> None:
     guests.contacts = (await http.get(places.crm_ledger_url)).json()
     metrics = (await http.get(system.metrics_url)).text.splitlines()
     guests.waiting = next(int(float(row.removeprefix(WAITING))) for row in metrics if row.startswith(WAITING))
+    board.actions.called(system.calls.new())
+    board.actions.measured((await http.get(system.door_metrics_url)).text.splitlines())
     board.dashboards = system.keeper.kept
     board.measure(ledger, await asyncio.to_thread(system.watch.lag), time.monotonic())
 
 
 def _print_lines(board: Board, console: Console) -> None:
-    for text in (line(board), guest_line(board), minute_line(board), board.dashboards.line()):
+    for text in (line(board), guest_line(board), minute_line(board), board.dashboards.line(), action_line(board)):
         console.print(escaped(text), highlight=False, markup=False, soft_wrap=True)
 
 
@@ -232,6 +240,7 @@ async def _verdicts(system: System, board: Board, http: httpx.AsyncClient) -> Ve
             guest_judge.judge(board.guests, ledgers),
             minutes,
             dashboard_judge.judge(kept, ledger, trail.entries(system.audit), trail.verified(system.audit)),
+            action_judge.judge(board.actions, score_of),
         )
     )
 
@@ -243,14 +252,15 @@ def _conclude(verdicts: Verdicts, board: Board, options: Options, console: Conso
         options.report.write_bytes(orjson.dumps(told, option=orjson.OPT_INDENT_2) + b"\n")
     for sentence in found[:SHOWN_MISMATCHES]:
         console.print(escaped(sentence), style="red", markup=False, soft_wrap=True)
-    hours, _, minutes, kept = verdicts
+    hours, _, minutes, kept, actions = verdicts
+    redelivered = board.ledger["events_redelivered"] + board.guests.said["redelivered"] + board.actions.counts["again"]
+    dead = sum(each.dead_letters.total() for each in (board, board.guests, board.actions))
     console.print(
         f"{hours.windows_checked} windows checked against a batch computation over {board.ledger['events_sent']:,}"
         f" events, the fates of {board.guests.sent:,} guests' messages, {minutes.rows_checked} rows of minutes,"
-        f" {minutes.alerts_checked} alerts, and {kept.writes:,} writes of dashboards beside {kept.edits:,} edits of"
-        f" others: {len(found)} mismatches."
-        f" {board.ledger['events_redelivered'] + board.guests.said['redelivered']:,} redeliveries were dropped,"
-        f" {board.dead_letters.total() + board.guests.dead_letters.total():,} records are dead letters.",
+        f" {minutes.alerts_checked} alerts, {actions.checked:,} webhooks, and {kept.writes:,} writes of dashboards"
+        f" beside {kept.edits:,} edits of others: {len(found)} mismatches."
+        f" {redelivered:,} redeliveries were dropped, {dead:,} records are dead letters.",
         style="red" if found else "green",
         highlight=False,
         soft_wrap=True,

@@ -16,7 +16,7 @@ from streams.demo.guest_board import STAGES, Guests
 from streams.demo.keeper import Kept
 from streams.demo.minute_board import Minutes
 
-HEADER_LINES = 23  # of the screen that are not rows
+HEADER_LINES = 25  # of the screen that are not rows
 HOURS = 3  # share the screen, so that one sees hours end
 
 
@@ -32,9 +32,15 @@ def screen(board: Board, height: int) -> RenderableType:
             table.add_row(*_cells(row), style="dim" if row.final else "")
     interactions = (_text(line(board)), _text(_reasons(board.dead_letters)))
     behind = _text(f"lag: {_lag(board, of_guests=True)}  {_reasons(board.guests.dead_letters)}")
-    minutes, dashboards = _minute(board.minutes), _dashboards(board.dashboards)
+    guests, minutes, dashboards = _guests(board.guests), _minute(board.minutes), _dashboards(board.dashboards)
+    actions = _text(action_line(board))
     return Group(
-        *interactions, Text(), _guests(board.guests), behind, Text(), minutes, Text(), dashboards, Text(), table
+        *interactions,
+        *(Text(), guests, behind),
+        *(Text(), minutes),
+        *(Text(), dashboards),
+        *(Text(), actions),
+        *(Text(), table),
     )
 
 
@@ -66,6 +72,20 @@ def minute_line(board: Board) -> str:
     alerts = ", ".join(f"{each.rule} {each.severity} {each.value:.1f}" for each in minutes.open) or "none"
     texts = [_figures(row) for row in minutes.current() if not row.queue] or ["no minute yet"]
     return f"{texts[0]}  open alerts: {alerts}  dead letters {minutes.dead_letters.total():,}"
+
+
+def action_line(board: Board) -> str:
+    """Return the state of Data Actions in one line. What an answer took is seen by who calls."""
+    actions = board.actions
+    p50, p99 = (actions.percentile(share) for share in (0.5, 0.99))
+    took = "-" if p50 is None or p99 is None else f"p50 {1000 * p50:,.0f} ms p99 {1000 * p99:,.0f} ms"
+    figures = "  ".join(
+        f"{name} {actions.counts[name]:,}" for name in ("accepted", "again", "typed", "changes", "scored")
+    )
+    return (
+        f"webhooks: {figures}  dead letters {actions.dead_letters.total():,}  {took}"
+        f"  {actions.grouped:,} requests in {actions.transactions:,} transactions (imitated here)"
+    )
 
 
 def _minute(minutes: Minutes) -> Group:

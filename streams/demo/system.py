@@ -14,7 +14,8 @@ from connectors.simulator.cxone.tokens import CxoneAccount
 from connectors.simulator.influx.endpoints import InfluxAccount
 from connectors.simulator.server import Addresses
 from streams.core.audit.heads import new_key
-from streams.demo import trail
+from streams.demo import callers, trail
+from streams.demo.callers import Calls
 from streams.demo.keeper import Keeper, command_line
 from streams.demo.processes import Child, ChildError
 from streams.demo.watch import Watch
@@ -23,16 +24,19 @@ AUDIT = "audit"
 EDITS = 0.7  # of others, in a second
 READY_SECONDS = 60.0
 STOP_SECONDS = 30.0
-_CONNECTORS = ("interactions", "messaging", "analytics")
+WRITERS = 2
+_CONNECTORS = ("interactions", "messaging", "analytics", "webhooks")
 
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """What runs, and where to look at it. `children` in the order of their start, the guests last."""
+    """What runs, and where to look at it. `children` in the order of their start, the two that write last."""
 
     children: list[Child]
     addresses: Addresses
     metrics_url: str  # of the worker
+    door_metrics_url: str
+    calls: Calls
     watch: Watch
     keeper: Keeper
     audit: Path  # the folder of its day files
@@ -44,16 +48,22 @@ class System:
         for child in self.children:
             child.check()
 
-    async def end_guests(self) -> None:
-        """Let the guests write no more, and finish with the dashboards. Raises ChildError if a guest was cut off."""
+    async def end_traffic(self) -> None:
+        """Let guests write no more and CXone call no more, and finish with the dashboards.
+
+        Raises ChildError if a guest was cut off, or a call of CXone's was given up.
+        """
         self._kept_enough.set()
-        await self.children.pop().stop(STOP_SECONDS)
+        for _ in range(WRITERS):
+            await self.children.pop().stop(STOP_SECONDS)
         await self._keeping
 
 
 @asynccontextmanager
-async def running(simulate: Sequence[str], guests: Sequence[str], folder: Path) -> AsyncIterator[System]:
-    """Run the system while the context lasts; `simulate` and `guests` are options of theirs, logs go to `folder`.
+async def running(
+    simulate: Sequence[str], guests: Sequence[str], actions: Sequence[str], folder: Path
+) -> AsyncIterator[System]:
+    """Run the system while the context lasts, with options of the simulator, guests and callers; logs go to `folder`.
 
     The connectors start last, so that all others are ready when the first frame comes, and are stopped first. Guests
     write once all are ready. Raises ChildError when a part does not start; and when one does not stop cleanly, unless
@@ -74,16 +84,25 @@ async def running(simulate: Sequence[str], guests: Sequence[str], folder: Path) 
             addresses = Addresses(**await simulator.ready(READY_SECONDS))
             environment |= _settings(broker.bootstrap_servers, addresses, folder)
             worker = await (await start("worker", "worker", "all")).ready(READY_SECONDS)
-            connectors = [
-                await start(f"connector-{name}", "connect", name) for name in ("interactions", "messaging", "analytics")
-            ]
-            for connector in connectors:
-                await connector.ready(READY_SECONDS)
+            connectors = [await start(f"connector-{name}", "connect", name) for name in _CONNECTORS]
+            door = [await connector.ready(READY_SECONDS) for connector in connectors][-1]["http"]
+            ledger = folder / callers.LEDGER
+            await start("actions", "actions", f"--url=http://{door}", f"--ledger={ledger}", *actions)
             await start("guests", "guests", f"--url={addresses.guests_url}", *guests)
             keeper, enough = Keeper(command_line(environment, folder), folder), asyncio.Event()
             keeping = asyncio.create_task(_keep(keeper, enough, addresses.faults_url))
-            metrics = f"http://{worker['http']}/metrics"
-            yield System(children, addresses, metrics, watch, keeper, folder / AUDIT, keeping, enough)
+            yield System(
+                children=children,
+                addresses=addresses,
+                metrics_url=f"http://{worker['http']}/metrics",
+                door_metrics_url=f"http://{door}/metrics",
+                calls=Calls(ledger),
+                watch=watch,
+                keeper=keeper,
+                audit=folder / AUDIT,
+                _keeping=keeping,
+                _kept_enough=enough,
+            )
         finally:
             if keeping is not None:
                 keeping.cancel()
@@ -142,6 +161,9 @@ def _settings(bootstrap_servers: str, addresses: Addresses, folder: Path) -> dic
         "AUDIT_DIR": str(folder / AUDIT),
         "AUDIT_KEY": str(key),
         "INFERENCE_URL": addresses.inference_url,
+        "SCORING_RETRY_BASE": "0.2",
+        "CXONE_WEBHOOK_SECRETS": callers.SECRET,
+        "WEBHOOKS_PORT": "0",
         "STREAMS_FETCH_WAIT": "0.03",  # the embedded broker lets a fetch wait even when something comes
         # So short that one sees retries, batches and messages that are given up, and that a bounded demo ends soon
         "CRM_WAIT": "2",

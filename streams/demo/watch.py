@@ -1,30 +1,61 @@
 """Looks at the topics from outside: rows, guests, dead letters and the lag of every stage."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
 
 from schemas.avro import Codec
-from schemas.records import AlertRecord, CampaignHour, MetricSnapshot, RoutingResult
+from schemas.records import (
+    AlertRecord,
+    CampaignHour,
+    CXoneInteraction,
+    DashboardChange,
+    InteractionScore,
+    MetricSnapshot,
+    RoutingResult,
+)
 from schemas.releases import FileSchemaIds
 from schemas.topics import (
     ALERTS,
     CAMPAIGN_HOURLY,
+    DASHBOARD_CHANGES,
     DEAD_LETTERS,
     GUEST_ADMITTED,
     GUEST_THROTTLED,
+    INTERACTIONS_ML,
     METRICS_SNAPSHOTS,
+    ML_SCORES,
     ROUTING_RESULTS,
 )
 from streams.demo.board import Board
 from streams.topology import DECLARATIONS, STAGES, topics
 
+R = TypeVar("R")
+
 TIMEOUT = 10.0
 _READ = (
     *(CAMPAIGN_HOURLY, GUEST_ADMITTED, GUEST_THROTTLED, ROUTING_RESULTS),
     *(METRICS_SNAPSHOTS, ALERTS, DEAD_LETTERS),
+    *(INTERACTIONS_ML, DASHBOARD_CHANGES, ML_SCORES),
 )
+
+
+def _rows(codec: Codec) -> dict[str, Callable[[Board, bytes], None]]:
+    """Return, by topic, what folds a value into the board."""
+
+    def folding(record: type[R], fold: Callable[[Board, R], None]) -> Callable[[Board, bytes], None]:
+        decode = codec.decoder(record)
+        return lambda board, value: fold(board, decode(value))
+
+    return {
+        CAMPAIGN_HOURLY.name: folding(CampaignHour, lambda board, row: board.hour(row)),
+        METRICS_SNAPSHOTS.name: folding(MetricSnapshot, lambda board, row: board.minutes.minute(row)),
+        ALERTS.name: folding(AlertRecord, lambda board, row: board.minutes.alert(row)),
+        INTERACTIONS_ML.name: folding(CXoneInteraction, lambda board, row: board.actions.interaction(row)),
+        DASHBOARD_CHANGES.name: folding(DashboardChange, lambda board, row: board.actions.change(row)),
+        ML_SCORES.name: folding(InteractionScore, lambda board, row: board.actions.score(row)),
+    }
 
 
 class Watch:
@@ -41,8 +72,7 @@ class Watch:
         self._groups = {stage: Consumer({**self._config, "group.id": f"cxone-{stage}"}) for stage in STAGES}
         self._partitions = self._make_topics()
         codec = Codec(FileSchemaIds())
-        self._hour, self._result = codec.decoder(CampaignHour), codec.decoder(RoutingResult)
-        self._minute, self._alert = codec.decoder(MetricSnapshot), codec.decoder(AlertRecord)
+        self._result, self._rows = codec.decoder(RoutingResult), _rows(codec)
         self._consumer.assign(
             [
                 TopicPartition(spec.name, partition, OFFSET_BEGINNING)
@@ -66,12 +96,8 @@ class Watch:
                     board.guests.throttled.add(headers)
                 case ROUTING_RESULTS.name:
                     board.guests.result(headers, self._result(value))
-                case CAMPAIGN_HOURLY.name if value is not None:
-                    board.hour(self._hour(value))
-                case METRICS_SNAPSHOTS.name if value is not None:
-                    board.minutes.minute(self._minute(value))
-                case ALERTS.name if value is not None:
-                    board.minutes.alert(self._alert(value))
+                case topic if value is not None:
+                    self._rows[topic](board, value)
 
     def lag(self) -> Mapping[str, int]:
         """Return how many records of its topics each stage has not finished with: what waits for a retry, too."""

@@ -14,13 +14,15 @@ CHANNELS = ("voice", "chat", "email", "sms")
 class Plan:
     """What CXone calls about.
 
-    `rate` calls a second; a share of `dashboards` tells of changed dashboards; a share of `malformed` cannot be used.
+    `rate` calls a second; a share of `dashboards` tells of changed dashboards; a share of `malformed` cannot be used; a
+    share of `redelivered` comes again though it was accepted, as after an answer that was lost on its way.
     """
 
     rate: float = 50.0
     seconds: float = 60.0
     dashboards: float = 0.05
     malformed: float = 0.01
+    redelivered: float = 0.0
     seed: int = 1
 
 
@@ -31,6 +33,7 @@ class Call:
     path: str
     body: bytes
     usable: bool
+    again: bool = False
 
 
 def calls(plan: Plan, run: str) -> Iterator[Call]:
@@ -38,6 +41,7 @@ def calls(plan: Plan, run: str) -> Iterator[Call]:
     random, number = Random(plan.seed), 0
     while True:
         number += 1
+        again = plan.redelivered > 0 and random.random() < plan.redelivered
         if random.random() < plan.malformed:
             yield Call(DATA_ACTION, random.choice([b"{", b"[]", b'{"id":""}', b'{"channel":"voice"}']), usable=False)
         elif random.random() < plan.dashboards:
@@ -47,9 +51,9 @@ def calls(plan: Plan, run: str) -> Iterator[Call]:
                 "actor": {"id": f"user-{random.randrange(50)}"},
                 "etag": f'"{run}-{number}"',
             }
-            yield Call(DASHBOARD, orjson.dumps(change), usable=True)
+            yield Call(DASHBOARD, orjson.dumps(change), usable=True, again=again)
         else:
-            yield Call(DATA_ACTION, orjson.dumps(_action(random, f"{run}-{number}")), usable=True)
+            yield Call(DATA_ACTION, orjson.dumps(_action(random, f"{run}-{number}")), usable=True, again=again)
 
 
 def _action(random: Random, interaction: str) -> dict[str, object]:

@@ -26,6 +26,7 @@ class Sent:
     refused: int = 0
     given_up: int = 0
     repeated: int = 0
+    redelivered: int = 0  # accepted, and accepted again
     late: int = 0  # left out, because too many were under way
     statuses: Counter[int] = field(default_factory=Counter)
     seconds: list[float] = field(default_factory=list)
@@ -34,6 +35,10 @@ class Sent:
         """Return the seconds within which this share of the accepted calls was answered; 0 when there are none."""
         ordered = sorted(self.seconds)
         return ordered[min(int(share * len(ordered)), len(ordered) - 1)] if ordered else 0.0
+
+
+def nobody(_call: Call, _status: int, _seconds: float) -> None:
+    """Tell nobody."""
 
 
 async def call(  # noqa: PLR0913 - what is called, how often and until when
@@ -45,10 +50,12 @@ async def call(  # noqa: PLR0913 - what is called, how often and until when
     rate: float,
     until: Callable[[], bool],
     pause: float = 1.0,
+    settled: Callable[[Call, int, float], None] = nobody,
 ) -> None:
     """Call the door at `url` `rate` times a second until `until()`; wait for what is under way.
 
     A call that got no answer, or 5xx, is repeated twice, `pause` seconds apart (or Retry-After, up to ten times that).
+    `settled` is told the last status of each call, 0 without an answer, and what that attempt took in seconds.
     """
     loop = asyncio.get_running_loop()
     timeout, connector = aiohttp.ClientTimeout(total=TIMEOUT), aiohttp.TCPConnector(limit=0)
@@ -71,11 +78,40 @@ async def call(  # noqa: PLR0913 - what is called, how often and until when
                 continue
             sent.calls += 1
             open_calls += 1
-            under_way.create_task(_insist(session, url, next(calls), sent, pause)).add_done_callback(done)
+            under_way.create_task(
+                _insist(session, url, next(calls), sent, pause=pause, settled=settled)
+            ).add_done_callback(done)
 
 
-async def _insist(session: aiohttp.ClientSession, url: str, each: Call, sent: Sent, pause: float) -> None:
+async def _insist(  # noqa: PLR0913 - as `call`
+    session: aiohttp.ClientSession,
+    url: str,
+    each: Call,
+    sent: Sent,
+    *,
+    pause: float,
+    settled: Callable[[Call, int, float], None],
+) -> None:
+    status, seconds = await _until_answered(session, url, each, sent, pause)
+    if status == HTTPStatus.OK:
+        sent.accepted += 1
+        sent.seconds.append(seconds)
+        if each.again:
+            again, _ = await _until_answered(session, url, each, sent, pause)
+            sent.redelivered += again == HTTPStatus.OK
+    elif NO_ANSWER < status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        sent.refused += 1
+    else:
+        sent.given_up += 1
+    settled(each, status, seconds)
+
+
+async def _until_answered(
+    session: aiohttp.ClientSession, url: str, each: Call, sent: Sent, pause: float
+) -> tuple[int, float]:
+    """Return status and seconds of the attempt that was answered with something else than 5xx, or of the last."""
     loop = asyncio.get_running_loop()
+    status, seconds = NO_ANSWER, 0.0
     for attempt in range(REPEATS + 1):
         asked, wait = loop.time(), pause
         sent.repeated += attempt > 0
@@ -86,14 +122,10 @@ async def _insist(session: aiohttp.ClientSession, url: str, each: Call, sent: Se
                 wait = min(max(pause, float(answer.headers.get("Retry-After", 0))), 10 * pause)
         except (aiohttp.ClientError, TimeoutError):
             status = NO_ANSWER
+        seconds = loop.time() - asked
         sent.statuses[status] += 1
-        if status == HTTPStatus.OK:
-            sent.accepted += 1
-            sent.seconds.append(loop.time() - asked)
-            return
         if NO_ANSWER < status < HTTPStatus.INTERNAL_SERVER_ERROR:
-            sent.refused += 1
-            return
+            break
         if attempt < REPEATS:
             await asyncio.sleep(wait)
-    sent.given_up += 1
+    return status, seconds

@@ -50,6 +50,10 @@ class Batch:
     def __next__(self) -> Any:
         return next(self._batch)
 
+    def validate_crc(self) -> bool:
+        """Whether it came as it was written. The embedded broker gives none to the markers of transactions."""
+        return bool(self._batch.validate_crc()) or (self._batch.is_control_batch and self._batch.crc == 0)
+
 
 def _leniently(data: memoryview) -> list[Any]:
     batch = _DefaultRecordBatchPy(data)

@@ -7,7 +7,7 @@ from rich.console import Console
 from streams.demo.run import Options, run
 
 
-async def test_a_bounded_demo_counts_every_event_and_routes_every_message_once(tmp_path: Path) -> None:
+async def test_a_bounded_demo_counts_every_event_and_routes_and_types_everything_once(tmp_path: Path) -> None:
     """The whole system, from the socket to InfluxDB, on the embedded broker."""
     screen = StringIO()
     options = Options(
@@ -33,4 +33,8 @@ async def test_a_bounded_demo_counts_every_event_and_routes_every_message_once(t
     dashboards = report["dashboards"]
     assert (dashboards["turns"].keys(), dashboards["audit_holds"]) == ({"applied"}, True)
     assert dashboards["writes"] >= 3
+    actions = report["actions"]
+    assert actions["accepted"] == actions["typed"] + actions["changes"] > 3
+    assert actions["scored"] == actions["typed"]
+    assert actions["transactions"] > 3
     assert "0 mismatches" in screen.getvalue()

@@ -7,7 +7,7 @@ from schemas.dead_letters import DEAD_REASON, DEAD_SOURCE, DEAD_STAGE
 from schemas.envelope import EVENT_ID, SOURCE_POSITION
 from schemas.records import CampaignHour, RoutingResult, Summary
 from streams.demo.board import Board
-from streams.demo.screen import HEADER_LINES, guest_line, line, screen
+from streams.demo.screen import HEADER_LINES, action_line, guest_line, line, screen
 
 NINE = 1_772_442_000_000  # Monday 2026-03-02 09:00 UTC
 
@@ -76,6 +76,28 @@ def test_the_newest_hours_share_the_terminal() -> None:
 def test_an_empty_board_has_a_line() -> None:
     assert line(Board()).startswith("sent 0 (0/s)  counted 0 (0/s)  windows 0  lag: -")
     assert guest_line(Board()).endswith("in time -  took p50 -  took p95 -  in CRM 0  lag: -")
+
+
+def test_webhooks_have_a_line() -> None:
+    made = board(1)
+    made.actions.called(
+        [{"status": 200, "seconds": 0.004, "again": True}, {"status": 400, "seconds": 1, "again": False}]
+    )
+    made.actions.measured(
+        [
+            "cxone_kafka_transaction_commits_total 1.0",
+            "cxone_kafka_transaction_group_sum 2.0",
+            "cxone_kafka_transaction_group_count 1.0",
+        ]
+    )
+    made.dead_letter({DEAD_STAGE: b"connect webhooks", DEAD_SOURCE: b"webhook:x:/", DEAD_REASON: b"id"})
+
+    assert action_line(made) == (
+        "webhooks: accepted 1  again 1  typed 0  changes 0  scored 0  dead letters 1  p50 4 ms p99 4 ms"
+        "  2 requests in 1 transactions (imitated here)"
+    )
+    assert action_line(made) in " ".join(map(str.strip, drawn(made, 40)))
+    assert "  -  0 requests" in action_line(Board())
 
 
 def talkative() -> Board:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from io import StringIO
 from itertools import islice, repeat
 
 import orjson
@@ -10,6 +11,7 @@ from aiohttp import web
 
 from connectors.simulator.actions.bodies import DASHBOARD, DATA_ACTION, Call, Plan, calls
 from connectors.simulator.actions.caller import SECRET, Sent, call
+from connectors.simulator.actions.ledger import CallLedger
 
 Answer = Callable[[web.Request], Awaitable[web.Response]]
 
@@ -93,12 +95,48 @@ async def test_who_does_not_answer_is_called_three_times() -> None:
     assert (sent.given_up, sent.statuses) == (1, {0: 3})
 
 
+async def test_a_call_that_comes_again_was_accepted_before_and_each_is_told_once() -> None:
+    seen, told, sent = list[bytes](), list[tuple[bytes, int]](), Sent()
+
+    async def answer(request: web.Request) -> web.Response:
+        seen.append(await request.read())
+        return web.Response(status=400 if seen[-1] == b"{" else 200)
+
+    def settled(each: Call, status: int, _seconds: float) -> None:
+        told.append((each.body, status))
+
+    each = [Call(DATA_ACTION, b"{}", usable=True, again=True), Call(DATA_ACTION, b"{", usable=False, again=True)]
+    async with door(answer) as url:
+        await call(
+            url, "a-secret", iter(each), sent, rate=1000, until=lambda: sent.calls == 2, pause=0, settled=settled
+        )
+
+    assert (sent.accepted, sent.refused, sent.redelivered) == (1, 1, 1)
+    assert sorted(seen) == [b"{", b"{}", b"{}"]
+    assert sorted(told) == [(b"{", 400), (b"{}", 200)]
+
+
+def test_the_ledger_has_a_line_for_each_call() -> None:
+    file = StringIO()
+    CallLedger(file).settled(Call(DATA_ACTION, b'{"id":"i-1"}', usable=True), 200, 0.0042)
+
+    assert orjson.loads(file.getvalue()) == {
+        "path": DATA_ACTION,
+        "body": '{"id":"i-1"}',
+        "usable": True,
+        "again": False,
+        "status": 200,
+        "seconds": 0.0042,
+    }
+    assert file.getvalue().endswith("\n")
+
+
 def test_nothing_accepted_took_no_time() -> None:
     assert Sent().percentile(0.5) == 0
 
 
 def test_the_same_seed_gives_the_same_calls_with_the_shares_that_were_asked_for() -> None:
-    plan = Plan(dashboards=0.2, malformed=0.1, seed=7)
+    plan = Plan(dashboards=0.2, malformed=0.1, redelivered=0.3, seed=7)
     first = list(islice(calls(plan, "run"), 2000))
 
     assert first == list(islice(calls(plan, "run"), 2000))
@@ -106,4 +144,5 @@ def test_the_same_seed_gives_the_same_calls_with_the_shares_that_were_asked_for(
     ids = [orjson.loads(each.body)["id"] for each in usable if each.path == DATA_ACTION]
     assert len(set(ids)) == len(ids)
     assert 1700 < len(usable) < 1900
+    assert 450 < sum(each.again for each in usable) < 650
     assert 250 < sum(each.path == DASHBOARD for each in first) < 450

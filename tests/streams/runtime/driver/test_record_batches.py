@@ -1,11 +1,12 @@
 """What is read of batches whose headers are called anything."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 
-from streams.runtime.driver.record_batches import MemoryRecords
+from streams.runtime.driver.record_batches import Batch, MemoryRecords
 
 NONE, GZIP, SNAPPY, LZ4, ZSTD = range(5)
 
@@ -62,3 +63,15 @@ def test_what_aiokafka_asks_of_a_batch_is_there() -> None:
 
 def test_a_part_of_a_batch_at_the_end_is_left_for_the_next_fetch() -> None:
     assert [record.offset for record in read(batch(0) + batch(3)[:-10])] == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("right", "control", "crc", "taken"),
+    [(True, False, 7, True), (False, False, 0, False), (False, True, 7, False), (False, True, 0, True)],
+)
+def test_only_a_marker_of_a_transaction_may_come_without_a_checksum(
+    right: bool, control: bool, crc: int, taken: bool
+) -> None:
+    batch = SimpleNamespace(validate_crc=lambda: right, is_control_batch=control, crc=crc)
+
+    assert Batch(batch, memoryview(b"")).validate_crc() is taken
