@@ -16,7 +16,7 @@ from streams.demo.guest_board import STAGES, Guests
 from streams.demo.keeper import Kept
 from streams.demo.minute_board import Minutes
 
-HEADER_LINES = 25  # of the screen that are not rows
+HEADER_LINES = 26  # of the screen that are not rows
 HOURS = 3  # share the screen, so that one sees hours end
 
 
