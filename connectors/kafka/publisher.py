@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from connectors.errors import PublishError, TimedOutError
+from connectors.kafka.refusals import what_is_missing
 from schemas.envelope import Outgoing
 
 FULL_QUEUE_WAIT = 0.01  # seconds before another try to queue a record
@@ -64,9 +65,10 @@ class Publisher(Protocol):
 class _Batch:
     """What one `publish` waits for. `delivered` runs in the polling thread."""
 
-    __slots__ = ("_done", "_left", "_loop", "error", "last", "offsets", "timed_out")
+    __slots__ = ("_config", "_done", "_left", "_loop", "error", "last", "offsets", "timed_out")
 
-    def __init__(self, size: int, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, size: int, loop: asyncio.AbstractEventLoop, config: Mapping[str, object]) -> None:
+        self._config = config
         self._left = size
         self._loop = loop
         self._done = asyncio.Event()
@@ -80,7 +82,7 @@ class _Batch:
             self.offsets[message.topic(), message.partition()] = message.offset()
             self.last = message
         else:
-            self.error = self.error or error.str()
+            self.error = self.error or what_is_missing(error, self._config) or error.str()
             self.timed_out = self.timed_out and error.code() == KafkaError._MSG_TIMED_OUT  # noqa: SLF001 - its name
         self._left -= 1
         if self._left == 0 and not self._loop.is_closed():
@@ -108,6 +110,7 @@ class KafkaPublisher:
         self.clock = 0  # ms since the epoch
         self._config = {**DEFAULTS, **config}
         self._producer = self._new_producer()
+        self._fatal: KafkaError | None = None  # after which librdkafka takes and delivers nothing
         self._open = True
         self._polling = threading.Thread(target=self._poll, name="publisher", daemon=True)
         self._polling.start()
@@ -117,12 +120,16 @@ class KafkaPublisher:
 
     def _poll(self) -> None:
         while self._open:
-            self._producer.poll(0.1)
+            try:
+                self._producer.poll(0.1)
+            except KafkaException as fatal:
+                self._fatal = fatal.args[0]
+                self._producer.purge()  # nothing of it is delivered any more: whoever waits hears with the next poll
 
     async def publish(self, records: Sequence[Outgoing]) -> Mapping[tuple[str, int], int]:
         if not records:
             return {}
-        batch = _Batch(len(records), asyncio.get_running_loop())
+        batch = _Batch(len(records), asyncio.get_running_loop(), self._config)
         producer, produce, delivered = self._producer, self._producer.produce, batch.delivered
         for record in records:
             partition = -1 if record.partition is None else record.partition
@@ -135,12 +142,22 @@ class KafkaPublisher:
                     if producer is not self._producer:
                         raise PublishError("given up") from None
                 except KafkaException as refused:
-                    raise PublishError(f"cannot publish to {record.topic}: {refused}") from refused
+                    raise self._ended or PublishError(f"cannot publish to {record.topic}: {refused}") from refused
                 else:
                     break
-        await batch.wait()
+        try:
+            await batch.wait()
+        except PublishError as failed:
+            raise self._ended or failed from None
         self.clock = max(self.clock, batch.last.timestamp()[1])
         return batch.offsets
+
+    @property
+    def _ended(self) -> PublishError | None:
+        if self._fatal is None:
+            return None
+        why = what_is_missing(self._fatal, self._config) or self._fatal.str()
+        return PublishError(f"Kafka takes nothing any more: {why}")
 
     def give_up(self) -> None:
         """Drop what is not delivered: whoever waits for it gets a `PublishError`. What follows is published.
@@ -150,6 +167,7 @@ class KafkaPublisher:
         if len(self._producer) == 0:
             return
         dropped, self._producer = self._producer, self._new_producer()  # a new one: its sequence begins anew
+        self._fatal = None
         dropped.purge()
         dropped.flush(PURGE_SECONDS)  # calls those who wait
 

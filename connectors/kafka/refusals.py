@@ -11,6 +11,12 @@ AUTHENTICATION = KafkaError._AUTHENTICATION  # noqa: SLF001 - librdkafka's own e
 
 def explained(error: KafkaError, config: Mapping[str, object]) -> ConnectorError:
     """Return what to raise for an error of Kafka's: ConfigurationError for what trying again does not mend."""
+    sentence = what_is_missing(error, config)
+    return ConnectorError(f"Kafka: {error.str()}") if sentence is None else ConfigurationError(sentence)
+
+
+def what_is_missing(error: KafkaError, config: Mapping[str, object]) -> str | None:
+    """Return the sentence for a refusal, None for an error that is none."""
     user = f"user {config['sasl.username']}" if "sasl.username" in config else "this client"
     transactional_id = config.get("transactional.id")
     sentences = {
@@ -22,7 +28,4 @@ def explained(error: KafkaError, config: Mapping[str, object]) -> ConnectorError
         KafkaError.TOPIC_AUTHORIZATION_FAILED: f"Kafka does not let {user} write to a topic: it needs the operations"
         " Write and Describe on it.",
     }
-    sentence = sentences.get(error.code())
-    if sentence is None:
-        return ConnectorError(f"Kafka: {error.str()}")
-    return ConfigurationError(sentence)
+    return sentences.get(error.code())

@@ -160,7 +160,7 @@ class TopicAdmin:
             except KafkaException as exc:
                 if exc.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:
                     continue
-                raise ConfigurationError(f"Kafka does not create {name}: {_said(exc)}") from exc
+                raise ConfigurationError(f"Kafka does not create {name}: {_said(exc)}{_needed(exc)}") from exc
             created.append(name)
         self._await_visible(set(created))
         return created
@@ -222,6 +222,14 @@ def ensure_topics(settings: KafkaSettings, specs: Sequence[TopicSpec]) -> None:
     mismatches = copartition_mismatches(specs, partitions)
     if mismatches:
         raise ConfigurationError("\n".join(mismatches))
+
+
+def _needed(error: KafkaException) -> str:
+    if error.args[0].code() not in {KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED}:
+        return ""
+    return (
+        ". It takes the operation Create on the cluster or the topic; where others make them: KAFKA_CREATE_TOPICS=false"
+    )
 
 
 def _said(error: KafkaException) -> str:

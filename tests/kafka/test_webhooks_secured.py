@@ -1,16 +1,22 @@
-"""The door and the actions stage over SASL_SSL with ACLs; and what they say when something is missing."""
+"""The door and its stages over SASL_SSL with ACLs; and what they say when something is missing."""
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from confluent_kafka.admin import AclOperation, ResourceType
 
+from connectors.errors import ConfigurationError, PublishError
+from connectors.kafka.publisher import KafkaPublisher
 from connectors.kafka.topic_admin import TopicAdmin
+from connectors.settings import KafkaSettings
+from schemas.envelope import Outgoing
+from schemas.topics import RAW_WEBHOOKS
 from streams.topology import topics
 from tests.conftest import _broker, _free_pair_of_ports
 from tests.kafka.conftest import NewWorker
-from tests.kafka.judges.webhooks import all_typed, mistakes
+from tests.kafka.judges.webhooks import all_scored, all_typed, asked, mistakes, scoring_mistakes
 from tests.kafka.services.webhook_sender import SECRET, Sent, send
 from tests.kafka.services.workers import until
 from tests.support.secured_broker import SecuredBroker
@@ -40,19 +46,22 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredBroker]
         made.allow(user, ID, "cxone-webhooks-", [WRITE, DESCRIBE])
     made.allow("no-topic", TOPIC, "cxone.", [DESCRIBE])
     made.allow("stage", TOPIC, "cxone", [READ, WRITE, DESCRIBE])
-    made.allow("stage", GROUP, "cxone-actions", [READ, DESCRIBE])
+    for stage in ("actions", "scoring"):
+        made.allow("stage", GROUP, f"cxone-{stage}", [READ, DESCRIBE])
     made.allow("stage", ID, "cxone-actions-", [WRITE, DESCRIBE])
     yield made
     made.broker.kill()
 
 
-async def test_door_and_stage_do_their_work_with_the_rights_that_are_documented(
+async def test_door_and_stages_do_their_work_with_the_rights_that_are_documented(
     secured: SecuredBroker, new_worker: NewWorker
 ) -> None:
     door = new_worker("", "webhooks", program=DOOR, **{**SETTINGS, **secured.settings("door", PASSWORD)})
-    worker = new_worker("", "actions", **secured.settings("stage", PASSWORD))
+    simulator = new_worker("", "simulate", "--count", "1", program=("-m", "streams"))
     door.start()
-    worker.start()
+    places = await asyncio.to_thread(simulator.start().ready)
+    model = {"INFERENCE_URL": places["inference_url"]}
+    worker = new_worker("", "actions", "scoring", **model, **secured.settings("stage", PASSWORD)).start()
     address = (await asyncio.to_thread(door.ready))["http"]
     await asyncio.to_thread(worker.ready)
 
@@ -60,8 +69,11 @@ async def test_door_and_stage_do_their_work_with_the_rights_that_are_documented(
     await send(f"http://{address}/webhook/cxone-data-action", rate=50, seconds=1, sent=sent)
     await asyncio.to_thread(until, lambda: all_typed(secured.broker.bootstrap), 60, "everything typed")
 
+    await asyncio.to_thread(until, lambda: all_scored(secured.broker.bootstrap), 60, "everything scored")
+
     assert len(sent.accepted) == 50
     assert mistakes(secured.broker.bootstrap, sent) == []
+    assert scoring_mistakes(secured.broker.bootstrap, asked(places), kills=0) == []
     assert worker.terminate() == 0, worker.said("not stopped in order")
     assert door.terminate() == 0, door.said("not stopped in order")
     assert PASSWORD not in door.said("") + worker.said("")
@@ -75,7 +87,7 @@ async def test_door_and_stage_do_their_work_with_the_rights_that_are_documented(
         ("no-topic", PASSWORD, "Kafka does not let user no-topic write to cxone.raw.webhooks"),
     ],
 )
-def test_what_is_missing_is_one_sentence(
+def test_what_a_door_misses_is_one_sentence(
     secured: SecuredBroker, new_worker: NewWorker, user: str, password: str, said: str
 ) -> None:
     door = new_worker("", "webhooks", program=DOOR, **{**SETTINGS, **secured.settings(user, password)})
@@ -84,3 +96,18 @@ def test_what_is_missing_is_one_sentence(
     lines = [line for line in door.log.read_text().splitlines() if not line.startswith("{")]
     assert len(lines) == 1
     assert lines[0].startswith(said)
+
+
+async def test_who_may_write_nothing_and_create_nothing_is_told_what_of_the_cluster_is_missing(
+    secured: SecuredBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in secured.settings("no-topic", PASSWORD).items():
+        monkeypatch.setenv(name, value)
+    config = KafkaSettings().librdkafka()
+    publisher = KafkaPublisher(config)
+
+    with pytest.raises(PublishError, match=r"no-topic write with idempotence: .*IdempotentWrite on the cluster"):
+        await publisher.publish([Outgoing(RAW_WEBHOOKS.name, b"k", b"v")])
+    await publisher.close()
+    with pytest.raises(ConfigurationError, match=r"does not create cxone\.nowhere: .*Create on the cluster"):
+        await asyncio.to_thread(TopicAdmin(config).create, [replace(RAW_WEBHOOKS, name="cxone.nowhere")])

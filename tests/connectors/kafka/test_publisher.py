@@ -2,8 +2,10 @@
 
 import asyncio
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
+from confluent_kafka import KafkaError, KafkaException
 
 from connectors.errors import PublishError
 from connectors.kafka.publisher import KafkaPublisher
@@ -54,4 +56,36 @@ async def test_what_is_not_delivered_can_be_given_up(room: int) -> None:
 
     ends = await asyncio.wait_for(asyncio.gather(*publishing, return_exceptions=True), 10)
     assert [type(end) for end in ends] == [PublishError] * 2
+    await publisher.close()
+
+
+class Refused:
+    """A producer that Kafka gives no id: librdkafka tells of it once, and keeps what was queued."""
+
+    def __init__(self) -> None:
+        self.waiting: list[Any] = []
+        self.told = self.purged = False
+
+    def produce(self, _topic: str, _value: bytes, _key: bytes, _partition: int, delivered: Any, *_: object) -> None:
+        self.waiting.append(delivered)
+
+    def poll(self, _seconds: float) -> None:
+        if self.purged:
+            for delivered in self.waiting:
+                delivered(KafkaError(KafkaError._PURGE_QUEUE), None)
+            self.waiting = []
+        elif self.waiting:
+            self.told = True
+            raise KafkaException(KafkaError(KafkaError.CLUSTER_AUTHORIZATION_FAILED, "no", fatal=True))
+
+    def purge(self) -> None:
+        self.purged = True
+
+
+async def test_whoever_waits_hears_when_kafka_takes_nothing_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(KafkaPublisher, "_new_producer", lambda _: Refused())
+    publisher = KafkaPublisher({"sasl.username": "reader"})
+
+    with pytest.raises(PublishError, match="takes nothing any more: Kafka does not let user reader write with idempot"):
+        await asyncio.wait_for(publisher.publish([Outgoing("topic", b"k", b"v")]), 30)
     await publisher.close()

@@ -18,7 +18,7 @@ from deploy.local.kafka.broker import Broker
 from schemas.envelope import DATA_ACTION_PATH, Outgoing
 from streams.topology import topics
 from tests.kafka.conftest import NewWorker
-from tests.kafka.judges.webhooks import all_typed, mistakes
+from tests.kafka.judges.webhooks import all_scored, all_typed, asked, mistakes, scoring_mistakes
 from tests.kafka.services.webhook_sender import HEADERS, SECRET, Sent, send
 from tests.kafka.services.workers import Worker, until
 from tests.support.committed import read_committed
@@ -76,27 +76,36 @@ def memory_mb(worker: Worker) -> float:
     return int(Path(f"/proc/{worker.pid}/status").read_text().partition("VmRSS:")[2].split()[0]) / 1024
 
 
-async def test_twenty_kills_of_the_door_lose_nothing_and_type_nothing_twice(
+async def test_twenty_kills_of_the_door_lose_nothing_and_type_and_score_nothing_twice(
     own_kafka: Broker, new_worker: NewWorker, seed: int
 ) -> None:
-    """500 calls a second, a sender that repeats, and a kill -9 of the door every few seconds."""
+    """500 calls a second, a sender that repeats, and a kill -9 of the door every few seconds, sometimes of scoring."""
     random = Random(seed)
     at = await asyncio.to_thread(Doors, own_kafka, new_worker)
+    simulator = new_worker(own_kafka.bootstrap, "simulate", "--count", "1", program=("-m", "streams"))
+    places = await asyncio.to_thread(simulator.start().ready)
     worker = new_worker(own_kafka.bootstrap, "actions")
+    scoring = new_worker(own_kafka.bootstrap, "scoring", INFERENCE_URL=places["inference_url"])
     await asyncio.to_thread(worker.start().ready)
+    await asyncio.to_thread(scoring.start().ready)
     sent = Sent()
     sending = asyncio.create_task(send(at.url, rate=500, seconds=60, sent=sent, patience=120))
-    for _ in range(20):
+    for turn in range(20):
         await asyncio.sleep(random.uniform(0.5, 2.0))
         at.door.kill()
+        if turn % 5 == 0:
+            scoring.kill()
+            scoring.start()
         await asyncio.to_thread(at.door.start().ready)
     await sending
     await asyncio.to_thread(until, lambda: all_typed(own_kafka.bootstrap), 120, "everything typed")
+    await asyncio.to_thread(until, lambda: all_scored(own_kafka.bootstrap), 240, "everything scored")
 
     print(f"calls {len(sent.attempts)}, attempts {sum(sent.attempts.values())}, answers {dict(sent.statuses)}")  # noqa: T201
     assert len(sent.accepted) == 30_000
     assert sent.statuses[0] > 20
     assert mistakes(own_kafka.bootstrap, sent) == []
+    assert scoring_mistakes(own_kafka.bootstrap, asked(places), kills=4) == []
 
 
 async def test_an_outage_is_answered_with_503s_and_ends_within_seconds(
