@@ -24,8 +24,9 @@ lint: .venv/dev ## ruff and the import contracts
 types: .venv/dev ## mypy --strict
 	$(BIN)/mypy
 
-faults: .venv/dev ## 100,000 broken frames; storms of kills, freezes and outages on a real Kafka (25 minutes)
+faults: .venv/dev .venv/fuzz/bin/schemathesis ## 100,000 broken frames, 10,000 requests; storms of kills, freezes and outages on a real Kafka (25 minutes)
 	FUZZ_FRAMES=100000 $(BIN)/pytest -rP tests/streams/stages/test_frames_fuzz.py
+	FUZZ_REQUESTS=10000 FUZZ_BIN=$(CURDIR)/.venv/fuzz/bin $(BIN)/pytest -rP tests/connectors/ingress/webhooks/test_fuzz.py
 	$(BIN)/pytest -rP tests/kafka/storms/*.py
 
 kafka: ## start a real Kafka on 127.0.0.1:9092 (KAFKA_PORT=... for another port)
@@ -64,5 +65,8 @@ LOCKED := $(PIP) --only-binary :all: --require-hashes
 	@echo 'Installing what its development needs, too ...'
 	@$(LOCKED) -r requirements-dev.lock && touch $@
 	@echo 'Done: . .venv/bin/activate && cxone-streams --help'
+
+.venv/fuzz/bin/schemathesis: | .venv/bin/python # apart: nothing else needs what it brings
+	@$(PYTHON) -m venv .venv/fuzz && .venv/fuzz/bin/pip install -q --disable-pip-version-check schemathesis==4.32.5
 
 .PHONY: help install demo stage test lint types faults kafka kafka-down registry registry-down influxd bench
