@@ -184,6 +184,10 @@ class CxoneSettings(DialectSettings):
     messaging_api_url: HttpUrl | None = Field(
         None, description="base of the API's URLs instead of the dialect's: what stands before their paths"
     )
+    scoring_token_url: HttpUrl | None = Field(None, description="full token URL instead of the dialect's")
+    scoring_api_url: HttpUrl | None = Field(
+        None, description="base of the API's URLs instead of the dialect's: what stands before their paths"
+    )
     analytics_token_url: HttpUrl | None = Field(None, description="full token URL instead of the dialect's")
     analytics_api_url: HttpUrl | None = Field(
         None, description="base of the API's URLs instead of the dialect's: what stands before their paths"

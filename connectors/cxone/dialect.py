@@ -6,7 +6,7 @@ Hosts, scopes, hellos and field paths differ between tenants; a tenant is served
 from difflib import get_close_matches
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 from urllib.parse import urlsplit
 
 import yaml
@@ -26,6 +26,7 @@ from connectors.cxone.dialect_parts import (
     http_template,
     json_text,
 )
+from connectors.cxone.scoring_dialect import Scoring
 from connectors.errors import ConfigurationError
 from connectors.settings import CxoneSettings
 from schemas.frame_fields import ActionFields, ChangeFields, DurationForm, InteractionFields, MessageFields
@@ -192,17 +193,6 @@ class Actions(Strict):
     dashboard: ChangePaths
 
 
-class Scoring(Strict):
-    """What a model's endpoint is asked, beside `interactionId` and `timestamp`, and where its answer has what.
-
-    `request` is {name in the request: path into the `CXoneInteraction`}.
-    """
-
-    request: dict[str, DottedPaths] = Field(default_factory=dict)
-    score: DottedPaths = (("score",),)
-    model: DottedPaths = (("model",),)
-
-
 class Dialect(Strict):
     """One file."""
 
@@ -251,6 +241,5 @@ def _keys(path: tuple[int | str, ...]) -> list[str]:
     model: type[BaseModel] = Dialect
     for key in path:
         annotation = model.model_fields[str(key)].annotation
-        assert isinstance(annotation, type)  # noqa: S101 - every nested key of a dialect is a model
-        model = annotation
+        (model,) = (each for each in get_args(annotation) or (annotation,) if each is not type(None))
     return list(model.model_fields)

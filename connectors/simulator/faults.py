@@ -67,6 +67,8 @@ class Faults(BaseModel):
     dashboards_etags: Literal["strong", "weak", "compressed", "missing"] = "strong"
     subscriptions_listed: bool = Field(default=True, description="whether GET lists event subscriptions")
     webhooks_repeated: Share = Field(default=0, description="of the webhooks, sent twice")
+    interactions: Refusal | None = None
+    interactions_seconds: float = Field(default=0, ge=0, description="delay of what CXone tells of an interaction")
     inference: Refusal | None = None
     inference_seconds: float = Field(default=0, ge=0, description="delay before every answer")
     inference_500: Share = Field(default=0, description="of the requests for a score, answered with 500")

@@ -18,6 +18,7 @@ from connectors.simulator.cxone.tokens import CxoneAccount, Tokens
 from connectors.simulator.dashboards.endpoints import Dashboards
 from connectors.simulator.dashboards.subscriptions import Subscriptions
 from connectors.simulator.faults import FaultBox, Faults
+from connectors.simulator.inference.details import InteractionDetails
 from connectors.simulator.inference.endpoints import Inference
 from connectors.simulator.influx.endpoints import Influx, InfluxAccount
 from connectors.simulator.influx.points import PointStore
@@ -106,7 +107,9 @@ async def serve(simulation: Simulation, *, now: Callable[[], float] = time.time)
     influx = Influx(simulation.influx, PointStore(), faults, now=now)
     app = web.Application(middlewares=[no_browsers])
     model, webhook = Inference(faults, seed=seed), AlertWebhook(faults)
-    for door in (cxone, messaging, routing, crm, analytics, dashboards, subscriptions, model, webhook, controls):
+    details = InteractionDetails(tokens, faults, now=now)
+    rest = (routing, dashboards, subscriptions, details)
+    for door in (cxone, messaging, analytics, *rest, crm, model, webhook, controls):
         app.add_routes(door.routes())
     async with (
         _listening(app, simulation.cxone_port) as port,

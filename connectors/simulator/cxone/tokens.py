@@ -8,7 +8,7 @@ SCOPES = ("view:interaction", "read:interaction")
 MESSAGING_SCOPES = ("webchat:read", "routing:write", "conversations:read", "users:read")
 ANALYTICS_SCOPES = ("analytics:read", "realtime:read", "events:subscribe")
 DASHBOARD_SCOPES = ("dashboard:read", "dashboard:write", "event:subscribe", "webhook:write")
-V2_SCOPES = (*MESSAGING_SCOPES, *DASHBOARD_SCOPES)
+V2_SCOPES = (*MESSAGING_SCOPES, *DASHBOARD_SCOPES, "interaction:read")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from connectors.cxone import dialect
-from connectors.errors import Unavailable
+from connectors.cxone import dialect, interaction_details
+from connectors.errors import ConfigurationError, Unavailable
 from connectors.settings import DialectSettings, KafkaSettings, load
 from connectors.sinks.inference import Inference
 from connectors.sinks.settings import InferenceSettings
@@ -45,6 +45,9 @@ def build() -> App:
     """Make the stage from the environment. Raises ConfigurationError."""
     kafka, worker, settings = load(KafkaSettings), load(WorkerSettings), load(ScoringSettings)
     scoring = dialect.load(load(DialectSettings).dialect).scoring
+    spoken = scoring.details if settings.details else None
+    if settings.details and spoken is None:
+        raise ConfigurationError("SCORING_DETAILS: the dialect has no section scoring.details")
     scale = Scale(score=scoring.score, model=scoring.model, lowest=settings.lowest, highest=settings.highest)
     codec = StageCodec.from_settings()
     decode, encode = codec.decoder(CXoneInteraction), codec.encoder(InteractionScore)
@@ -54,6 +57,12 @@ def build() -> App:
 
     def on_trouble(trouble: str | None) -> None:
         stage.trouble = trouble
+
+    details = None
+    if spoken is not None:
+        details = app.using(
+            interaction_details.connected(spoken, timeout=settings.details_timeout, connections=settings.concurrency)
+        )
 
     model = app.using(
         Inference(
@@ -76,8 +85,10 @@ def build() -> App:
         )
 
     async def call(job: Job[CXoneInteraction]) -> Outcome:
+        known = None if details is None else await details.of(job.message.interaction_id)
+        body = request(job.message, scoring.request, known, None if spoken is None else spoken.request)
         try:
-            answer, seconds = await model.ask(request(job.message, scoring.request), key=job.idempotency_key)
+            answer, seconds = await model.ask(body, key=job.idempotency_key)
         except Unavailable as none:
             ANSWERS.labels(0).inc()
             return Failed(str(none))

@@ -19,6 +19,7 @@ from streams.core.contract import Refused
 STAGE = "scoring"
 REFUSED = "refused by the model"
 NO_SCORE = "no score"
+LARGEST = 1 << 63  # of an integer that is handed on
 LONGEST_WORDS = 500  # characters of the endpoint's that are kept
 
 _TRY_AGAIN = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
@@ -45,11 +46,28 @@ class Asked:
     at: int
 
 
-def request(interaction: CXoneInteraction, fields: Mapping[str, Paths]) -> bytes:
-    """Return the body that asks for a score: id, time, and `fields` {name: paths into the record}."""
+def request(
+    interaction: CXoneInteraction,
+    fields: Mapping[str, Paths],
+    known: Mapping[str, Any] | None = None,
+    details: Mapping[str, Paths] | None = None,
+) -> bytes:
+    """Return the body that asks for a score: id, time, and `fields` {name: paths into the record}.
+
+    `details` are {name: paths} into what is `known` besides: of that only text, numbers, true and false are handed on.
+    """
     record = msgspec.to_builtins(interaction)
-    more = {name: first(record, paths) for name, paths in fields.items()}
+    more: dict[str, object] = {name: _plain(first(known or {}, paths)) for name, paths in (details or {}).items()}
+    more |= {name: first(record, paths) for name, paths in fields.items()}
     return orjson.dumps(more | {"interactionId": interaction.interaction_id, "timestamp": interaction.timestamp})
+
+
+def _plain(value: object) -> str | float | bool | None:
+    if isinstance(value, str):
+        return value[:LONGEST_ID].encode("utf-8", "replace").decode()  # a lone surrogate is no text
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value if abs(value) < LARGEST else None
+    return value if isinstance(value, bool | float) else None
 
 
 def outcome(

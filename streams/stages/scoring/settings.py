@@ -23,6 +23,11 @@ class ScoringSettings(BaseSettings):
     lowest: float = Field(0.0, description="a lower score is none")
     highest: float = Field(1.0, description="a higher score is none")
 
+    details: bool = Field(False, description="ask CXone, too, for what the dialect names under scoring.details")
+    details_timeout: float = Field(
+        1.0, gt=0, le=10, description="seconds that CXone has for that; then a score is asked for without it"
+    )
+
     @model_validator(mode="after")
     def _bounds(self) -> Self:
         if self.lowest >= self.highest:

@@ -44,6 +44,30 @@ def test_id_and_time_are_asked_with_the_fields_that_the_dialect_names() -> None:
 
 
 @pytest.mark.parametrize(
+    ("told", "asked"),
+    [
+        ("sales", "sales"),
+        (7, 7),
+        (0.5, 0.5),
+        (True, True),
+        (1 << 64, None),
+        (math.nan, None),
+        ({"a": 1}, None),
+        (["a"], None),
+        ("\ud800", "?"),
+        ("q" * 300, "q" * 256),
+    ],
+)
+def test_what_cxone_tells_is_asked_with_too_if_it_is_plain(told: object, asked: object) -> None:
+    details = {"queue": (("metrics", "queue"),), "timestamp": (("metrics", "queue"),), "channel": (("other",),)}
+
+    body = orjson.loads(request(INTERACTION, {"channel": (("channel",),)}, {"metrics": {"queue": told}}, details))
+
+    assert body["queue"] == asked
+    assert (body["timestamp"], body["channel"]) == (INTERACTION.timestamp, "voice")
+
+
+@pytest.mark.parametrize(
     ("body", "score", "model"),
     [
         ({"score": 0.25, "model": "m-1"}, 0.25, "m-1"),
