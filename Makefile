@@ -2,6 +2,7 @@
 PYTHON ?= python3
 KAFKA_PORT ?= 9092
 REGISTRY_PORT ?= 8081
+TESTS_AT_ONCE ?= 2
 BIN := .venv/bin
 
 help: ## what can be made
@@ -16,7 +17,7 @@ stage: .venv/dev ## the files of a new stage (NAME=skills READS=cxone.interactio
 	$(BIN)/python scaffold/stage.py --name "$(NAME)" --reads "$(READS)" --like "$(LIKE)"
 
 test: .venv/dev ## all tests, fast ones first; those on a real Kafka where Java and Maven are installed
-	$(BIN)/pytest
+	$(BIN)/pytest -n $(TESTS_AT_ONCE) --dist loadgroup
 
 lint: .venv/dev ## ruff and the import contracts
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports

@@ -1,7 +1,6 @@
 """What tests of several folders share: a real Kafka, as one broker for everybody or one's own to kill."""
 
 import os
-import socket
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,8 +9,9 @@ import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
 from hypothesis import HealthCheck, settings
 
-from deploy.local.kafka.broker import Broker, Missing, fetch_libs, require_java
+from deploy.local.kafka.broker import SHORT_LIVED, Broker, Missing, fetch_libs, require_java
 from tests.support.cut_wire import Wire
+from tests.support.ports import free_port
 
 NewTopicName = Callable[..., str]
 
@@ -21,11 +21,20 @@ settings.load_profile("untimed")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs a real Kafka, and run it last: `-m 'not broker'` leaves the tests that take seconds."""
+    """Mark what needs a real Kafka, and run it last: `-m 'not broker'` leaves the tests that take seconds.
+
+    Of the others those with a broker of their own come first, the long ones: two processes end at about the same time.
+    """
     for item in items:
         if {"kafka", "own_kafka", "wired_kafka"} & set(getattr(item, "fixturenames", ())):
             item.add_marker("broker")
-    items.sort(key=lambda item: item.get_closest_marker("broker") is not None)
+
+    def turn(item: pytest.Item) -> int:
+        if item.get_closest_marker("broker") is None:
+            return 0
+        return 1 if "own_kafka" in getattr(item, "fixturenames", ()) else 2
+
+    items.sort(key=turn)
 
 
 @pytest.fixture(scope="session")
@@ -53,7 +62,7 @@ def own_kafka(tmp_path: Path) -> Iterator[Broker]:
 @pytest.fixture
 def wired_kafka(tmp_path: Path) -> Iterator[tuple[Broker, Wire]]:
     """A broker of the test's own, and a wire to it that can be cut: who begins at its port is kept on it."""
-    inner = _free_pair_of_ports()
+    inner = free_port()
     wire = Wire(inner + 1, to=inner)
     broker = _broker(tmp_path / "kafka", wire.listener)
     broker.start()
@@ -90,18 +99,5 @@ def _broker(data: Path, properties: Callable[[int], str] = lambda _: "") -> Brok
         if os.environ.get("CI") == "true":
             pytest.fail(f"CI must test on a real Kafka: {reason}")
         pytest.skip(f"{reason} (or set KAFKA_BOOTSTRAP)")
-    port = _free_pair_of_ports()
-    return Broker(port, data, properties(port))
-
-
-def _free_pair_of_ports() -> int:
-    """Return a port that is free together with the next, which the broker's controller takes."""
-    while True:
-        with socket.socket() as first, socket.socket() as second:
-            first.bind(("127.0.0.1", 0))
-            port: int = first.getsockname()[1]
-            try:
-                second.bind(("127.0.0.1", port + 1))
-            except (OSError, OverflowError):
-                continue
-            return port
+    port = free_port()
+    return Broker(port, data, properties(port), SHORT_LIVED)

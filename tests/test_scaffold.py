@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.xdist_group("scaffold")  # one copy for all
+
 ROOT = Path(__file__).resolve().parents[1]
 SHAPES = sorted(folder.name for folder in (ROOT / "scaffold" / "templates").iterdir() if folder.name != "shared")
 TOOLS = Path(sys.executable).parent
@@ -29,6 +31,8 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, folder / name)
+    if (ROOT / ".mypy_cache").exists():  # then types are checked in seconds
+        shutil.copytree(ROOT / ".mypy_cache", folder / ".mypy_cache")
     for shape in SHAPES:
         made = scaffold(folder, f"made-{shape}", "cxone.interactions.completed", shape)
         assert made.returncode == 0, made.stderr

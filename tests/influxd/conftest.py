@@ -4,7 +4,6 @@ import csv
 import io
 import os
 import re
-import socket
 import subprocess
 import time
 from abc import ABC, abstractmethod
@@ -18,6 +17,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from connectors.settings import InfluxSettings
+from tests.support.ports import free_port
 
 ORG, TOKEN, READ_ONLY = "org", "tok-0123456789", "tok-read-only"
 REAL = "influxd"
@@ -156,9 +156,7 @@ def influxd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Influxd]:
         missing = "INFLUXD names no influxd: set it to the path that `make influxd` prints"
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(missing)
     folder = tmp_path_factory.mktemp("influxd")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = "127.0.0.1:{1}".format(*free.getsockname())
+    address = f"127.0.0.1:{free_port()}"
     command = [binary, "--reporting-disabled", "--log-level=warn", f"--http-bind-address={address}"]
     command += [f"--bolt-path={folder}/bolt", f"--engine-path={folder}/engine", f"--sqlite-path={folder}/sqlite"]
     log = folder / "log"

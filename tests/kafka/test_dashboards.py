@@ -67,12 +67,12 @@ async def test_files_go_through_a_worker_into_cxone(own_kafka: Broker, new_worke
 
         file.write_text(FILE.format(id="a", name="Ours"))
         stranger = await run("plan", str(file))
-        adopted = await run("adopt", str(file), "--timeout", "30")
+        adopted = await run("adopt", str(file), "--timeout", "120")
         planned = await run("plan", str(file), "--detailed-exitcode", "--out", str(tmp_path / "plan.json"))
         api.edit("a", description="Theirs")
-        stale = await run("apply", str(tmp_path / "plan.json"), "--timeout", "30")
+        stale = await run("apply", str(tmp_path / "plan.json"), "--timeout", "120")
         api.lose = 1
-        applied = await run("apply", str(file), "--timeout", "30", "--actor", "kim", "--json")
+        applied = await run("apply", str(file), "--timeout", "120", "--actor", "kim", "--json")
         empty = await run("plan", str(file), "--detailed-exitcode")
 
         worker.kill()
@@ -80,7 +80,7 @@ async def test_files_go_through_a_worker_into_cxone(own_kafka: Broker, new_worke
         file.write_text(FILE.format(id="a", name="Newer"))
         (tmp_path / "b.yaml").write_text(FILE.format(id="b", name="New"))
         await asyncio.to_thread(lambda: worker.start().ready())
-        conflict = await run("apply", str(tmp_path), "--create", "--timeout", "30")
+        conflict = await run("apply", str(tmp_path), "--create", "--timeout", "120")
         got = await run("get", "b")
         told(own_kafka.bootstrap, ("b", '"1"'), ("a", '"99"'))
         watched = await run("watch", "--since", "1h", "--seconds", "0.5")

@@ -91,7 +91,7 @@ async def test_the_trail_has_every_write_that_cxone_saw(
                 for worker in (keeping, mirror)[:turn]:
                     worker.kill()
                     worker.start()
-        outcomes = await program.follow(sent, lambda _: None, until=time.time() + 90)
+        outcomes = await program.follow(sent, lambda _: None, until=time.time() + 300)
         await http.post(places.faults_url, json={"dashboards_edits": 0})
         for worker in (keeping, mirror):
             await asyncio.to_thread(worker.ready)
@@ -130,4 +130,4 @@ async def until_written(folder: Path, hashes: set[str]) -> None:
     def written() -> bool:
         return hashes <= {entry.hash for entry in trail.entries(folder)}
 
-    await asyncio.to_thread(until, written, 30, "entries in the files")
+    await asyncio.to_thread(until, written, 60, "entries in the files")

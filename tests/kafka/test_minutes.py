@@ -125,5 +125,5 @@ def test_the_file_is_what_a_batch_computes_whoever_is_killed(
     for worker in workers[4:]:
         worker.kill()
     fresh.start().ready()
-    until(lambda: len(stored(again, final=True)) == len(expected), 30, "a new file")
+    until(lambda: len(stored(again, final=True)) == len(expected), 60, "a new file")
     assert stored(again, final=True) == expected

@@ -46,7 +46,7 @@ def worker(own_kafka: Broker, admin: TopicAdmin, new_worker: NewWorker) -> Worke
     produce(own_kafka, *range(100))
     worker = new_worker(own_kafka.bootstrap, "percentiles").start()
     worker.ready()
-    until(lambda: any(True for _ in read(own_kafka.bootstrap, CAMPAIGN_HOURLY.name)), 30, "a row")
+    until(lambda: any(True for _ in read(own_kafka.bootstrap, CAMPAIGN_HOURLY.name)), 60, "a row")
     assert worker.terminate() == 0
     return worker
 
@@ -81,7 +81,7 @@ def test_state_of_a_raw_topic_that_was_made_again_is_refused(
     before = admin.ids([RAW_INTERACTIONS.name])
     kafka = AdminClient({"bootstrap.servers": own_kafka.bootstrap, "log_level": 0})
     kafka.delete_topics([RAW_INTERACTIONS.name])[RAW_INTERACTIONS.name].result(30)
-    until(lambda: RAW_INTERACTIONS.name not in admin.partitions(), 30, "deleted")
+    until(lambda: RAW_INTERACTIONS.name not in admin.partitions(), 60, "deleted")
     admin.create([RAW_INTERACTIONS], partitions=1)
     assert admin.ids([RAW_INTERACTIONS.name]) != before
 

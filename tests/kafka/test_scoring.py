@@ -52,7 +52,7 @@ def test_every_interaction_is_scored_or_refused_when_the_worker_is_killed(
     TopicAdmin({"bootstrap.servers": own_kafka.bootstrap, "log_level": 0}).create(topics(), partitions=2)
     simulator = new_worker(own_kafka.bootstrap, "simulate", "--count", "1", program=("-m", "streams")).start()
     places: dict[str, Any] = simulator.ready()
-    faults = {"inference_500": 0.1, "inference_429": 0.005, "inference_nonsense": 0.02, "inference_seconds": 0.01}
+    faults = {"inference_500": 0.1, "inference_429": 0.005, "inference_nonsense": 0.02, "inference_seconds": 0.05}
     post(places["faults_url"], faults)
     settings = {"INFERENCE_URL": places["inference_url"], "SCORING_RETRY_BASE": "0.2", "SCORING_RETRY_CAP": "1"}
     worker = new_worker(own_kafka.bootstrap, "scoring", **settings, STREAMS_DEAD_LETTER_SHARE="1")
@@ -62,6 +62,7 @@ def test_every_interaction_is_scored_or_refused_when_the_worker_is_killed(
     until(lambda: get(places["inference_ledger_url"])["scored"] > INTERACTIONS // 6, 60, "a third scored")
     worker.kill()
     before = get(places["inference_ledger_url"])
+    post(places["faults_url"], {"inference_seconds": 0.01})
     produce(own_kafka.bootstrap, INTERACTIONS // 2, INTERACTIONS // 2)
     worker.start().ready()
     until(lambda: len(settled(own_kafka.bootstrap)) == INTERACTIONS, 120, "all settled")
@@ -86,12 +87,12 @@ def test_every_interaction_is_scored_or_refused_when_the_worker_is_killed(
 
 
 def get(url: str) -> dict[str, Any]:
-    with urllib.request.urlopen(url, timeout=10) as answer:
+    with urllib.request.urlopen(url, timeout=60) as answer:
         found: dict[str, Any] = json.loads(answer.read())
     return found
 
 
 def post(url: str, body: object) -> None:
     request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         assert answer.status == 200

@@ -79,24 +79,24 @@ def test_one_worker_writes_and_its_standby_goes_on_after_a_kill(
     second = new_worker(own_kafka.bootstrap, "sqlite", SQLITE_PATH=str(path))
     first.start().ready()
     minutes.publish(1)
-    until(lambda: stored(path) == minutes.expected, 20, "the first rows")
+    until(lambda: stored(path) == minutes.expected, 60, "the first rows")
     second.start()
 
     for revision in (2, 4):
-        until(lambda: both_are_in(own_kafka.bootstrap), 30, "an owner and a standby")
+        until(lambda: both_are_in(own_kafka.bootstrap), 60, "an owner and a standby")
         minutes.publish(revision)
-        until(lambda: stored(path) == minutes.expected, 20, f"revision {revision}")
-        until(lambda: alerts(path) == [minutes.revision], 10, "its alert, too")
+        until(lambda: stored(path) == minutes.expected, 60, f"revision {revision}")
+        until(lambda: alerts(path) == [minutes.revision], 60, "its alert, too")
         minutes.publish(revision + 1)
         first.kill()
-        until(lambda: stored(path) == minutes.expected, 30, f"revision {revision + 1} by the standby")
-        until(lambda: alerts(path) == [minutes.revision], 10, "its alert, too")
+        until(lambda: stored(path) == minutes.expected, 60, f"revision {revision + 1} by the standby")
+        until(lambda: alerts(path) == [minutes.revision], 60, "its alert, too")
         first, second = second, first.start()
     assert ask(path, "PRAGMA integrity_check") == ["ok"]
 
     path.unlink()  # while it is open
-    until(lambda: stored(path) == minutes.expected, 30, "a file that was removed, filled again")
-    until(lambda: alerts(path) == [5], 10, "its alert, too")
+    until(lambda: stored(path) == minutes.expected, 60, "a file that was removed, filled again")
+    until(lambda: alerts(path) == [5], 60, "its alert, too")
     assert sorted(ask(path, "SELECT topic, partition, next FROM positions")) == [
         (ALERTS.name, ONLY_PARTITION, 5),
         (METRICS_SNAPSHOTS.name, ONLY_PARTITION, 5 * 400),
@@ -118,7 +118,7 @@ def test_a_worker_with_another_file_is_refused_and_the_group_has_one(
     assert f"SQLITE_PATH is {other}" in said
     assert f"has {one}: give all the same" in said
     assert not other.exists()
-    until(lambda: stored(one) == minutes.expected, 30, "the one file")
+    until(lambda: stored(one) == minutes.expected, 60, "the one file")
 
 
 def test_a_new_file_is_filled_from_the_beginning_and_a_lock_turns_readiness_red(
@@ -129,17 +129,17 @@ def test_a_new_file_is_filled_from_the_beginning_and_a_lock_turns_readiness_red(
     old, new = tmp_path / "old.db", tmp_path / "new.db"
     worker = new_worker(own_kafka.bootstrap, "sqlite", SQLITE_PATH=str(old))
     worker.start().ready()
-    until(lambda: stored(old) == minutes.expected, 20, "the old file")
+    until(lambda: stored(old) == minutes.expected, 60, "the old file")
     assert worker.terminate() == 0
 
     other = new_worker(own_kafka.bootstrap, "sqlite", SQLITE_PATH=str(new), SQLITE_LOCK_TIMEOUT="0.2")
     address = other.start().ready()["http"]
-    until(lambda: stored(new) == minutes.expected, 20, "the new file")
+    until(lambda: stored(new) == minutes.expected, 60, "the new file")
     blocking = apsw.Connection(str(new))
     blocking.execute("BEGIN IMMEDIATE")
     minutes.publish(2)
-    until(lambda: "locked by another program" in str(probe(address, "/readyz")), 10, "red")
+    until(lambda: "locked by another program" in str(probe(address, "/readyz")), 60, "red")
     blocking.close()
-    until(lambda: stored(new) == minutes.expected, 40, "what waited for the lock")
-    until(lambda: probe(address, "/readyz")[0] == 200, 10, "green")
+    until(lambda: stored(new) == minutes.expected, 60, "what waited for the lock")
+    until(lambda: probe(address, "/readyz")[0] == 200, 60, "green")
     assert stored(old) != minutes.expected

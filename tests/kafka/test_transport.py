@@ -246,7 +246,7 @@ async def test_what_came_before_the_state_was_there_is_fetched_again_though_noth
         ownership = worker.app.stage.ownership
         ownership.state = State.ASSIGNED
         await asyncio.to_thread(produce, producer(kafka), topic, range(100))
-        await eventually(lambda: worker.app.consumer.highwater(TP(topic, 0)), within=10)
+        await eventually(lambda: worker.app.consumer.highwater(TP(topic, 0)))
         await asyncio.sleep(1)
         assert worker.values() == []
 
@@ -275,7 +275,7 @@ async def test_what_is_fetched_while_the_flow_is_stopped_is_fetched_again(
         monkeypatch.setattr(consumer, "_wait_next_records", stop_behind_it)
         await asyncio.to_thread(produce, producer(kafka), topic, range(10))
         await stopped.wait()
-        await eventually(lambda: consumer._thread._positions(consumer._thread._consumer) == {TP(topic, 0): 0}, within=5)
+        await eventually(lambda: consumer._thread._positions(consumer._thread._consumer) == {TP(topic, 0): 0})
         consumer.resume_flow()
         await committed(worker, kafka)
 

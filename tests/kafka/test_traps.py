@@ -64,7 +64,7 @@ def test_tables_come_back_after_a_kill(own_kafka: Broker, new_worker: NewWorker,
         worker.ready()
     traffic = Traffic(own_kafka.bootstrap, seed=2, events=8000, rate=2000)
     traffic.start()
-    until(lambda: read(own_kafka.bootstrap, CAMPAIGN_HOURLY.name), 30, "windows before the kill")
+    until(lambda: read(own_kafka.bootstrap, CAMPAIGN_HOURLY.name), 60, "windows before the kill")
 
     for worker in workers:
         worker.kill()

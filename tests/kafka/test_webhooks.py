@@ -8,7 +8,8 @@ from streams.topology import topics
 from tests.kafka.conftest import NewWorker
 from tests.kafka.judges.webhooks import all_typed, mistakes
 from tests.kafka.services.webhook_sender import SECRET, Sent, send
-from tests.kafka.services.workers import Worker, until
+from tests.kafka.services.workers import until
+from tests.support.ports import free_port
 
 DOOR = ("-m", "streams", "connect")
 SETTINGS = {"CXONE_WEBHOOK_SECRETS": SECRET, "WEBHOOKS_PORT": "0"}
@@ -18,8 +19,9 @@ async def test_each_accepted_call_is_typed_once_when_door_and_worker_are_killed(
     own_kafka: Broker, new_worker: NewWorker
 ) -> None:
     TopicAdmin({"bootstrap.servers": own_kafka.bootstrap, "log_level": 0}).create(topics(), partitions=2)
-    port = await asyncio.to_thread(start_on_a_free_port, door := new_door(own_kafka, new_worker))
-    door_again = new_worker(own_kafka.bootstrap, "webhooks", program=DOOR, **{**SETTINGS, "WEBHOOKS_PORT": str(port)})
+    port = free_port()
+    door = new_worker(own_kafka.bootstrap, "webhooks", program=DOOR, **{**SETTINGS, "WEBHOOKS_PORT": str(port)})
+    await asyncio.to_thread(door.start().ready)
     worker = new_worker(own_kafka.bootstrap, "actions")
     await asyncio.to_thread(worker.start().ready)
     url = f"http://127.0.0.1:{port}/webhook/cxone-data-action"
@@ -28,7 +30,7 @@ async def test_each_accepted_call_is_typed_once_when_door_and_worker_are_killed(
     sending = asyncio.create_task(send(url, rate=100, seconds=6, sent=sent))
     await asyncio.sleep(2)
     await asyncio.to_thread(door.kill)
-    await asyncio.to_thread(door_again.start().ready)
+    await asyncio.to_thread(door.start().ready)
     await asyncio.to_thread(worker.kill)
     worker.start()
     await sending
@@ -38,13 +40,4 @@ async def test_each_accepted_call_is_typed_once_when_door_and_worker_are_killed(
     assert sent.statuses[0] > 0, "no call was under way at the kill: it showed nothing"
     assert mistakes(own_kafka.bootstrap, sent) == []
     assert worker.terminate() == 0, worker.said("not stopped in order")
-    assert door_again.terminate() == 0, door_again.said("not stopped in order")
-
-
-def new_door(broker: Broker, new_worker: NewWorker) -> Worker:
-    return new_worker(broker.bootstrap, "webhooks", program=DOOR, **SETTINGS)
-
-
-def start_on_a_free_port(door: Worker) -> int:
-    address: str = door.start().ready()["http"]
-    return int(address.rpartition(":")[2])
+    assert door.terminate() == 0, door.said("not stopped in order")

@@ -14,14 +14,15 @@ from connectors.settings import KafkaSettings
 from schemas.envelope import Outgoing
 from schemas.topics import RAW_WEBHOOKS
 from streams.topology import topics
-from tests.conftest import _broker, _free_pair_of_ports
+from tests.conftest import _broker
 from tests.kafka.conftest import NewWorker
 from tests.kafka.judges.webhooks import all_scored, all_typed, asked, mistakes, scoring_mistakes
 from tests.kafka.services.webhook_sender import SECRET, Sent, send
 from tests.kafka.services.workers import until
+from tests.support.ports import free_port
 from tests.support.secured_broker import SecuredBroker
 
-pytestmark = pytest.mark.broker
+pytestmark = [pytest.mark.broker, pytest.mark.xdist_group("webhooks_secured")]  # one server for all
 
 DOOR = ("-m", "streams", "connect")
 SETTINGS = {"CXONE_WEBHOOK_SECRETS": SECRET, "WEBHOOKS_PORT": "0"}
@@ -34,7 +35,7 @@ READ, WRITE, DESCRIBE = AclOperation.READ, AclOperation.WRITE, AclOperation.DESC
 def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredBroker]:
     folder = tmp_path_factory.mktemp("secured")
     _broker(folder / "unused")  # skips where there is no Java
-    made = SecuredBroker(_free_pair_of_ports(), _free_pair_of_ports(), folder / "kafka")
+    made = SecuredBroker(free_port(), free_port(), folder / "kafka")
     made.start()
     TopicAdmin({"bootstrap.servers": made.broker.bootstrap, "log_level": 0}).create(topics(), partitions=2)
     for user in ("door", "stage", "no-id", "no-topic"):

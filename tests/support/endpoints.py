@@ -110,7 +110,7 @@ async def greeting(ws: ClientConnection, token: str) -> dict[str, Any]:
 
 
 async def closing_code(ws: ClientConnection) -> int | None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         try:
             while True:
                 await ws.recv()

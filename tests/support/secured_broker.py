@@ -16,7 +16,7 @@ from confluent_kafka.admin import (
     UserScramCredentialUpsertion,
 )
 
-from deploy.local.kafka.broker import Broker
+from deploy.local.kafka.broker import SHORT_LIVED, Broker
 
 _STORE_PASSWORD = "changeit"  # of stores that live as long as a test
 
@@ -47,7 +47,7 @@ class SecuredBroker:
         properties = _PROPERTIES.format(
             port=port, secured=secured, controller=port + 1, folder=folder.as_posix(), password=_STORE_PASSWORD
         )
-        self.broker = Broker(port, folder / "data", properties)
+        self.broker = Broker(port, folder / "data", properties, SHORT_LIVED)
 
     def start(self) -> None:
         self.broker.start()
@@ -99,4 +99,4 @@ class SecuredBroker:
         self._keytool("-importcert", "-noprompt", *broker, *name, "-file", "broker.pem")
 
     def _keytool(self, *arguments: str) -> None:
-        subprocess.run(["keytool", *arguments], cwd=self._folder, check=True, capture_output=True, timeout=60)
+        subprocess.run(["keytool", *arguments], cwd=self._folder, check=True, capture_output=True, timeout=120)

@@ -135,7 +135,7 @@ async def running(client: Client) -> AsyncIterator[asyncio.Task[None]]:
 
 
 async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not condition():  # noqa: ASYNC110 - what it waits for happens in a server or a library
             await asyncio.sleep(0.001)
 

@@ -5,6 +5,7 @@ starts; remove its folder to begin afresh.
 """
 
 import argparse
+import fcntl
 import os
 import re
 import shutil
@@ -14,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,6 +24,8 @@ POM = Path(__file__).with_name("pom.xml")
 LIBS = REPOSITORY / ".kafka" / "libs"
 JAVA_VERSION = 17
 CLUSTER_ID = "Y3hvbmUtc3RyZWFtczAwMQ"  # any 16 bytes in base64: a cluster of one needs no secret name
+
+SHORT_LIVED = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")  # Java options: it serves after half the CPU
 
 PROPERTIES = """\
 process.roles=broker,controller
@@ -74,10 +78,10 @@ class Failed(Exception):
 class Broker:
     """One broker on 127.0.0.1 and its folder. Two objects of the same folder are the same broker."""
 
-    def __init__(self, port: int, data: Path, properties: str = "") -> None:
-        """`properties` go over what is usual."""
+    def __init__(self, port: int, data: Path, properties: str = "", java_options: Sequence[str] = ()) -> None:
+        """`properties` go over what is usual; `java_options` are for the broker's Java."""
         self.port = port
-        self._more = properties
+        self._more, self._java_options = properties, java_options
         self.bootstrap = f"127.0.0.1:{port}"
         self._data = data.resolve()
         self._pid_file = self._data / "pid"
@@ -125,7 +129,7 @@ class Broker:
         started = "-Dorg.slf4j.simpleLogger.log.kafka.server.KafkaRaftServer=info"
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
-                [java, "-Xmx512m", started, *quiet, "kafka.Kafka", str(self._properties)],
+                [java, "-Xmx512m", *self._java_options, started, *quiet, "kafka.Kafka", str(self._properties)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -188,12 +192,18 @@ def require_java() -> str:
 
 def fetch_libs() -> Path:
     """Return the folder with Kafka's jars, downloading them with Maven the first time; raise `Missing`."""
+    LIBS.parent.mkdir(exist_ok=True)
+    with (LIBS.parent / "lock").open("w") as lock:  # several programs may want them at once
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return _fetch_libs()
+
+
+def _fetch_libs() -> Path:
     if LIBS.exists() and LIBS.stat().st_mtime > POM.stat().st_mtime:
         return LIBS
     maven = shutil.which("mvn")
     if maven is None:
         raise Missing("Kafka's jars are fetched by Maven, which is missing: apt-get install maven")
-    LIBS.parent.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=LIBS.parent) as folder:
         jars = Path(folder) / "libs"
         goal = ["dependency:copy-dependencies", f"-DoutputDirectory={jars}"]
@@ -201,8 +211,7 @@ def fetch_libs() -> Path:
         if done.returncode:
             raise Missing(f"Maven could not fetch Kafka's jars (it says why above): {POM}")
         shutil.rmtree(LIBS, ignore_errors=True)
-        with suppress(OSError):  # another program was quicker with the same jars
-            jars.rename(LIBS)
+        jars.rename(LIBS)
     return LIBS
 
 

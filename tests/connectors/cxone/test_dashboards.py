@@ -20,7 +20,7 @@ def client(api: DashboardsApi) -> DashboardApi:
         dashboards_token_url=f"{api.url}/oauth/v2/token",
         dashboards_api_url=api.url,
     )
-    return connected(dialect.load("v2"), settings, timeout=5, connections=2, pause=pause)
+    return connected(dialect.load("v2"), settings, timeout=60, connections=2, pause=pause)
 
 
 async def test_a_document_comes_with_its_etag_and_goes_back_under_it() -> None:

@@ -23,7 +23,7 @@ Handler = Callable[[httpx.Request], httpx.Response]
 
 
 def api(handler: Handler, tokens: Tokens | None = None) -> EventSubscriptions:
-    exchange = Exchange("CXone", httpx.MockTransport(handler), timeout=1, now=lambda: 0.0)
+    exchange = Exchange("CXone", httpx.MockTransport(handler), timeout=60, now=lambda: 0.0)
     return EventSubscriptions(WANTED, exchange, tokens or Tokens())
 
 

@@ -72,7 +72,7 @@ async def source(server: Server, clock: Clock) -> AsyncIterator[TokenSource]:
 
 
 def asking(server: Server, clock: Clock) -> Exchange:
-    return Exchange("the token server", httpx.MockTransport(server), timeout=5, now=clock)
+    return Exchange("the token server", httpx.MockTransport(server), timeout=60, now=clock)
 
 
 def value(token: Token) -> str:

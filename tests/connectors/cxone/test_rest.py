@@ -50,7 +50,7 @@ class Rig:
         self.cxone, self.time, self.pauses = cxone, 1000.0, list[float]()
         self.troubles: list[str | None] = []
         transport = httpx.MockTransport(cxone)
-        exchange = Exchange("CXone", transport, timeout=5, now=self.now)
+        exchange = Exchange("CXone", transport, timeout=60, now=self.now)
         self.rest = RestClient(
             exchange,
             TokenSource(CREDENTIALS, exchange, now=self.now),

@@ -178,7 +178,7 @@ async def test_a_half_open_socket_is_noticed() -> None:
 
 
 async def test_a_slow_kafka_is_not_taken_for_a_silent_socket() -> None:
-    policy = Policy(ping_interval=0.02, pong_timeout=0.5, max_frame_bytes=2**20)
+    policy = Policy(ping_interval=0.02, pong_timeout=1, max_frame_bytes=2**20)
     number = 20_000  # 20 MB: more than all buffers under way hold
 
     async def serving(connection: ServerConnection) -> None:

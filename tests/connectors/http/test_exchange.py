@@ -59,7 +59,7 @@ async def test_a_deadline_counts_for_the_body_too() -> None:
     async with asking(dripping, seconds=0.05) as (exchange, peer):
         with pytest.raises(Unavailable, match=r"the CRM did not answer within 0\.05 s"):
             await exchange.ask("GET", peer.url)
-        await asyncio.wait_for(peer.ended.acquire(), 5)  # the connection is cut, not left to drip on
+        await asyncio.wait_for(peer.ended.acquire(), 60)  # the connection is cut, not left to drip on
 
 
 async def test_a_deadline_counts_for_the_wait_for_a_connection() -> None:
@@ -67,7 +67,7 @@ async def test_a_deadline_counts_for_the_wait_for_a_connection() -> None:
         transport = Transport(connections=1)
         taken = asyncio.create_task(Exchange("it", transport, timeout=60).ask("GET", peer.url))
         with pytest.raises(Unavailable, match="within"):
-            await asyncio.wait_for(Exchange("it", transport, timeout=0.05).ask("GET", peer.url), 5)
+            await asyncio.wait_for(Exchange("it", transport, timeout=0.05).ask("GET", peer.url), 60)
         taken.cancel()
         await transport.aclose()
 
@@ -86,7 +86,7 @@ async def test_a_peer_that_takes_no_request_holds_nobody_up() -> None:
     port = server.sockets[0].getsockname()[1]
 
     with pytest.raises(Unavailable, match="within"):
-        await asyncio.wait_for(exchange.ask("POST", f"http://127.0.0.1:{port}", body=bytes(50_000_000)), 5)
+        await asyncio.wait_for(exchange.ask("POST", f"http://127.0.0.1:{port}", body=bytes(50_000_000)), 60)
     await exchange.close()
     stay.set()
     server.close()
@@ -101,10 +101,10 @@ async def test_an_answer_before_the_request_is_taken_holds_nobody_up() -> None:
         writer.close()
 
     server = await asyncio.start_server(rude, "127.0.0.1", 0)
-    exchange = Exchange("it", Transport(), timeout=10)
+    exchange = Exchange("it", Transport(), timeout=60)
     port = server.sockets[0].getsockname()[1]
 
-    answer = await asyncio.wait_for(exchange.ask("POST", f"http://127.0.0.1:{port}", body=bytes(50_000_000)), 5)
+    answer = await asyncio.wait_for(exchange.ask("POST", f"http://127.0.0.1:{port}", body=bytes(50_000_000)), 60)
 
     assert answer == Answer(413, b"no")
     await exchange.close()
@@ -115,7 +115,7 @@ async def test_an_answer_before_the_request_is_taken_holds_nobody_up() -> None:
 async def test_of_an_endless_body_a_mebibyte_is_read() -> None:
     async with asking(endless) as (exchange, peer):
         answer = await exchange.ask("GET", peer.url)
-        await asyncio.wait_for(peer.ended.acquire(), 5)
+        await asyncio.wait_for(peer.ended.acquire(), 60)
 
     assert answer.status == 422
     assert len(answer.body) == LONGEST_BODY
@@ -239,7 +239,7 @@ def test_any_bytes_are_an_answer_or_none(junk: bytes, with_head: bool) -> None:
 
 
 async def test_nobody_listening_is_no_answer() -> None:
-    exchange = Exchange("InfluxDB", Transport(), timeout=5)
+    exchange = Exchange("InfluxDB", Transport(), timeout=60)
 
     with pytest.raises(Unavailable, match=r"InfluxDB did not answer \(ClientConnectorError: Connection refused\)"):
         await exchange.ask("GET", "http://127.0.0.1:9")
@@ -251,7 +251,7 @@ async def test_an_error_leads_to_no_secret(failure: Exception) -> None:
     def fail(_: httpx.Request) -> httpx.Response:
         raise failure
 
-    exchange = Exchange("it", httpx.MockTransport(fail), timeout=5)
+    exchange = Exchange("it", httpx.MockTransport(fail), timeout=60)
 
     with pytest.raises(Unavailable) as raised:
         await exchange.ask("GET", "https://a.test/", headers={"Authorization": SECRET})

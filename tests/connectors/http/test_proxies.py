@@ -100,7 +100,7 @@ def test_what_cannot_be_a_proxy_is_refused_by_the_name_of_its_variable(variable:
 async def test_a_secret_for_this_machine_does_not_reach_a_proxy() -> None:
     async with hostile(answering(response(b"proxy"))) as proxy, hostile(answering(response(b"direct"))) as peer:
         environment = dict.fromkeys((*ALL, *map(str.lower, ALL)), proxy.url)
-        exchange = Exchange("it", Transport(proxies=Proxies(environment)), timeout=5)
+        exchange = Exchange("it", Transport(proxies=Proxies(environment)), timeout=60)
         answers = [
             await exchange.ask("POST", peer.url.replace("127.0.0.1", host), body=SECRET.encode())
             for host in ("127.0.0.1", "localhost")
@@ -116,7 +116,7 @@ async def test_a_proxy_learns_the_host_and_no_more() -> None:
         writer.write(response(b"", "Set-Cookie: a=b", status="503 no"))
 
     async with hostile(refuse) as proxy:
-        exchange = Exchange("it", Transport(proxies=Proxies({"HTTPS_PROXY": proxy.url})), timeout=5)
+        exchange = Exchange("it", Transport(proxies=Proxies({"HTTPS_PROXY": proxy.url})), timeout=60)
         with pytest.raises(Unavailable, match="did not answer"):
             await exchange.ask("POST", "https://cxone.test/token", headers={"Authorization": SECRET}, body=b"secret")
         await exchange.close()

@@ -54,7 +54,7 @@ async def test_what_is_not_delivered_can_be_given_up(room: int) -> None:
 
     publisher.give_up()
 
-    ends = await asyncio.wait_for(asyncio.gather(*publishing, return_exceptions=True), 10)
+    ends = await asyncio.wait_for(asyncio.gather(*publishing, return_exceptions=True), 60)
     assert [type(end) for end in ends] == [PublishError] * 2
     await publisher.close()
 

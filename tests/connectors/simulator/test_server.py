@@ -61,7 +61,7 @@ class Bench:
 
     async def confirmed(self) -> dict[str, Any]:
         """Return the ledger once a client has confirmed everything: its pongs come after the frames."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while not (counts := await self.ledger())["finished"]:  # noqa: ASYNC110 - behind HTTP
                 await asyncio.sleep(0.005)
         return counts
@@ -95,7 +95,7 @@ async def _bench() -> AsyncIterator[Bench]:
 
 async def everything(ws: ClientConnection, plan: Plan = AT_ONCE) -> list[str]:
     """Receive as many frames as the plan has."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         return [await ws.recv(decode=True) for _ in deliveries(plan, started_at=0)]
 
 

@@ -2,7 +2,7 @@
 
 import urllib.request
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -36,6 +36,7 @@ FLOW = (
     *(("cxone-routing", topic) for topic in (GUEST_ADMITTED.name, *(tier.name for tier in ROUTING_RETRIES))),
     ("cxone-crm", GUEST_ADMITTED.name),
 )
+ROUTED = FLOW[:-1]
 
 
 class Callee:
@@ -69,16 +70,16 @@ class Callee:
         return [orjson.loads(line) for line in _fetch(self._addresses[f"{of}_ledger_url"] + path).splitlines()]
 
 
-def await_settled(bootstrap: str, within: float) -> None:
-    """Wait until every group has committed all that it reads, the retry tiers too."""
+def await_settled(bootstrap: str, within: float, flow: Sequence[tuple[str, str]] = FLOW) -> None:
+    """Wait until every group of `flow` has committed all that it reads, the retry tiers too."""
 
     def settled() -> bool:
         try:
-            return not any(lag(bootstrap, group, topic) for _ in range(2) for group, topic in FLOW)  # records move
+            return not any(lag(bootstrap, group, topic) for _ in range(2) for group, topic in flow)  # records move
         except KafkaException:
             return False
 
-    until(settled, within, "every group has committed all of its topics")
+    until(settled, within, f"{dict(flow).keys()} have committed all of their topics")
 
 
 class Verdict:

@@ -38,15 +38,15 @@ def lag(bootstrap: str, group: str, topic: str) -> int:
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": group, "log_level": 0})
     try:
         ends = _ends(consumer, topic)
-        committed = consumer.committed([TopicPartition(topic, partition) for partition in ends], timeout=10)
+        committed = consumer.committed([TopicPartition(topic, partition) for partition in ends], timeout=60)
         return sum(ends[at.partition] - max(at.offset, 0) for at in committed)
     finally:
         consumer.close()
 
 
 def _ends(consumer: Any, topic: str) -> dict[int, int]:
-    partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
-    return {one: consumer.get_watermark_offsets(TopicPartition(topic, one), timeout=10)[1] for one in partitions}
+    partitions = consumer.list_topics(topic, timeout=60).topics[topic].partitions
+    return {one: consumer.get_watermark_offsets(TopicPartition(topic, one), timeout=60)[1] for one in partitions}
 
 
 def await_committed(bootstrap: str, within: float, flow: Mapping[str, str] = FLOW) -> None:

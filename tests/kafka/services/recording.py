@@ -46,7 +46,7 @@ class Recording:
         self.lives: list[Life] = []
         self.settled = asyncio.Event()  # until then a drain waits
         self.settled.set()
-        worker = WorkerSettings(data_dir=folder, session_timeout=6)
+        worker = WorkerSettings(data_dir=folder, session_timeout=60)
         self.app: App = build_app(name, topic, KafkaSettings(bootstrap_servers=kafka), worker)
         stage = Stage(name, load=dict, core=self._core, deliver=self._deliver, settle=self._settle, interval=0.1)
         attach(self.app, stage)
@@ -86,7 +86,7 @@ class Recording:
             await self.app.stop()
 
 
-async def eventually(true: Callable[[], Any], instead: Callable[[], object] = str, within: float = 30) -> None:
+async def eventually(true: Callable[[], Any], instead: Callable[[], object] = str, within: float = 60) -> None:
     """Wait until `true()`; fail with what `instead()` says."""
     deadline = asyncio.get_running_loop().time() + within
     while not true():

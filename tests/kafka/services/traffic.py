@@ -34,7 +34,8 @@ SPOILS: list[Callable[[dict[str, Any]], object]] = [
 class Traffic(threading.Thread):
     """Produces `events` different events at `rate` a second, with redeliveries and malformed frames between them.
 
-    Read when it has ended: `truth` (durations by window), `malformed` (source positions), `redelivered` (how many).
+    It ends earlier after `stop`. Read when it has ended: `truth` (durations by window), `malformed` (source positions),
+    `redelivered` (how many).
     """
 
     def __init__(self, bootstrap: str, *, seed: int, events: int, rate: float, span: int = SPAN) -> None:
@@ -45,6 +46,7 @@ class Traffic(threading.Thread):
         self.redelivered = 0
         self.produced = 0
         self._failed: list[str] = []
+        self._stopped = threading.Event()
         self._random = Random(seed)
         self._events, self._rate, self._span = events, rate, span
         self._weights = [1 / (rank + 1) for rank in range(CAMPAIGNS)]
@@ -72,11 +74,17 @@ class Traffic(threading.Thread):
                 self.redelivered += 1
             if self._random.random() < MALFORMED:
                 self._send(f"m-{number}", self._spoilt(number, at), self._spoilt_delivered)
+            if self._stopped.is_set():
+                break
             if number % 50 == 0:
                 self._producer.poll(0)
                 time.sleep(max(0.0, began + number / self._rate - time.monotonic()))
         while self._producer.flush(1):  # for as long as it takes: it may return early while brokers are away
             pass
+
+    def stop(self) -> None:
+        """Produce nothing more."""
+        self._stopped.set()
 
     def finish(self, within: float = 300) -> None:
         """Wait until everything is with the broker."""

@@ -9,7 +9,7 @@ import aiohttp
 
 SECRET = "a-secret-of-sixteen-or-more"
 HEADERS = {"X-CXone-Webhook-Secret": SECRET, "Content-Type": "application/json"}
-TIMEOUT = aiohttp.ClientTimeout(total=15)
+TIMEOUT = aiohttp.ClientTimeout(total=60)
 
 
 @dataclass
@@ -22,7 +22,7 @@ class Sent:
     seconds: list[float] = field(default_factory=list)  # of 200s
 
 
-async def send(url: str, *, rate: float, seconds: float, sent: Sent, patience: float = 60.0) -> None:
+async def send(url: str, *, rate: float, seconds: float, sent: Sent, patience: float = 180.0) -> None:
     """Send `rate` new ids a second for `seconds`, whatever the answers take; repeat each until it is accepted."""
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), timeout=TIMEOUT) as session:
 

@@ -166,7 +166,7 @@ def test_changelog_deleted_under_rocksdb(own_kafka: Broker, new_worker: NewWorke
     percentiles.kill()
     admin: Any = AdminClient({"bootstrap.servers": own_kafka.bootstrap})
     admin.delete_topics([WINDOWS.name])[WINDOWS.name].result(30)
-    until(lambda: WINDOWS.name not in admin.list_topics(timeout=30).topics, 30, "deleted")
+    until(lambda: WINDOWS.name not in admin.list_topics(timeout=30).topics, 60, "deleted")
 
     assert percentiles.start().exit_code(within=60) == 1
     assert "removed data from the topics" in percentiles.log.read_text()

@@ -30,7 +30,7 @@ def test_what_cannot_be_called_is_said(
         env={**inherited, "PYTHONPATH": str(ROOT), **settings},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
 

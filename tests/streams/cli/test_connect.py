@@ -260,7 +260,7 @@ async def test_two_connectors_share_a_subscription_and_make_another_when_it_is_f
                 assert orjson.loads(await process.stdout.readline())["ready"] == ["connect analytics"]
             before = await counts()
             await client.post(cxone.faults_url, json={"forget": True})
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 while not together(before, await counts()):  # noqa: ASYNC110 - other processes
                     await asyncio.sleep(0.02)
             for process in processes:

@@ -32,7 +32,7 @@ def test_a_wrong_setting_is_named_and_no_secret_told(tmp_path: Path, settings: d
         env={**inherited, "PYTHONPATH": str(ROOT), **settings},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
 

@@ -23,7 +23,7 @@ def worker(tmp_path: Path, *stages: str, **settings: str) -> subprocess.Complete
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
 

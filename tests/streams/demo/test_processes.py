@@ -17,7 +17,7 @@ async def _simulator(tmp_path: Path) -> AsyncIterator[Child]:
 
 
 async def test_a_child_tells_when_it_is_ready_and_stops_when_told(simulator: Child) -> None:
-    addresses = await simulator.ready(30)
+    addresses = await simulator.ready(120)
 
     async with httpx.AsyncClient() as http:
         assert (await http.get(addresses["ledger_url"])).json()["finished"] is False
@@ -28,7 +28,7 @@ async def test_a_child_that_dies_is_reported_with_the_end_of_its_log(tmp_path: P
     child = await Child.start("worker", ["worker", "nonsense"], ROOT, tmp_path)
 
     with pytest.raises(ChildError, match=r"(?s)worker died \(exit code 2\)\. The end of .*nonsense"):
-        await child.ready(30)
+        await child.ready(120)
     with pytest.raises(ChildError, match="exit code 2"):
         await child.stop(30)
 
@@ -40,7 +40,7 @@ async def test_a_child_that_is_never_ready_is_reported(simulator: Child) -> None
 
 async def test_a_child_that_does_not_stop_is_killed(tmp_path: Path) -> None:
     child = await Child.start("simulator", ["simulate", "--rate=1"], ROOT, tmp_path)
-    await child.ready(30)
+    await child.ready(120)
 
     with pytest.raises(ChildError, match="did not stop within 0 s and was killed"):
         await child.stop(0)
@@ -52,4 +52,4 @@ async def test_our_settings_do_not_reach_a_child(tmp_path: Path) -> None:
     child = await Child.start("connector", ["connect", "interactions"], ROOT, tmp_path)
 
     with pytest.raises(ChildError, match="CXONE_CLIENT_ID: is not set"):
-        await child.ready(30)
+        await child.ready(120)

@@ -50,7 +50,7 @@ class Opened:
         async with self.session.post(self.url + PATH, data=sent, headers={**KNOWN, **headers}) as answer:
             return Answer(answer.status, orjson.loads(await answer.read()), dict(answer.headers))
 
-    async def talk(self, sent: bytes, within: float = 5.0) -> bytes:
+    async def talk(self, sent: bytes, within: float = 60.0) -> bytes:
         """Send bytes as they are; return all that comes until the door hangs up."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         writer.write(sent)
@@ -62,7 +62,7 @@ class Opened:
 
 
 @asynccontextmanager
-async def opened(scheme: Scheme = "secret", *, deadline: float = 5.0, queue: int = 100) -> AsyncIterator[Opened]:
+async def opened(scheme: Scheme = "secret", *, deadline: float = 60.0, queue: int = 100) -> AsyncIterator[Opened]:
     transactions = RecordingTransactions()
     door = Door(
         (Endpoint(PATH, (("id",),), "interactionId"), Endpoint("/webhook/other", (("a", "b"), ("c",)), "otherId")),

@@ -90,7 +90,7 @@ async def test_both_scopes_are_needed(doors: Doors) -> None:
 
 
 async def test_changes_come_as_webhooks_and_are_tried_again(doors: Doors) -> None:
-    async with receiver(500) as (url, came), asyncio.timeout(30):
+    async with receiver(500) as (url, came), asyncio.timeout(60):
         await subscribe(doors, wanted(url))
         await doors.dashboard("POST", "d-1", dashboard())
 
@@ -105,7 +105,7 @@ async def test_changes_come_as_webhooks_and_are_tried_again(doors: Doors) -> Non
 
 async def test_a_webhook_is_sent_twice_on_request(doors: Doors) -> None:
     await doors.fault(webhooks_repeated=1.0)
-    async with receiver() as (url, came), asyncio.timeout(30):
+    async with receiver() as (url, came), asyncio.timeout(60):
         await subscribe(doors, wanted(url, active=False))
         await subscribe(doors, wanted(url, eventFilters=[{"eventType": "dashboard.updated", "entityId": "other"}]))
         await subscribe(doors, wanted(url))

@@ -21,7 +21,7 @@ async def _doors() -> AsyncIterator[Doors]:
 async def texts(ws: ClientConnection, number: int) -> list[str]:
     """Receive until there were so many inbound messages."""
     received: list[str] = []
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while len(received) < number:
             frame = json.loads(await ws.recv())
             if frame.get("direction") == "inbound" and frame["type"] == "message":

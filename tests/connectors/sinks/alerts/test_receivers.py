@@ -35,7 +35,7 @@ TOKEN = SecretStr("t0k-en-of-the-receiver")
 
 
 def posting(answer: Callable[[httpx.Request], httpx.Response]) -> Posting:
-    exchange = Exchange("the receiver", httpx.MockTransport(answer), timeout=1, now=lambda: 0.0)
+    exchange = Exchange("the receiver", httpx.MockTransport(answer), timeout=60, now=lambda: 0.0)
     return Posting("the receiver", "https://alerts.example/api", TOKEN, exchange)
 
 

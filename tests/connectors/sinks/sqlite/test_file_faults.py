@@ -57,7 +57,7 @@ def test_a_disk_that_is_full_or_read_only_is_told_and_nothing_is_lost(tmp_path: 
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=120,
     )
 
     assert done.returncode == 0, done.stderr

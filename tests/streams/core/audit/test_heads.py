@@ -39,7 +39,11 @@ EC_PRIVATE = _EC.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
 EC_PUBLIC = _EC.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
 
-@pytest.mark.parametrize("pem", [b"", b"nonsense", EC_PRIVATE, EC_PUBLIC, PRIVATE[:60], PUBLIC[:40]])
+@pytest.mark.parametrize(
+    "pem",
+    [b"", b"nonsense", EC_PRIVATE, EC_PUBLIC, PRIVATE[:60], PUBLIC[:40]],
+    ids=["empty", "nonsense", "private EC", "public EC", "half private", "half public"],
+)
 def test_what_is_no_ed25519_key_is_an_error_without_the_pem_in_it(pem: bytes) -> None:
     with pytest.raises(KeyFormatError) as error:
         public_key(pem)
