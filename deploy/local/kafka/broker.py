@@ -107,7 +107,7 @@ class Broker:
         """
         if self.pid is not None:
             return
-        java, libs = require_java(), fetch_libs()
+        java = require_java()
         for port in (self.port, self.port + 1):
             with socket.socket() as probe:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -115,21 +115,11 @@ class Broker:
                     probe.bind(("127.0.0.1", port))
                 except OSError:
                     raise Failed(f"port {port} is taken by another program; choose another: KAFKA_PORT=9192") from None
-        self._data.mkdir(parents=True, exist_ok=True)
-        usual = PROPERTIES.format(port=self.port, controller=self.port + 1, data=self._data.as_posix())
-        self._properties.write_text(usual + self._more)
-        quiet = ["-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", f"{libs}/*"]
-        if not (self._data / "log" / "meta.properties").exists():
-            tool = [java, "-XX:TieredStopAtLevel=1", *quiet, "kafka.tools.StorageTool", "format"]
-            done = subprocess.run(
-                [*tool, "-t", CLUSTER_ID, "-c", str(self._properties)], capture_output=True, text=True, check=False
-            )
-            if done.returncode:
-                raise Failed(f"cannot format {self._data}/log: {done.stdout}{done.stderr}")
+        self.format()
         started = "-Dorg.slf4j.simpleLogger.log.kafka.server.KafkaRaftServer=info"
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
-                [java, "-Xmx512m", *self._java_options, started, *quiet, "kafka.Kafka", str(self._properties)],
+                [java, "-Xmx512m", *self._java_options, started, *_quiet(), "kafka.Kafka", str(self._properties)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -143,6 +133,23 @@ class Broker:
                 tail = "\n".join(self.log.read_text(errors="replace").splitlines()[-15:])
                 raise Failed(f"the broker did not start ({self.log}):\n{tail}")
             time.sleep(0.1)
+
+    def format(self) -> None:
+        """Make its folder, unless there is one; `start` does so, too. A copy of a new one is another broker's.
+
+        Raises `Missing`, or `Failed` with what Kafka said.
+        """
+        self._data.mkdir(parents=True, exist_ok=True)
+        usual = PROPERTIES.format(port=self.port, controller=self.port + 1, data=self._data.as_posix())
+        self._properties.write_text(usual + self._more)
+        if (self._data / "log" / "meta.properties").exists():
+            return
+        tool = [require_java(), "-XX:TieredStopAtLevel=1", *_quiet(), "kafka.tools.StorageTool", "format"]
+        done = subprocess.run(
+            [*tool, "-t", CLUSTER_ID, "-c", str(self._properties)], capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise Failed(f"cannot format {self._data}/log: {done.stdout}{done.stderr}")
 
     def stop(self, *, timeout: float = 30) -> None:
         """Stop in order (TERM); after `timeout` seconds, by force."""
@@ -175,6 +182,10 @@ class Broker:
         if pid is not None:
             with suppress(ProcessLookupError):  # gone since we looked
                 os.kill(pid, number)
+
+
+def _quiet() -> list[str]:
+    return ["-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", f"{fetch_libs()}/*"]
 
 
 def require_java() -> str:

@@ -10,6 +10,7 @@ from streams.core.sliced_seals import SlicedSeals
 from streams.stages.rate_limit.stored import Head
 from streams.stages.rate_limit.window import Policy
 from tests.streams.stages.rate_limit.guest_messages import NOW, guests, message, record
+from tests.support.examples import examples
 from tests.support.kill_law import Broker, KillLaw, Step, by_source, steps
 
 POLICIES = st.builds(
@@ -70,7 +71,7 @@ def eras(log: list[Consumed], policy: Policy) -> int:
     return msgspec.json.decode(seals.head or b"{}", type=Head).era
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(150, 400), deadline=None)
 @given(logs(), POLICIES, steps(eager=True))
 def test_kills_at_any_moment_leave_what_one_undisturbed_run_publishes(
     log: list[Consumed], policy: Policy, script: list[Step]
@@ -85,7 +86,7 @@ def test_kills_at_any_moment_leave_what_one_undisturbed_run_publishes(
     assert disturbed == undisturbed
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(10, 50), deadline=None)
 @given(logs(), POLICIES)
 def test_a_kill_at_each_single_write_leaves_what_one_undisturbed_run_publishes(
     log: list[Consumed], policy: Policy
@@ -107,7 +108,7 @@ def test_messages_that_come_again_from_the_stage_before_change_nothing(log: list
     assert by_source(plain.published).items() <= by_source(repeated.published).items()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(100, 300), deadline=None)
 @given(logs(), POLICIES, steps(eager=True), st.integers(0, 40))
 def test_what_a_suspended_worker_writes_late_changes_nothing(
     log: list[Consumed], policy: Policy, script: list[Step], folded: int

@@ -6,6 +6,7 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from streams.stages.rate_limit.window import Policy, Recent
+from tests.support.examples import examples
 
 START = 1_795_250_400_000  # ms
 FIRST_CONVERSATION = 11
@@ -103,7 +104,7 @@ def sequences(draw: st.DrawFn) -> list[Sent]:
     return found
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=examples(300, 1000), deadline=None)
 @given(POLICIES, sequences())
 def test_the_limit_admits_exactly_what_a_plain_reading_of_the_rule_admits(policy: Policy, sequence: list[Sent]) -> None:
     recent, reading = Recent(policy), Reading(policy)
@@ -119,7 +120,7 @@ def test_the_limit_admits_exactly_what_a_plain_reading_of_the_rule_admits(policy
     event(f"eras: {min(reading.eras, 3)}")
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(150, 500), deadline=None)
 @given(POLICIES, sequences())
 def test_no_window_of_an_era_holds_more_admitted_messages_of_a_guest_or_conversation_than_the_limit(
     policy: Policy, sequence: list[Sent]
@@ -138,7 +139,7 @@ def test_no_window_of_an_era_holds_more_admitted_messages_of_a_guest_or_conversa
             assert sum(first <= time <= first + policy.window for time in times) <= limit
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(150, 500), deadline=None)
 @given(POLICIES, sequences())
 def test_eras_are_more_than_a_window_apart_in_arrivals_that_all_lie_far_back(
     policy: Policy, sequence: list[Sent]
