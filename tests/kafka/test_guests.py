@@ -29,6 +29,10 @@ def test_killed_workers_lose_and_overtake_nothing(
         time.sleep(random.uniform(0, 1))
         worker.kill()
         worker.start()
+    for worker in system.workers:
+        worker.ready()
+    time.sleep(1)  # some calls fail in the new lives, too
+    system.callee.fault(routing_500=0, routing_429=0)
 
     system.conclude(traffic, kills=1)
 

@@ -13,6 +13,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 
+from connectors.simulator.cxone.outbox import Outbox
 from connectors.simulator.faults import Faults
 from connectors.simulator.interactions.traffic import Plan, deliveries
 from connectors.simulator.server import Addresses, Simulation, serve
@@ -154,12 +155,23 @@ async def test_after_a_broken_connection_frames_are_redelivered(bench: Bench) ->
     assert (await bench.ledger())["events_sent"] == len(truth)
 
 
-async def test_what_a_client_confirmed_a_while_ago_is_not_sent_again(bench: Bench) -> None:
+async def test_what_a_client_confirmed_a_while_ago_is_not_sent_again(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with bench.subscribed() as ws:
         await everything(ws)
         await bench.confirmed()
+    forgotten, forget = asyncio.Event(), Outbox.forget
+
+    def noted(outbox: Outbox[Any], now: float) -> None:
+        forget(outbox, now)
+        if outbox.end and outbox.oldest == outbox.end:
+            forgotten.set()
+
+    monkeypatch.setattr(Outbox, "forget", noted)
     bench.clock[0] += 6
-    await asyncio.sleep(0.05)  # one turn of the pump
+    async with asyncio.timeout(60):
+        await forgotten.wait()
 
     async with bench.subscribed() as ws:
         assert await silent(ws)

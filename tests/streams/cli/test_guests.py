@@ -29,7 +29,7 @@ async def guests(*options: str) -> Process:
 async def test_reports_what_was_sent() -> None:
     async with serve(Simulation(plan=Plan(number=0))) as addresses:
         process = await guests(
-            *("--count", "5", "--rate", "200", "--bots", "1", "--seconds", "0.2"),
+            *("--count", "5", "--rate", "200", "--bots", "1", "--seconds", "1"),
             *("--url", addresses.guests_url, "--json"),
         )
         out, err = await process.communicate()
