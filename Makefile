@@ -16,7 +16,7 @@ demo: .venv/runtime ## the whole system on this machine, live (Ctrl-C stops it)
 stage: .venv/dev ## the files of a new stage (NAME=skills READS=cxone.interactions.completed LIKE=rows|eager|...)
 	$(BIN)/python scaffold/stage.py --name "$(NAME)" --reads "$(READS)" --like "$(LIKE)"
 
-test: .venv/dev ## all tests, fast ones first; those on a real Kafka where Java and Maven are installed
+test: .venv/dev ## all tests, two at a time, fast ones first; those on a real Kafka where Java and Maven are installed
 	$(BIN)/pytest -n $(TESTS_AT_ONCE) --dist loadgroup
 
 lint: .venv/dev ## ruff and the import contracts

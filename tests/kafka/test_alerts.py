@@ -25,7 +25,7 @@ class Minutes:
     """Writes final minutes, one after the other, from a while ago on."""
 
     def __init__(self, bootstrap: str) -> None:
-        TopicAdmin({"bootstrap.servers": bootstrap, "log_level": 0}).create(topics())
+        TopicAdmin({"bootstrap.servers": bootstrap, "log_level": 0}).create(topics(), partitions=1)
         self._producer = Producer({"bootstrap.servers": bootstrap, "log_level": 0})
         self.next = int(time.time() * 1000) // MINUTE * MINUTE - 600 * MINUTE
 

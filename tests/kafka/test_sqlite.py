@@ -29,7 +29,7 @@ class Minutes:
     """Publishes rows of which the file must have the newest of each minute and queue, and an alert with them."""
 
     def __init__(self, bootstrap: str) -> None:
-        TopicAdmin({"bootstrap.servers": bootstrap, "log_level": 0}).create(topics())
+        TopicAdmin({"bootstrap.servers": bootstrap, "log_level": 0}).create(topics(), partitions=1)
         self._producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 5, "log_level": 0})
         self.expected: Stored = {}
         self.revision = 0
