@@ -17,7 +17,7 @@ stage: .venv/dev ## the files of a new stage (NAME=skills READS=cxone.interactio
 	$(BIN)/python scaffold/stage.py --name "$(NAME)" --reads "$(READS)" --like "$(LIKE)"
 
 test: .venv/dev ## all tests, two at a time, fast ones first; those on a real Kafka where Java and Maven are installed
-	$(BIN)/pytest -n $(TESTS_AT_ONCE) --dist loadgroup
+	$(BIN)/pytest -n $(TESTS_AT_ONCE) --dist loadfile --no-loadscope-reorder
 
 lint: .venv/dev ## ruff and the import contracts
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports

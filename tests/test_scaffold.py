@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.xdist_group("scaffold")  # one copy for all
-
 ROOT = Path(__file__).resolve().parents[1]
 SHAPES = sorted(folder.name for folder in (ROOT / "scaffold" / "templates").iterdir() if folder.name != "shared")
 TOOLS = Path(sys.executable).parent

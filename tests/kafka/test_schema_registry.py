@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from io import BytesIO
 from typing import Any
 
@@ -36,7 +36,7 @@ from tests.support.ports import free_port
 from tests.support.schema_ids_contract import SchemaIdsContract
 from tests.support.waiting_contract import WaitingContract
 
-pytestmark = [pytest.mark.broker, pytest.mark.xdist_group("schema_registry")]  # one server for all
+pytestmark = pytest.mark.broker
 
 TYPED = [getattr(records, spec.record) for spec in TOPICS if hasattr(records, spec.record)]
 RECORD = CXoneInteraction("i-1", "voice", 1_795_250_400_000, "a@b.example", None)
@@ -52,6 +52,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
         pytest.skip(str(reason))
     registry = Registry(free_port(), tmp_path_factory.mktemp("registry"))
     registry.start()
+    until(lambda: registers(registry), 120, "the registry registers: its first answers take long")
     yield registry
     registry.resume()
     registry.kill()
@@ -61,6 +62,13 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
 def ids(registry: Registry) -> Iterator[RegistrySchemaIds]:
     with closing(ids_of(registry)) as ids:
         yield ids
+
+
+def registers(registry: Registry) -> bool:
+    with closing(ids_of(registry)) as ids, suppress(ConnectorError):
+        Codec(ids).encoder(CXoneInteraction)
+        return True
+    return False
 
 
 def ids_of(registry: Registry) -> RegistrySchemaIds:

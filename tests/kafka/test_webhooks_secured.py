@@ -22,7 +22,7 @@ from tests.kafka.services.workers import until
 from tests.support.ports import free_port
 from tests.support.secured_broker import SecuredBroker
 
-pytestmark = [pytest.mark.broker, pytest.mark.xdist_group("webhooks_secured")]  # one server for all
+pytestmark = pytest.mark.broker
 
 DOOR = ("-m", "streams", "connect")
 SETTINGS = {"CXONE_WEBHOOK_SECRETS": SECRET, "WEBHOOKS_PORT": "0"}
