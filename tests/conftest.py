@@ -30,7 +30,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     Of the others those with a broker of their own come first, the long ones: two processes end at about the same time.
     """
     for item in items:
-        if {"kafka", "own_kafka", "wired_kafka"} & set(getattr(item, "fixturenames", ())):
+        if {"kafka", "own_kafka", "wired_kafka", "cluster"} & set(getattr(item, "fixturenames", ())):
             item.add_marker("broker")
 
     def turn(item: pytest.Item) -> int:
@@ -96,6 +96,14 @@ def new_topic(kafka: str) -> Iterator[NewTopicName]:
 
 
 def _broker(data: Path, properties: Callable[[int], str] = lambda _: "") -> Broker:
+    require_kafka()
+    shutil.copytree(_formatted(), data, dirs_exist_ok=True)
+    port = free_port()
+    return Broker(port, data, properties(port), SHORT_LIVED)
+
+
+def require_kafka() -> None:
+    """Skip a test on a machine that has no Java or Maven; fail in CI."""
     try:
         require_java()
         fetch_libs()
@@ -103,9 +111,6 @@ def _broker(data: Path, properties: Callable[[int], str] = lambda _: "") -> Brok
         if os.environ.get("CI") == "true":
             pytest.fail(f"CI must test on a real Kafka: {reason}")
         pytest.skip(f"{reason} (or set KAFKA_BOOTSTRAP)")
-    shutil.copytree(_formatted(), data, dirs_exist_ok=True)
-    port = free_port()
-    return Broker(port, data, properties(port), SHORT_LIVED)
 
 
 @cache

@@ -16,6 +16,8 @@ from connectors.settings import KafkaSettings
 from schemas.topics import Cleanup, TopicSpec
 
 BROKER_DEFAULT = -1
+CLEANUP = "cleanup.policy"
+SEEN_AT_START = CLEANUP, "message.timestamp.type"  # else whoever wrote a record says when it came
 TIMEOUT = 30.0  # seconds for each answer of the broker
 SOON = 5.0  # seconds of these, after which we say what we wait for
 
@@ -34,11 +36,26 @@ class Drift:
     def __str__(self) -> str:
         return f"{self.topic}: {self.what} is {self.actual}, should be {self.expected}"
 
+    @property
+    def loses_data(self) -> bool:
+        """Whether Kafka deletes what the topic has to keep: state by its age, or events because of their key."""
+        return self.what == CLEANUP and bool(set(self.actual.split(",")) - {self.expected, ""})
+
+    @property
+    def advice(self) -> str:
+        """What to do about it."""
+        if self.what == "topic":
+            return "cxone-streams topics create"
+        if self.what == "partitions":
+            return "no harm while the topics of a stage have the same number; --partitions compares with another one"
+        change = f"--entity-name {self.topic} --add-config {self.what}={self.expected}"
+        return f"kafka-configs.sh --alter --entity-type topics {change}"
+
 
 def configuration(spec: TopicSpec) -> dict[str, str]:
     """Return the topic configuration that `spec` declares."""
     kept = {"retention.ms": str(spec.retention_ms)} if spec.cleanup is Cleanup.DELETE else {}
-    return {"cleanup.policy": spec.cleanup.value, **kept, **spec.config}
+    return {CLEANUP: spec.cleanup.value, **kept, **spec.config}
 
 
 def copartition_mismatches(specs: Iterable[TopicSpec], partitions: Mapping[str, int]) -> list[str]:
@@ -127,6 +144,28 @@ class TopicAdmin:
                 found[name] = str(its_id)
         return found
 
+    def unwell(self, names: Iterable[str]) -> dict[tuple[str, int], str]:
+        """Return what is wrong with partitions of these topics, as far as it keeps them from being read or written."""
+        try:
+            cluster = self._listed(TIMEOUT)
+        except KafkaException as exc:
+            raise ConnectorError(f"Kafka at {self._bootstrap} does not answer: {_said(exc)}") from exc
+        there = [name for name in names if name in cluster.topics]
+        try:
+            kept = self._configurations(there)
+        except ConfigurationError:  # it may not ask: leaders can be told all the same
+            kept = {}
+        found = {}
+        for name in there:
+            needed = int(kept.get(name, {}).get("min.insync.replicas") or 1)
+            for number, partition in cluster.topics[name].partitions.items():
+                in_sync = sum(replica in cluster.brokers for replica in partition.isrs)
+                if partition.leader not in cluster.brokers:
+                    found[name, number] = "has had no leader"
+                elif in_sync < min(needed, len(partition.replicas)):
+                    found[name, number] = f"has had {in_sync} of {needed} replicas in sync that it needs"
+        return found
+
     def ends(self, topic: str) -> dict[int, int]:
         """Return the end of each partition of a topic: the offset of what is appended next."""
         places = [TopicPartition(topic, partition) for partition in range(self.partitions().get(topic, 0))]
@@ -169,9 +208,7 @@ class TopicAdmin:
         """Return what is not as declared, topic by topic. `partitions` stands in for the declared number."""
         existing = self.partitions()
         found = []
-        resources = [ConfigResource(ResourceType.TOPIC, spec.name) for spec in specs if spec.name in existing]
-        answers = self._admin.describe_configs(resources, request_timeout=TIMEOUT) if resources else {}
-        described = {resource.name: answer for resource, answer in answers.items()}
+        described = self._configurations([spec.name for spec in specs if spec.name in existing])
         for spec in specs:
             if spec.name not in existing:
                 found.append(Drift(spec.name, "topic", "there", "missing"))
@@ -179,15 +216,40 @@ class TopicAdmin:
             number = partitions or spec.partitions
             if existing[spec.name] != number:
                 found.append(Drift(spec.name, "partitions", str(number), str(existing[spec.name])))
+            found += _differences(spec, described[spec.name])
+        return found
+
+    def drift_at_start(self, specs: Sequence[TopicSpec]) -> list[Drift]:
+        """Return what a program looks at before it begins: of topics that are there, what `SEEN_AT_START` names.
+
+        Nothing where this client may not ask, or the broker cannot say (the embedded one).
+        """
+        try:
+            cluster = self._listed(TIMEOUT)
+        except KafkaException as exc:
+            raise ConnectorError(f"Kafka at {self._bootstrap} does not answer: {_said(exc)}") from exc
+        there = [spec for spec in specs if spec.name in cluster.topics]
+        if cluster.controller_id not in cluster.brokers:
+            return []
+        try:
+            described = self._configurations([spec.name for spec in there])
+        except ConfigurationError as refused:
+            log.info("topics are not compared with what is declared", reason=str(refused))
+            return []
+        differences = [drift for spec in there for drift in _differences(spec, described[spec.name])]
+        return [drift for drift in differences if drift.what in SEEN_AT_START]
+
+    def _configurations(self, names: Sequence[str]) -> dict[str, dict[str, str | None]]:
+        """Return the configuration of topics."""
+        resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
+        answers = self._admin.describe_configs(resources, request_timeout=TIMEOUT) if resources else {}
+        found = {}
+        for resource, answer in answers.items():
             try:
-                actual = described[spec.name].result(2 * TIMEOUT)
+                entries = answer.result(2 * TIMEOUT)
             except KafkaException as exc:
-                raise ConfigurationError(f"Kafka does not describe {spec.name}: {_said(exc)}") from exc
-            found += [
-                Drift(spec.name, key, value, actual[key].value)
-                for key, value in configuration(spec).items()
-                if actual[key].value != value
-            ]
+                raise ConfigurationError(f"Kafka does not describe {resource.name}: {_said(exc)}") from exc
+            found[resource.name] = {key: entry.value for key, entry in entries.items()}
         return found
 
     def _await_visible(self, names: set[str]) -> None:
@@ -204,11 +266,17 @@ def topic_ids(settings: KafkaSettings, names: Iterable[str]) -> dict[str, str]:
     return TopicAdmin(settings.librdkafka()).ids(names)
 
 
+def unwell(settings: KafkaSettings, names: Iterable[str]) -> dict[tuple[str, int], str]:
+    """Return what is wrong with partitions: see `TopicAdmin.unwell`. Raises ConnectorError."""
+    return TopicAdmin(settings.librdkafka()).unwell(names)
+
+
 def ensure_topics(settings: KafkaSettings, specs: Sequence[TopicSpec]) -> None:
     """See to it at a program's start that its topics are there and fit each other; waits for the broker.
 
-    Missing ones are created if the settings allow it. Raises ConfigurationError when one is missing, or its number of
-    partitions does not match; ConnectorError when Kafka does not answer.
+    Missing ones are created if the settings allow it. Raises ConfigurationError when one is missing, its number of
+    partitions does not match, or its cleanup policy would delete what is needed; ConnectorError when Kafka does not
+    answer. What is otherwise not as declared is warned of.
     """
     admin = TopicAdmin(settings.librdkafka())
     if settings.create_topics:
@@ -222,6 +290,22 @@ def ensure_topics(settings: KafkaSettings, specs: Sequence[TopicSpec]) -> None:
     mismatches = copartition_mismatches(specs, partitions)
     if mismatches:
         raise ConfigurationError("\n".join(mismatches))
+    drift = admin.drift_at_start(specs)
+    losing = [
+        f"{each}. Kafka would delete what is needed. Change it: {each.advice}" for each in drift if each.loses_data
+    ]
+    if losing:
+        raise ConfigurationError("\n".join(losing))
+    for each in drift:
+        log.warning("a topic is not as declared", problem=str(each), advice=each.advice)
+
+
+def _differences(spec: TopicSpec, actual: Mapping[str, str | None]) -> list[Drift]:
+    return [
+        Drift(spec.name, key, value, str(actual[key]))
+        for key, value in configuration(spec).items()
+        if actual[key] != value
+    ]
 
 
 def _needed(error: KafkaException) -> str:

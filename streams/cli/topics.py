@@ -56,7 +56,8 @@ def check(*, partitions: Partitions = None, json: Json = False) -> None:
         drift = admin.drift(topology.configured(topology.topics()), partitions=partitions)
         mismatches = copartition_mismatches(topology.topics(), admin.partitions())
     if json:
-        typer.echo(jsonlib.dumps({"drift": [asdict(one) for one in drift], "copartition": mismatches}))
+        found = [asdict(one) | {"loses_data": one.loses_data, "advice": one.advice} for one in drift]
+        typer.echo(jsonlib.dumps({"drift": found, "copartition": mismatches}))
     else:
         from rich.console import Console
         from rich.table import Table
@@ -72,6 +73,9 @@ def check(*, partitions: Partitions = None, json: Json = False) -> None:
             if not of_topic:
                 table.add_row(spec.name, "as declared", "", style="green")
         Console().print(table)
+        for one in drift:
+            lost = " (Kafka deletes what is needed!)" if one.loses_data else ""
+            typer.echo(f"{one}{lost}: {one.advice}", err=True)
         for mismatch in mismatches:
             typer.echo(mismatch, err=True)
     if drift or mismatches:

@@ -28,6 +28,17 @@ def finality(bootstrap: str) -> dict[tuple[str, int], tuple[bool, int]]:
     return {(row.campaign_id, row.hour_start): (row.final, row.count) for row in rows}
 
 
+def await_final(bootstrap: str) -> int:
+    """Wait until every hour that has ended by the lateness is final; return which time that is, in ms."""
+    now = time.time_ns() // 1_000_000
+    until(
+        lambda: all(final for (_, hour), (final, _) in finality(bootstrap).items() if hour + 2 * HOUR < now),
+        60,
+        "every hour that has ended is final",
+    )
+    return now
+
+
 def begin_again(bootstrap: str) -> None:
     """Set the groups of both stages back to where their topics begin."""
     for group, topic in FLOW.items():
@@ -43,6 +54,26 @@ def test_a_week_of_backlog_is_counted_and_closed_as_it_would_have_been_live(
     read_a_week(own_kafka, new_worker, seed, EVENTS)
 
 
+def test_hours_become_final_behind_several_workers_of_a_raw_stage(
+    own_kafka: Broker, new_worker: NewWorker, seed: int
+) -> None:
+    create_topics(own_kafka, partitions=4)
+    workers = [
+        new_worker(own_kafka.bootstrap, stage, **SETTINGS) for stage in ("normalise", "normalise", "percentiles")
+    ]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.ready()
+    traffic = Traffic(own_kafka.bootstrap, seed=seed, events=400, rate=1e9, span=4 * HOUR)
+    traffic.start()
+    traffic.finish()
+    await_committed(own_kafka.bootstrap, within=60)
+
+    await_final(own_kafka.bootstrap)
+    assert mistakes(own_kafka.bootstrap, traffic) == []
+
+
 def read_a_week(own_kafka: Broker, new_worker: NewWorker, seed: int, events: int) -> None:
     """Read a week of `events` from its backlog, and all of it again beside live traffic: the same rows."""
     create_topics(own_kafka, partitions=12)
@@ -53,14 +84,7 @@ def read_a_week(own_kafka: Broker, new_worker: NewWorker, seed: int, events: int
     worker.ready()
     await_committed(own_kafka.bootstrap, within=120)
 
-    ended = time.time_ns() // 1_000_000
-    until(
-        lambda: all(
-            final for (_, hour), (final, _) in finality(own_kafka.bootstrap).items() if hour + 2 * HOUR < ended
-        ),
-        60,
-        "every hour that has ended is final",
-    )
+    ended = await_final(own_kafka.bootstrap)
     assert mistakes(own_kafka.bootstrap, week) == []
     before = finality(own_kafka.bootstrap)
     assert {final for (_, hour), (final, _) in before.items() if hour + HOUR > ended} <= {False}

@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from confluent_kafka.admin import AdminClient
+import structlog.testing
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 from typer.testing import CliRunner
 
 from connectors.errors import ConfigurationError
@@ -17,6 +18,7 @@ from deploy.local.kafka.broker import Broker
 from schemas.topics import TopicSpec
 from streams.cli.topics import app
 from streams.topology import topics
+from tests.kafka.services.workers import until
 
 
 @pytest.fixture
@@ -101,6 +103,41 @@ def test_a_program_does_not_start_on_partitions_that_do_not_match(
         ensure_topics(_settings(kafka, create_topics=True), specs)
 
 
+def test_a_program_does_not_start_on_a_topic_that_deletes_what_is_needed(
+    kafka: str, admin: TopicAdmin, client: Any, specs: list[TopicSpec]
+) -> None:
+    admin.create(specs)
+    for number, policy in ((0, "compact"), (1, "delete"), (1, "compact,delete")):
+        alter(client, specs[number], "cleanup.policy", policy)
+
+        with pytest.raises(ConfigurationError, match=f"{specs[number].name}: cleanup.policy is {policy}") as refused:
+            ensure_topics(_settings(kafka, create_topics=True), specs)
+
+        assert f"--entity-name {specs[number].name} --add-config cleanup.policy=" in str(refused.value)
+
+
+def test_a_topic_with_producers_times_is_warned_of(
+    kafka: str, admin: TopicAdmin, client: Any, specs: list[TopicSpec]
+) -> None:
+    admin.create(specs)
+    alter(client, specs[0], "message.timestamp.type", "CreateTime")
+    alter(client, specs[0], "retention.ms", "1000000000")
+
+    with structlog.testing.capture_logs() as logs:
+        ensure_topics(_settings(kafka, create_topics=True), specs)
+
+    (warning,) = [entry for entry in logs if entry["log_level"] == "warning"]
+    assert f"{specs[0].name}: message.timestamp.type is CreateTime" in warning["problem"]
+    assert "--add-config message.timestamp.type=LogAppendTime" in warning["advice"]
+
+
+def alter(client: Any, spec: TopicSpec, key: str, value: str) -> None:
+    change = ConfigEntry(key, value, incremental_operation=AlterConfigOpType.SET)
+    resource = ConfigResource(ResourceType.TOPIC, spec.name, incremental_configs=[change])
+    client.incremental_alter_configs([resource])[resource].result(30)
+    until(lambda: client.describe_configs([resource])[resource].result(30)[key].value == value, 30, f"{key} is {value}")
+
+
 def test_what_the_broker_refuses_is_said_in_its_words(admin: TopicAdmin, specs: list[TopicSpec]) -> None:
     with pytest.raises(ConfigurationError, match=f"does not create {specs[0].name}.*nonsense"):
         admin.create([replace(specs[0], config={"nonsense": "1"})])
@@ -122,6 +159,8 @@ def test_the_command_creates_checks_and_finds_drift(own_kafka: Broker) -> None:
     assert good.stdout.count("as declared") == len(topics())
     assert drift.exit_code == 1
     assert drift.stdout.count("partitions: 2") == len(topics())
+    assert drift.stderr.count("no harm while the topics of a stage have the same number") == len(topics())
+    assert {one["advice"] for one in json.loads(missing.stdout)["drift"]} == {"cxone-streams topics create"}
 
 
 def _settings(kafka: str, *, create_topics: bool) -> KafkaSettings:
