@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from schemas.topics.dead_letters import DEAD_LETTERS
 from schemas.topics.event_time import EVENT_TIME
 from schemas.topics.spec import CHANGELOG_CONFIG, Cleanup, TopicSpec
 from streams.core.state_format import Migration
@@ -16,7 +17,8 @@ class Table:
         name: of the table; its changelog is called after it.
         key: of the changelog's records, for a reader.
         holds: what they are, for a reader.
-        version: of their form; raised with every change of it.
+        version: of their form; raised with every change of it. Workers of an older release then refuse what those of a
+            newer one have written, also in the middle of an upgrade.
         migrations: as of `StateFormat`.
         offsets: whether offsets of the stage's own topic are in it: state is refused then when that topic was made
             again. False for rows, which hold source positions alone.
@@ -73,6 +75,11 @@ class Declaration:
     def follows(self) -> tuple[TopicSpec, ...]:
         """The topics that every worker reads all of, from their beginning."""
         return self.hears if self.behind is None else (*self.hears, EVENT_TIME)
+
+    @property
+    def touches(self) -> tuple[TopicSpec, ...]:
+        """All topics that hold it up when they are not well."""
+        return *self.sources, *self.follows, *self.writes, *self.changelogs, DEAD_LETTERS
 
     @property
     def changelogs(self) -> tuple[TopicSpec, ...]:

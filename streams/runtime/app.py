@@ -24,8 +24,9 @@ from streams.runtime.driver import transport
 from streams.runtime.driver.recovery import TableManager
 from streams.runtime.driver.store import discard_stale
 from streams.runtime.errors import DrainError
-from streams.runtime.lease import Lease
+from streams.runtime.lease import Lease, elapsed
 from streams.runtime.ownership import State
+from streams.runtime.partition_troubles import PartitionTroubles, Place
 from streams.runtime.schemas import StageCodec
 from streams.runtime.settings import WorkerSettings
 from streams.runtime.stage import Stage
@@ -35,6 +36,8 @@ log = structlog.get_logger()
 SESSION_SHARE = 0.8  # of the session timeout, after which a worker that the group does not answer no longer acts
 WATCH_INTERVAL = 0.5  # seconds between two looks at the lease
 TOPICS_INTERVAL = 30.0  # seconds between two looks at the ids of topics
+PARTITIONS_INTERVAL = 5.0  # seconds between two looks at partitions that are in trouble
+UNWRITTEN_FOR = 10.0  # seconds after which readiness tells of a partition that Kafka takes nothing of
 POLLED_WITHIN = 60.0  # seconds
 NEW_TOPICS = 30_000  # ms after which a topic that was missing is noticed (aiokafka's default is five minutes)
 FETCH_BYTES = 2 << 20
@@ -78,6 +81,8 @@ class App(faust.App):
     before_joining: Callable[[], Awaitable[None]] = staticmethod(_nothing)  # what it raises ends the app
     find_topic_ids: Callable[[], Mapping[str, str]] | None = None  # asks Kafka, of the topics whose offsets are stored
     topic_ids: Mapping[str, str] = {}  # as they were asked for last
+    find_unwell: Callable[[], Mapping[Place, str]] | None = None  # asks Kafka what is wrong with the stage's partitions
+    troubles: PartitionTroubles
 
     @property
     def recovered(self) -> bool:
@@ -119,7 +124,7 @@ class App(faust.App):
     def why_not_alive(self) -> str | None:
         """Return why an orchestrator should restart this worker, or None."""
         silent = time.monotonic() - self.consumer.polled_at
-        if silent > POLLED_WITHIN and not (self.stage.delivering or self.stage.full or self._waits_for_schema):
+        if silent > POLLED_WITHIN and not (self.stage.waiting or self._waits_for_schema):
             return f"{self.stage.name}: the consumer has not polled for {silent:.0f} s"
         return None
 
@@ -135,7 +140,9 @@ class App(faust.App):
         for topic in self.sources:
             if missing := self.partitions() - self._partitions_of(topic):
                 return f"{stage}: of {topic} partition {min(missing)} is not assigned: is the topic new?"
+        unwritten = self.stage.unwritten(UNWRITTEN_FOR)
         problem = self._waits_for_schema or self.stage.blocked or self.stage.trouble
+        problem = problem or self.troubles.said(self.source, unwritten, elapsed())
         return f"{stage}: {problem}" if problem else None
 
     @property
@@ -179,10 +186,13 @@ class App(faust.App):
             await asyncio.sleep(WATCH_INTERVAL)
 
     async def look_at_topics(self) -> None:
-        """Ask Kafka for the ids of the topics whose offsets are stored. Without an answer those of before count."""
+        """Ask Kafka for the ids of the topics whose offsets are stored.
+
+        Where there is no answer, or no such topic for now, those of before count: made again, it has another one.
+        """
         if self.find_topic_ids is not None:
             try:
-                self.topic_ids = await asyncio.to_thread(self.find_topic_ids)
+                self.topic_ids = {**self.topic_ids, **await asyncio.to_thread(self.find_topic_ids)}
             except ConnectorError as failure:
                 log.warning("could not ask for topic ids", stage=self.id, reason=str(failure))
 
@@ -195,6 +205,18 @@ class App(faust.App):
             for topic, its_id in self.topic_ids.items():
                 if before.get(topic, its_id) != its_id:
                     self.stage.start_over(f"{topic} was deleted and made again")
+
+    async def watch_partitions(self) -> None:
+        """Find out what is wrong with partitions that are not read or written: no leader, too few replicas."""
+        while self.find_unwell is not None:
+            await asyncio.sleep(PARTITIONS_INTERVAL)
+            if not (self.stage.unwritten(PARTITIONS_INTERVAL) or self.consumer.leaderless(self.sources)):
+                self.troubles.see({}, elapsed())
+                continue
+            try:
+                self.troubles.see(await asyncio.to_thread(self.find_unwell), elapsed())
+            except ConnectorError as failure:
+                log.warning("could not ask for the state of partitions", stage=self.id, reason=str(failure))
 
     def lose(self, why: str) -> None:
         """Act on what the group said: the partitions are another's. Called in the consumer's thread."""
@@ -273,7 +295,7 @@ def build_app(stage: str, source: str, kafka: KafkaSettings, worker: WorkerSetti
     )
     app.source, app.sources = source, (source, *beside)
     app.lease = Lease(SESSION_SHARE * worker.session_timeout)
-    app.resources = []
+    app.resources, app.troubles = [], PartitionTroubles()
     app.drain_timeout = worker.drain_timeout
     app.hold_bytes = worker.hold_bytes
     app.fetch_wait_ms = int(1000 * worker.fetch_wait)

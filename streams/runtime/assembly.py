@@ -49,6 +49,7 @@ def declared(
     names = tuple(spec.name for spec in declaration.beside) if beside is None else beside
     app = build_app(declaration.name, declaration.reads.name, kafka, worker, *names)
     app.declaration, app.codec = declaration, codec
+    app.find_unwell = partial(topic_admin.unwell, kafka, [spec.name for spec in declaration.touches])
     of = frozenset[str]().union(*map(declaration.offsets_of, declaration.tables))
     if of:
         app.find_topic_ids = partial(topic_admin.topic_ids, kafka, of)
@@ -152,7 +153,7 @@ def attach(app: App, stage: Stage[Any], *beside: Callable[[], Awaitable[None]]) 
             await app.crash(failure)
             raise
 
-    for run in (stage.keep_flushing, app.watch, app.watch_topics, *beside):
+    for run in (stage.keep_flushing, app.watch, app.watch_topics, app.watch_partitions, *beside):
         keep(app, run)
     return agent
 

@@ -26,6 +26,7 @@ log = structlog.get_logger()
 
 SEAL_INTERVAL = 1.0  # seconds, of eager stages: how much is published again, and dropped again by readers, after a kill
 TOGETHER = 0.5  # seconds that partitions wait for each other's deliveries
+PATIENCE = 2.0  # seconds that a delivery of a partition takes before no more of that partition is taken
 HELD_BYTES = 128 * 2**20
 HELD_RECORDS = 200_000  # folded and not acknowledged: beyond this a stage waits for its flush
 
@@ -50,7 +51,8 @@ class Stage(Generic[F]):
         interval: seconds from the start of a flush to that of the next; 0 flushes as soon as the one before is done.
             No minimum: a stage that is full, and one that drains, flushes earlier.
         eager: publish outputs at once, and seal at the interval.
-        apart: deliver each partition's flush by itself: one that cannot be written holds up no other.
+        apart: deliver each partition's flush by itself: one that cannot be written holds up no other. What is read
+            of it waits in Kafka, so that what others hold is not waited with.
         hold: records that may be folded and not acknowledged; more are waited with.
         folded: called after each chunk.
         settle: waits, when partitions go, for what is under way in the cores' name.
@@ -92,6 +94,8 @@ class Stage(Generic[F]):
         self._leaving = asyncio.Event()  # partitions are going, or gone
         self._turn = asyncio.Lock()
         self._apart, self._under_way = apart, dict[int, asyncio.Task[None]]()  # partition -> its delivery
+        self._began: dict[int, float] = {}  # partition -> when its delivery began, of the loop's clock
+        self.held_up: frozenset[int] = frozenset()  # partitions of which no more is taken for now
         self._deliveries = 0
         self._failure: Exception | None = None  # of a delivery
         self._wanted = asyncio.Event()
@@ -157,6 +161,7 @@ class Stage(Generic[F]):
                 self._sealed_at = asyncio.get_running_loop().time()
             if not self.ownership.may_write:
                 return
+            self._hold_up()
             now, cores = self._now(), self.cores
             free = {partition: core for partition, core in cores.items() if partition not in self._under_way}
             held = self._held.take(free) if seal else []
@@ -169,7 +174,7 @@ class Stage(Generic[F]):
             for partition, flush in flushes.items():
                 own = [each for each in held if each.partition == partition]
                 task = asyncio.create_task(self._write(cores, {partition: flush}, own))
-                self._under_way[partition] = task
+                self._under_way[partition], self._began[partition] = task, asyncio.get_running_loop().time()
                 task.add_done_callback(partial(self._written, partition))
                 writing.append(task)
             if writing:
@@ -178,7 +183,8 @@ class Stage(Generic[F]):
                 raise self._failure
 
     def _written(self, partition: int, task: asyncio.Task[None]) -> None:
-        del self._under_way[partition]
+        del self._under_way[partition], self._began[partition]
+        self.held_up -= {partition}
         if not task.cancelled() and isinstance(failure := task.exception(), Exception):
             self._failure = failure
             self._wanted.set()
@@ -202,6 +208,22 @@ class Stage(Generic[F]):
                 self._deliveries -= 1
         if self.cores is cores and self.ownership.may_write:
             self._held.acknowledge(held, flushes)
+
+    def _hold_up(self) -> None:
+        self.held_up = frozenset(self.unwritten(PATIENCE))
+
+    def unwritten(self, longer_than: float) -> dict[int, float]:
+        """Return for how many seconds partitions have been delivered by themselves, of those that take longer."""
+        if not self._began:
+            return {}
+        now = asyncio.get_running_loop().time()
+        taken = {partition: now - began for partition, began in self._began.items()}
+        return {partition: seconds for partition, seconds in taken.items() if seconds >= longer_than}
+
+    @property
+    def waiting(self) -> bool:
+        """Whether nothing may be taken for now, so that a consumer that does not poll is nothing wrong."""
+        return self.full or (self.delivering and not self._apart)
 
     @property
     def delivering(self) -> bool:

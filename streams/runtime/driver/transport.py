@@ -14,7 +14,7 @@ Private names of Faust 0.15 and aiokafka 0.14 are used: both are pinned, and tes
 
 import contextlib
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from typing import Any
 
 import structlog
@@ -35,6 +35,7 @@ log = structlog.get_logger(component="transport")
 LOST = Counter("cxone_records_lost_to_retention", "Records that retention deleted before they were read.", ["topic"])
 
 SCHEME = "chunked"
+NO_LEADER = -1  # as aiokafka names it
 CHUNK_RECORDS = 5_000  # a bound: a chunk holds what has arrived, so it is small at a low rate and grows with a backlog
 
 
@@ -110,6 +111,16 @@ class Consumer(driver.Consumer):
         found = consumer and consumer._client.cluster.partitions_for_topic(topic)  # noqa: SLF001
         return len(found) if found else None
 
+    def leaderless(self, topics: Collection[str]) -> bool:
+        """Whether a partition of `topics` has no leader, as far as is known here: nothing is read of it."""
+        consumer = self._thread._consumer  # noqa: SLF001
+        cluster = consumer and consumer._client.cluster  # noqa: SLF001
+        return bool(cluster) and any(
+            cluster.leader_for_partition(TP(topic, partition)) == NO_LEADER
+            for topic in topics
+            for partition in cluster.partitions_for_topic(topic) or ()
+        )
+
     def read_to_end(self, topic: str, partition: int) -> tuple[int, bool]:
         """Return a mark that changes with each answer to a fetch, and whether all that it told of is acknowledged."""
         tp = TP(topic, partition)
@@ -169,6 +180,18 @@ class Consumer(driver.Consumer):
         await self.seek_wait(positions)
         self._committed_offset.update(positions)
         self._read_offset.update(positions)
+
+    async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:  # noqa: ASYNC109 - as above
+        """Leave what the stage cannot take for now where it is: in Kafka."""
+        held_up = self.app.stage.held_up
+        if held_up and active_partitions:
+            active_partitions = {
+                tp for tp in active_partitions if tp.partition not in held_up or not self._is_chunked(tp)
+            }
+            if not active_partitions:  # aiokafka would take it for all
+                await self.sleep(timeout)
+                return {}
+        return await super()._getmany(active_partitions, timeout)
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:  # noqa: ASYNC109 - as above
         self.polled_at = time.monotonic()

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -18,7 +18,7 @@ from connectors.settings import KafkaSettings
 from schemas.envelope import Consumed
 from schemas.releases import FileSchemaIds, Schema
 from streams.core.contract import Chunk, Flush
-from streams.runtime.app import POLLED_WITHIN, App, build_app
+from streams.runtime.app import PARTITIONS_INTERVAL, POLLED_WITHIN, UNWRITTEN_FOR, App, build_app
 from streams.runtime.assembly import attach
 from streams.runtime.errors import DrainError, SuspendedError, WithdrawnError
 from streams.runtime.lease import Lease
@@ -28,6 +28,7 @@ from streams.runtime.settings import WorkerSettings
 from streams.runtime.stage import Stage
 from tests.support.echo_stage import Echo
 from tests.support.owning import own
+from tests.support.virtual_time import run
 
 PASSWORD = "w0rd"
 
@@ -38,11 +39,15 @@ class Consumer:
     def __init__(self) -> None:
         self.polled_at = monotonic()
         self.failure: BaseException | None = None
+        self.without_leader = False
         self.tps = {TP("source", 0), TP("source", 3), TP("cxone-echo-windows-changelog", 9)}
         self._unacked_messages: set[Any] = set()  # Faust's stream puts what it hands out here
 
     def assignment(self) -> set[TP]:
         return self.tps
+
+    def leaderless(self, topics: Collection[str]) -> bool:
+        return self.without_leader and "source" in topics
 
     def coordination_failure(self) -> BaseException | None:
         return self.failure
@@ -181,8 +186,77 @@ def test_an_app_that_does_not_poll_is_not_alive_unless_it_waits_for_its_stage(ap
 
     app.stage._deliveries = 1
     assert app.why_not_alive() is None
+    app.stage._apart = True
+    assert app.why_not_alive(), "others are taken while one partition is delivered"
     app.stage._deliveries, app.stage.full = 0, True
     assert app.why_not_alive() is None
+
+
+def test_readiness_names_the_partition_that_is_in_trouble_and_for_how_long(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("asyncio.to_thread", at_once)
+    monkeypatch.setattr("streams.runtime.app.elapsed", lambda: asyncio.get_running_loop().time())
+    app.find_unwell = lambda: {("source", 3): "has had no leader"}
+
+    async def main() -> None:
+        watching = asyncio.create_task(app.watch_partitions())
+        await asyncio.sleep(PARTITIONS_INTERVAL + 0.1)
+        assert app.why_not_ready() is None, "Kafka is only asked when something is held up"
+
+        app.consumer.without_leader = True
+        await asyncio.sleep(2 * PARTITIONS_INTERVAL)
+        assert app.why_not_ready() == f"echo: source 3 has had no leader for {PARTITIONS_INTERVAL:.0f} s"
+        assert app.why_not_alive() is None
+
+        app.consumer.without_leader = False
+        await asyncio.sleep(PARTITIONS_INTERVAL)
+        assert app.why_not_ready() is None
+        watching.cancel()
+
+    run(main())
+
+
+def test_readiness_names_a_partition_of_which_nothing_is_written(app: App) -> None:
+    async def main() -> None:
+        app.stage._began = {3: 0.0}
+        await asyncio.sleep(UNWRITTEN_FOR - 1)
+        assert app.why_not_ready() is None
+        await asyncio.sleep(1)
+        assert app.why_not_ready() == f"echo: source 3: nothing is written for {UNWRITTEN_FOR:.0f} s"
+
+    run(main())
+
+
+def test_a_topic_that_was_made_again_is_noticed_within_half_a_minute(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("asyncio.to_thread", at_once)
+    rejoined: list[None] = []
+    app.stage._rejoin = lambda: rejoined.append(None)
+    ids = {"source": "before"}
+    app.find_topic_ids = lambda: dict(ids)
+
+    async def main() -> None:
+        await app.look_at_topics()
+        watching = asyncio.create_task(app.watch_topics())
+        await asyncio.sleep(100)
+        assert app.stage.ownership.may_write
+        del ids["source"]  # deleted, and not made again yet
+        await asyncio.sleep(100)
+        assert app.stage.ownership.may_write
+        ids["source"] = "again"
+
+        await asyncio.sleep(30)
+
+        assert not app.stage.ownership.may_write
+        assert len(rejoined) == 1
+        assert app.topic_ids == ids, "what is stored is compared with this when partitions come"
+        watching.cancel()
+
+    run(main())
+
+
+async def at_once(function: Callable[[], Any]) -> Any:
+    return function()
 
 
 async def test_partitions_that_were_just_assigned_are_not_recovered(app: App) -> None:

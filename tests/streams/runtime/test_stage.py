@@ -8,7 +8,7 @@ import pytest
 from schemas.envelope import Consumed
 from streams.core.contract import Chunk, Flush
 from streams.runtime.errors import DrainError, SuspendedError, TooManyRefusedError
-from streams.runtime.stage import HELD_BYTES, HELD_RECORDS
+from streams.runtime.stage import HELD_BYTES, HELD_RECORDS, PATIENCE, TOGETHER
 from tests.support.echo_stage import GENERATION, Event, Rig, cores, record
 from tests.support.owning import own
 from tests.support.virtual_time import run
@@ -388,6 +388,30 @@ def test_a_partition_that_cannot_be_written_holds_up_no_other() -> None:
         assert rig.values() == [b"b", b"d", b"a", b"c"], "its own order is kept"
         assert all(event.acknowledged for event in (*first, *more))
         assert not rig.stage.delivering
+
+    run(main())
+
+
+def test_no_more_is_taken_of_a_partition_that_cannot_be_written_and_the_others_go_on() -> None:
+    async def main() -> None:
+        rig = apart(stuck=0)
+        await put(rig, 0, b"a")
+        await rig.stage.flush()
+        assert not rig.stage.held_up, "every delivery takes a moment"
+
+        await asyncio.sleep(PATIENCE)
+        await put(rig, 1, b"b")
+        await rig.stage.flush()
+        assert rig.stage.held_up == {0}
+        assert rig.stage.unwritten(PATIENCE) == {0: pytest.approx(PATIENCE + TOGETHER)}
+        assert rig.stage.delivering
+        assert not rig.stage.waiting, "a consumer that does not poll now is a fault"
+        assert rig.values() == [b"b"]
+
+        rig.open.set()
+        await asyncio.sleep(0.1)
+        assert not rig.stage.held_up
+        assert rig.stage.unwritten(0) == {}
 
     run(main())
 

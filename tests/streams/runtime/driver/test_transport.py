@@ -53,3 +53,27 @@ async def test_what_retention_deleted_before_it_was_fetched_is_counted() -> None
 
     assert message.value.records[0].offset == 150
     assert lost() - before == 20
+
+
+async def test_partitions_of_which_no_more_is_taken_stay_in_kafka_and_changelogs_are_read() -> None:
+    reader = consumer(expected=0, earliest=0)
+    reader.app.stage = SimpleNamespace(held_up=frozenset({0, 1}))
+    other, changelog = TP(PLACE.topic, 2), TP("changelog", 0)
+    asked: list[set[TP]] = []
+
+    async def getmany(active: set[TP], _timeout: float) -> dict[TP, Fetched]:
+        asked.append(active)
+        return {}
+
+    async def sleep(_seconds: float) -> None: ...
+
+    reader._thread, reader.sleep = SimpleNamespace(getmany=getmany), sleep
+    await reader._getmany({PLACE, TP(PLACE.topic, 1), other, changelog}, 1.0)
+    assert asked == [{other, changelog}]
+
+    await reader._getmany({PLACE}, 1.0)
+    assert asked == [{other, changelog}], "an empty set would mean all of them"
+
+    reader.app.stage.held_up = frozenset()
+    await reader._getmany({PLACE}, 1.0)
+    assert asked[1:] == [{PLACE}]
