@@ -89,7 +89,7 @@ async def test_twenty_kills_of_the_door_lose_nothing_and_type_and_score_nothing_
     await asyncio.to_thread(worker.start().ready)
     await asyncio.to_thread(scoring.start().ready)
     sent = Sent()
-    sending = asyncio.create_task(send(at.url, rate=500, seconds=60, sent=sent, patience=120))
+    sending = asyncio.create_task(send(at.url, rate=500, seconds=60, sent=sent, patience=600))
     for turn in range(20):
         await asyncio.sleep(random.uniform(0.5, 2.0))
         at.door.kill()
