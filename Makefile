@@ -67,7 +67,8 @@ LOCKED := $(PIP) --only-binary :all: --require-hashes
 	@$(LOCKED) -r requirements-dev.lock && touch $@
 	@echo 'Done: . .venv/bin/activate && cxone-streams --help'
 
-.venv/fuzz/bin/schemathesis: | .venv/bin/python # apart: nothing else needs what it brings
-	@$(PYTHON) -m venv .venv/fuzz && .venv/fuzz/bin/pip install -q --disable-pip-version-check schemathesis==4.32.5
+.venv/fuzz/bin/schemathesis: requirements-fuzz.lock | .venv/bin/python # apart: nothing else needs what it brings
+	@$(PYTHON) -m venv .venv/fuzz
+	@.venv/fuzz/bin/pip install -q --disable-pip-version-check --only-binary :all: --require-hashes -r $< && touch $@
 
 .PHONY: help install demo stage test lint types faults kafka kafka-down registry registry-down influxd bench

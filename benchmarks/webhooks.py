@@ -1,13 +1,15 @@
 """`python -m benchmarks.webhooks`: what the door takes, beside the same door with one transaction a request.
 
-On a real Kafka of its own. Clients of a number ask again as soon as they have an answer; then new requests come at a
-steady rate, whatever the answers take. The generator writes and reads bytes, so that it costs less than the door.
+On a real Kafka of its own. Clients of a number ask again as soon as they have an answer; one alone takes turns with
+single commits without a door; then new requests come at a steady rate, whatever the answers take. The generator writes
+and reads bytes, so that it costs less than the door.
 """
 
 import asyncio
 import sys
 import time
 from collections.abc import Sequence
+from statistics import mean
 from typing import Annotated, Self
 
 import numpy as np
@@ -102,17 +104,28 @@ async def open_loop(port: int, rate: float, seconds: float) -> tuple[float, list
     return len(took) / seconds, took
 
 
-async def commits(bootstrap: str, seconds: float) -> list[float]:
-    """Return the seconds that single commits take, without a door."""
+async def in_turns(port: int, bootstrap: str, seconds: float) -> tuple[list[float], list[float]]:
+    """Return the seconds that requests take, and single commits without a door, one after the other.
+
+    In turns, so that whatever else this machine does slows both alike.
+    """
     publisher = TransactionalPublisher(transactional_config({"bootstrap.servers": bootstrap}, "cxone-webhooks-bench"))
     await publisher.start()
-    took: list[float] = []
-    ends = time.monotonic() + seconds
+    client, number = await Client(port).open(), 0
+    requests: list[float] = []
+    commits: list[float] = []
+    ends = time.monotonic() + WARM_UP + seconds
     while (asked := time.monotonic()) < ends:
+        await client.ask(number)
+        answered = time.monotonic()
         await publisher.publish([Outgoing(RAW_WEBHOOKS.name, b"k", bytes(100))])
-        took.append(time.monotonic() - asked)
+        if asked >= ends - seconds:
+            requests.append(answered - asked)
+            commits.append(time.monotonic() - answered)
+        number += 1
+    client.close()
     await publisher.close()
-    return took
+    return requests, commits
 
 
 def main(
@@ -139,10 +152,11 @@ def main(
                     per_second, took = runner.run(closed_loop(port, number, seconds))
                     row(table, door, str(number), per_second, took)
                 if door == "shared transactions":
+                    requests, commits = runner.run(in_turns(port, bootstrap, seconds))
+                    row(table, "in turns: a request", "1", 1 / mean(requests), requests)
+                    row(table, "in turns: one commit", "1", 1 / mean(commits), commits)
                     per_second, took = runner.run(open_loop(port, rate, seconds))
                     row(table, door, f"{rate:g}/s", per_second, took)
-        took = runner.run(commits(bootstrap, seconds))
-        row(table, "no door: one commit", "1", len(took) / seconds, took)
     console = Console()
     console.width = max(console.width, 100)
     console.print(table)
