@@ -4,6 +4,8 @@ KAFKA_PORT ?= 9092
 REGISTRY_PORT ?= 8081
 TESTS_AT_ONCE ?= 2
 BIN := .venv/bin
+PROFILE ?= demo
+COMPOSE = PROFILE=$(PROFILE) docker compose -f deploy/compose.yaml --profile $(PROFILE)
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -42,6 +44,26 @@ registry: ## start a schema registry on 127.0.0.1:8081 (REGISTRY_PORT=... for an
 registry-down: ## stop it; it forgets everything
 	$(PYTHON) deploy/local/registry/registry.py stop --port $(REGISTRY_PORT)
 
+up: ## the whole system in containers, on Redpanda (PROFILE=cxone for your tenant instead of the simulator)
+	@$(PYTHON) deploy/make_env.py
+	$(COMPOSE) up -d --build --wait
+	@$(MAKE) -s urls
+
+down: ## stop it; its data stays in volumes (ARGS=-v deletes them)
+	$(COMPOSE) down $(ARGS)
+
+logs: ## follow what it logs (STAGE=crm for one of them)
+	$(COMPOSE) logs -f $(STAGE)
+
+ps: ## what of it runs
+	$(COMPOSE) ps
+
+scale: ## run N workers of a stage (STAGE=percentiles N=3)
+	$(COMPOSE) up -d --no-recreate --scale "$(STAGE)=$(N)" "$(STAGE)"
+
+urls: ## where to look at it
+	@$(PYTHON) deploy/urls.py
+
 influxd: ## build a real InfluxDB 2.7 for its tests (minutes the first time)
 	deploy/local/influxd/build.sh
 
@@ -71,4 +93,4 @@ LOCKED := $(PIP) --only-binary :all: --require-hashes
 	@$(PYTHON) -m venv .venv/fuzz
 	@.venv/fuzz/bin/pip install -q --disable-pip-version-check --only-binary :all: --require-hashes -r $< && touch $@
 
-.PHONY: help install demo stage test lint types faults kafka kafka-down registry registry-down influxd bench
+.PHONY: help install demo stage test lint types faults kafka kafka-down registry registry-down up down logs ps scale urls influxd bench

@@ -18,16 +18,17 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from connectors import dotenv
 from connectors.errors import ConfigurationError
-from connectors.http.proxies import is_loopback
+from connectors.http.proxies import may_be_plain
 
 _SERVER = re.compile(r"(\[[0-9a-fA-F:]+\]|[^\s:,\[\]/]+):\d{1,5}")
 _LABEL = r"^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?$"  # nothing that could lead a URL to another host
+_HOSTS = r"^[A-Za-z0-9.-]*( *, *[A-Za-z0-9.-]+)*$"  # no wildcard
 _TOKEN = re.compile(r"[!-~]+")
 _SECURE = {"https": "http", "wss": "ws"}
 
 
 def secure_url(url: str) -> str:
-    """Return `url` if a secret may travel to it: TLS, or plain to this very machine.
+    """Return `url` if a secret may travel to it: TLS, or plain to this very machine or NETWORK_PLAIN_HOSTS.
 
     Raises ValueError, without the URL in its text.
     """
@@ -42,7 +43,7 @@ def secure_url(url: str) -> str:
         raise ValueError("must carry no credentials: they have settings of their own")
     if parts.fragment or url.endswith("#"):
         raise ValueError("must have no fragment (what follows a #)")
-    if parts.scheme not in _SECURE and not is_loopback(host):
+    if parts.scheme not in _SECURE and not may_be_plain(host):
         raise ValueError("must be encrypted (https or wss), except to this machine")
     return url
 
@@ -127,6 +128,16 @@ class KafkaSettings(BaseSettings):
         if self.ssl_ca_location is not None and self.security_protocol.endswith("SSL"):
             config["ssl.ca.location"] = str(self.ssl_ca_location)
         return config
+
+
+class NetworkSettings(BaseSettings):
+    """Whom secrets may travel to unencrypted, beside this machine: see `connectors.http.proxies.may_be_plain`."""
+
+    model_config = SettingsConfigDict(env_prefix="NETWORK_", env_ignore_empty=True, extra="ignore", frozen=True)
+
+    plain_hosts: str = Field(
+        "", pattern=_HOSTS, description="names of hosts on a network that nobody else is on, separated by commas"
+    )
 
 
 class RegistrySettings(BaseSettings):

@@ -1,4 +1,4 @@
-"""Reads a topic from outside: no consumer group, nothing committed, up to the end that it has when reading begins."""
+"""Reads a topic from outside: no consumer group, nothing committed. To the end that it has then, or for ever."""
 
 import re
 import time
@@ -18,19 +18,22 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Where reading begins: at an offset of every partition, at a time (ms since the epoch), or at the beginning."""
+    """Where reading begins: at an offset of every partition, a time (ms since the epoch), the end, or the beginning."""
 
     offset: int | None = None
     time: int | None = None
+    end: bool = False
 
 
 def start(text: str, *, now: float) -> Start:
-    """Read `beginning`, an offset, an age such as `10m` or `2d`, or an ISO 8601 time; `now` in seconds.
+    """Read `beginning`, `end`, an offset, an age such as `10m` or `2d`, or an ISO 8601 time; `now` in seconds.
 
     Raises ConfigurationError.
     """
     if text == "beginning":
         return Start()
+    if text == "end":
+        return Start(end=True)
     if text.isdecimal():
         return Start(offset=int(text))
     if ago := _AGO.fullmatch(text):
@@ -39,7 +42,7 @@ def start(text: str, *, now: float) -> Start:
         at = datetime.fromisoformat(text.upper())  # RFC 3339 lets T and Z be small
     except ValueError:
         raise ConfigurationError(
-            f"{text!r} is no start: beginning, an offset, an age such as 10m, 2h or 1d, or a time such as "
+            f"{text!r} is no start: beginning, end, an offset, an age such as 10m, 2h or 1d, or a time such as "
             "2026-01-30T12:00:00Z"
         ) from None
     return Start(time=int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000))
@@ -71,7 +74,8 @@ class TopicReader:
         Raises ConfigurationError when there is no such topic, ConnectorError when Kafka does not answer.
         """
         try:
-            left = self._assign(topic, begin)
+            places, ends = self._assign(topic, begin)
+            left = {partition: ends[partition] for partition, at in places.items() if at < ends[partition]}
             number = 0
             quiet_since = time.monotonic()
             while left and (limit is None or number < limit):
@@ -87,30 +91,43 @@ class TopicReader:
         except KafkaException as failure:
             raise ConnectorError(f"Kafka at {self._bootstrap}: {failure.args[0].str()}") from failure
 
+    def follow(self, topic: str, begin: Start) -> Iterator[Found]:
+        """Yield records as they come, for ever.
+
+        Raises ConfigurationError when there is no such topic, ConnectorError when Kafka does not answer at first; an
+        outage later is waited out.
+        """
+        try:
+            self._assign(topic, begin)
+            while True:
+                for message in self._consumer.consume(500, 0.5):
+                    if message.error() is None or not message.error().retriable():
+                        _check(message)
+                        yield _found(message)
+        except KafkaException as failure:
+            raise ConnectorError(f"Kafka at {self._bootstrap}: {failure.args[0].str()}") from failure
+
     def close(self) -> None:
         """Let go of the connections."""
         self._consumer.close()
 
-    def _assign(self, topic: str, begin: Start) -> dict[int, int]:
-        """Begin to fetch; return the end of each partition that has something to read."""
+    def _assign(self, topic: str, begin: Start) -> tuple[dict[int, int], dict[int, int]]:
+        """Begin to fetch; return where each partition begins and ends."""
         listed = self._consumer.list_topics(topic, TIMEOUT).topics[topic]
         if listed.error is not None or not listed.partitions:
             raise ConfigurationError(f"there is no topic {topic}: `cxone-streams topics check` lists those that are")
         partitions = [TopicPartition(topic, partition) for partition in sorted(listed.partitions)]
-        ends = {each.partition: self._consumer.get_watermark_offsets(each, TIMEOUT) for each in partitions}
+        bounds = {each.partition: self._consumer.get_watermark_offsets(each, TIMEOUT) for each in partitions}
         if begin.time is not None:
             wanted = [TopicPartition(topic, each.partition, begin.time) for each in partitions]
-            starts = {each.partition: each.offset for each in self._consumer.offsets_for_times(wanted, TIMEOUT)}
+            answers = {each.partition: each.offset for each in self._consumer.offsets_for_times(wanted, TIMEOUT)}
+            # -1 where nothing is as young
+            starts = {each: at if at >= 0 else bounds[each][1] for each, at in answers.items()}
         else:
-            starts = {each.partition: begin.offset or 0 for each in partitions}
-        # offsets_for_times answers -1 where nothing is as young
-        places = {
-            partition: max(starts[partition], low)
-            for partition, (low, high) in ends.items()
-            if starts[partition] >= 0 and max(starts[partition], low) < high
-        }
+            starts = {each: high if begin.end else begin.offset or 0 for each, (_, high) in bounds.items()}
+        places = {each: min(max(starts[each], low), high) for each, (low, high) in bounds.items()}
         self._consumer.assign([TopicPartition(topic, each, at or OFFSET_BEGINNING) for each, at in places.items()])
-        return {partition: ends[partition][1] for partition in places}
+        return places, {each: high for each, (_, high) in bounds.items()}
 
     def _behind(self, topic: str, ends: Mapping[int, int]) -> dict[int, int]:
         """Return the partitions that were not read to their end. Positions pass over transaction markers."""

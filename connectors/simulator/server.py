@@ -39,6 +39,7 @@ class Simulation:
     faults: Faults = field(default_factory=Faults)
     cxone: CxoneAccount = field(default_factory=CxoneAccount)
     influx: InfluxAccount = field(default_factory=InfluxAccount)
+    host: str = HOST
     cxone_port: int = 0
     influx_port: int = 0
 
@@ -112,8 +113,8 @@ async def serve(simulation: Simulation, *, now: Callable[[], float] = time.time)
     for door in (cxone, messaging, analytics, *rest, crm, model, webhook, controls):
         app.add_routes(door.routes())
     async with (
-        _listening(app, simulation.cxone_port) as port,
-        _listening(influx.app(), simulation.influx_port) as influx_port,
+        _listening(app, simulation.host, simulation.cxone_port) as port,
+        _listening(influx.app(), simulation.host, simulation.influx_port) as influx_port,
     ):
         endless = (messaging.run(), dashboards.run(), subscriptions.run())
         running = (cxone.run(started_at), analytics.run(started_at), *endless)
@@ -141,12 +142,12 @@ async def run(simulation: Simulation, ready: Callable[[Addresses], object]) -> N
 
 
 @asynccontextmanager
-async def _listening(app: web.Application, port: int) -> AsyncIterator[int]:
+async def _listening(app: web.Application, host: str, port: int) -> AsyncIterator[int]:
     # No access log: tokens travel in URLs.
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
     await runner.setup()
     try:
-        await web.TCPSite(runner, HOST, port).start()
+        await web.TCPSite(runner, host, port).start()
         yield runner.addresses[0][1]
     finally:
         await runner.cleanup()

@@ -11,10 +11,13 @@ from streams.cli.dashboards import app as dashboards
 from streams.cli.demo import demo
 from streams.cli.dlq import app as dlq
 from streams.cli.guests import guests
+from streams.cli.lag import lag
 from streams.cli.query import app as query
 from streams.cli.schemas import app as schemas
 from streams.cli.simulate import simulate
+from streams.cli.tail import tail
 from streams.cli.topics import app as topics
+from streams.cli.topology import topology
 from streams.cli.worker import worker
 
 app = typer.Typer(
@@ -51,6 +54,9 @@ app.command()(guests)
 app.command()(actions)
 app.add_typer(query, name="query")
 app.add_typer(topics, name="topics")
+app.command()(tail)
+app.command()(lag)
+app.command()(topology)
 app.add_typer(dlq, name="dlq")
 app.add_typer(dashboards, name="dashboards")
 app.add_typer(audit, name="audit")

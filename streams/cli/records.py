@@ -1,7 +1,7 @@
 """Records of any topic -> lines for a person or a program. Pure."""
 
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -32,21 +32,42 @@ class Found(Protocol):
     def headers(self) -> Headers: ...
 
 
-def as_json(found: Found, decode: Decode) -> str:
-    """Return one line of JSON. `type` names the Avro schema and is null for other bytes."""
+def as_object(found: Found, decode: Decode) -> dict[str, Any]:
+    """Return what is printed of a record as JSON. `type` names the Avro schema and is null for other bytes."""
     name, value = _value(found.value, decode)
-    return orjson.dumps(
-        {
-            "partition": found.partition,
-            "offset": found.offset,
-            "time": time_text(found.timestamp),
-            "key": None if found.key is None else _plain(found.key),
-            "type": name,
-            "value": value,
-            "headers": {header: _plain(content) for header, content in found.headers},
-        },
-        default=_plain,
-    ).decode()
+    return {
+        "partition": found.partition,
+        "offset": found.offset,
+        "time": time_text(found.timestamp),
+        "key": None if found.key is None else _plain(found.key),
+        "type": name,
+        "value": value,
+        "headers": {header: _plain(content) for header, content in found.headers},
+    }
+
+
+def as_json(found: Found, decode: Decode) -> str:
+    """Return one line of JSON: see `as_object`."""
+    return orjson.dumps(as_object(found, decode), default=_plain).decode()
+
+
+def matches(wanted: Mapping[str, str], shown: Mapping[str, Any]) -> bool:
+    """Whether what is shown of a record has every wanted text under its path, such as `key` or `value.queue_id`.
+
+    A header is under `headers.` and its name; what is no text is compared as JSON.
+    """
+    return all(_text(_under(shown, path)) == text for path, text in wanted.items())
+
+
+def _under(shown: Any, path: str) -> Any:
+    head, _, rest = path.partition(".")
+    if not isinstance(shown, Mapping):
+        return None
+    return shown.get(path) if path in shown or not rest else _under(shown.get(head), rest)
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else orjson.dumps(value, default=_plain).decode()
 
 
 def as_line(found: Found, decode: Decode) -> str:

@@ -20,6 +20,9 @@ def simulate(  # noqa: PLR0913 - one argument per option
     analytics_history: Annotated[float, typer.Option(min=0, help="As --history-hours, of analytics; in seconds.")] = 0,
     analytics_wave: Annotated[float, typer.Option(min=60, help="Seconds between two waves of long calls.")] = 900,
     analytics_count: Annotated[int | None, typer.Option(min=1, help="As --count, of analytics.")] = None,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on. Any but this machine's lets a network at the stand-ins.")
+    ] = "127.0.0.1",
     cxone_port: Annotated[int, typer.Option(help="Port of CXone and the CRM; 0 takes a free one.")] = 0,
     influx_port: Annotated[int, typer.Option(help="Port of InfluxDB; 0 takes a free one.")] = 0,
     client_id: Annotated[str, typer.Option(help="What clients have to show; made up.")] = "simulator",
@@ -76,6 +79,7 @@ def simulate(  # noqa: PLR0913 - one argument per option
         faults=wanted,
         cxone=CxoneAccount(client_id, client_secret),
         influx=InfluxAccount(influx_token, influx_org, influx_bucket),
+        host=host,
         cxone_port=cxone_port,
         influx_port=influx_port,
     )

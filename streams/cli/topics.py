@@ -18,6 +18,13 @@ app = typer.Typer(
 Partitions = Annotated[
     int | None, typer.Option(min=1, help="Partitions of every topic, instead of the declared number.")
 ]
+Filters = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--filter", metavar="PATH=TEXT", help="Only records with this: key=…, type=…, value.queue_id=…, headers.NAME=…"
+    ),
+]
+Limit = Annotated[int | None, typer.Option(min=1, help="Stop after so many records.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 
@@ -87,9 +94,13 @@ def read(
     topic: Annotated[str, typer.Argument(help="Name of the topic.")],
     *,
     since: Annotated[
-        str, typer.Option("--from", help="beginning, an offset, an age (10m, 2h, 1d) or a time (2026-01-30T12:00:00Z).")
+        str,
+        typer.Option(
+            "--from", help="beginning, end, an offset, an age (10m, 2h, 1d) or a time (2026-01-30T12:00:00Z)."
+        ),
     ] = "beginning",
-    limit: Annotated[int | None, typer.Option(min=1, help="Stop after so many records.")] = None,
+    filters: Filters = None,
+    limit: Limit = None,
     json: Json = False,
 ) -> None:
     """Print what is in a topic, from --from to its end as it is now; Avro is decoded.
@@ -100,25 +111,9 @@ def read(
     Joins no consumer group and commits nothing. Exit status 1 when Kafka does not
     answer, 2 when there is no such topic.
     """
-    import time
+    from streams.cli.reading import print_records
 
-    from connectors.kafka.schema_registry import schema_ids
-    from connectors.kafka.topic_reader import TopicReader, start
-    from connectors.settings import KafkaSettings, RegistrySettings, load
-    from schemas.avro import Codec
-    from streams.cli.ending import ended
-    from streams.cli.records import as_json, as_line
-
-    with ended():
-        begin = start(since, now=time.time())
-        reader = TopicReader(load(KafkaSettings).librdkafka())
-        decode = Codec(schema_ids(load(RegistrySettings))).reader()
-        show = as_json if json else as_line
-        try:
-            for found in reader.read(topic, begin, limit=limit):
-                typer.echo(show(found, decode))
-        finally:
-            reader.close()
+    print_records(topic, since, wanted=filters or [], limit=limit, json=json, follow=False)
 
 
 def _admin() -> "tuple[TopicAdmin, KafkaSettings]":

@@ -11,6 +11,7 @@ from connectors.settings import (
     CxoneSettings,
     InfluxSettings,
     KafkaSettings,
+    NetworkSettings,
     RegistrySettings,
     load,
     secure_url,
@@ -261,3 +262,14 @@ def test_half_of_a_registrys_credentials_is_refused(tmp_path: Path, line: str, m
         load(RegistrySettings, env_file=env(tmp_path, f"SCHEMA_REGISTRY_URL=https://a.test\n{line}\n"))
 
     assert SECRET not in str(refused.value)
+
+
+def test_a_plain_url_is_taken_for_hosts_that_are_named_and_no_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NETWORK_PLAIN_HOSTS", "influxdb,crm")
+
+    assert secure_url("http://influxdb:8086") == "http://influxdb:8086"
+    with pytest.raises(ValueError, match="must be encrypted"):
+        secure_url("http://influxdb.example")
+    monkeypatch.setenv("NETWORK_PLAIN_HOSTS", "*")
+    with pytest.raises(ConfigurationError, match="NETWORK_PLAIN_HOSTS"):
+        load(NetworkSettings)

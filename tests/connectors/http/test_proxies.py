@@ -125,3 +125,11 @@ async def test_a_proxy_learns_the_host_and_no_more() -> None:
     assert asked.head.startswith("CONNECT cxone.test:443 ")
     assert SECRET not in asked.head
     assert asked.body == b""
+
+
+def test_hosts_that_may_be_plain_are_as_near_as_this_machine_and_no_others() -> None:
+    proxies = Proxies({**ALL, "NETWORK_PLAIN_HOSTS": "influxdb, Redpanda"})
+
+    assert proxies.of("http://influxdb:8086") is None
+    assert proxies.of("http://redpanda") is None
+    assert proxies.of("http://influxdb.example") == "http://plain.test:1"

@@ -6,7 +6,7 @@ from connectors.kafka.topic_reader import Found, Start, start
 from schemas.avro import Codec
 from schemas.records import InteractionCompleted
 from schemas.releases import FileSchemaIds
-from streams.cli.records import as_json, as_line
+from streams.cli.records import as_json, as_line, matches
 
 CODEC = Codec(FileSchemaIds())
 VALUE = CODEC.encoder(InteractionCompleted)(InteractionCompleted("event-1", "sales", 312.0, 45.0, 1_768_471_200_250))
@@ -73,3 +73,23 @@ def test_where_reading_begins(text: str, expected: Start) -> None:
 def test_a_start_that_is_none_is_refused_with_what_would_be_right(text: str) -> None:
     with pytest.raises(ConfigurationError, match="10m"):
         start(text, now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "there"),
+    [
+        ({}, True),
+        ({"key": "c-1"}, True),
+        ({"key": "c"}, False),
+        ({"value.a.b": "5"}, True),
+        ({"value.a.b": "6"}, False),
+        ({"value.a.b.c": "5"}, False),
+        ({"value.nothing": "null"}, True),
+        ({"headers.cxone.x": "y", "partition": "3"}, True),
+        ({"headers.cxone.x": "y", "partition": "4"}, False),
+    ],
+)
+def test_filters(wanted: dict[str, str], there: bool) -> None:
+    shown = {"partition": 3, "key": "c-1", "value": {"a": {"b": 5}}, "headers": {"cxone.x": "y"}}
+
+    assert matches(wanted, shown) is there
