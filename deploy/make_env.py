@@ -7,7 +7,7 @@ from pathlib import Path
 NAMES = ("INFLUX_TOKEN", "INFLUX_PASSWORD", "GRAFANA_PASSWORD", "CXONE_CLIENT_SECRET", "CXONE_WEBHOOK_SECRETS")
 
 
-def main(path: Path = Path(__file__).with_name(".env")) -> None:
+def main(path: Path) -> None:
     """Make the file, for its owner alone."""
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -18,4 +18,4 @@ def main(path: Path = Path(__file__).with_name(".env")) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(Path(__file__).with_name(".env"))
