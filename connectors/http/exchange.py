@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
+from prometheus_client import Counter, Histogram
 from pydantic import SecretStr
 
 from connectors.errors import Unavailable
@@ -22,6 +23,14 @@ from connectors.retry import longest_retry_after
 LONGEST_BODY = 1 << 20  # bytes of an answer that are read
 
 _ALWAYS = {"Accept": "application/json", "Accept-Encoding": "identity"}
+
+ANSWERS = Counter("cxone_http_answers", "Answers of other systems; status 0 is none in time.", ["peer", "status"])
+SECONDS = Histogram(
+    "cxone_http_seconds",
+    "From the wait for a connection to the end of an answer, or of the wait for one.",
+    ["peer"],
+    buckets=(0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +101,10 @@ class Exchange:
         self, method: str, url: httpx.URL | str, *, headers: Mapping[str, str] | None = None, body: bytes = b""
     ) -> Answer:
         """Return the answer, whatever its status. Raises Unavailable when there was none in time."""
+        began = time.monotonic()
         outcome = await self._outcome(method, url, headers or {}, body)
+        SECONDS.labels(self._peer).observe(time.monotonic() - began)
+        ANSWERS.labels(self._peer, 0 if isinstance(outcome, str) else outcome.status).inc()
         del headers, body
         # Deleted, and raised out here: a traceback with local variables shows those of this frame, and those of the
         # library's when an error is raised in `except`. Callers keep headers in no variable for the same reason.

@@ -17,6 +17,7 @@ from connectors.kafka.publisher import KafkaPublisher
 from connectors.kafka.topic_admin import ensure_topics
 from connectors.settings import KafkaSettings
 from schemas.topics import DEAD_LETTERS, SUBSCRIPTIONS
+from streams.programs.figures import Figures
 from streams.programs.health import HealthServer
 from streams.programs.lifecycle import on_signal, say_ready
 from streams.runtime.settings import WorkerSettings
@@ -43,7 +44,7 @@ async def run(source: Source, kafka: KafkaSettings, worker: WorkerSettings) -> i
     access, more = _access(source, tokens, kafka, publisher)
     exchanges = (exchange, *more)
     socket = Socket(feed.connector, source.begin, access, inbox.put, source.policy, opened=connected.set)
-    health = HealthServer([socket], worker.http_host, worker.http_port)
+    health = HealthServer([socket], worker.http_host, worker.http_port, Figures({feed.stage: socket}, {}))
     address = await health.start()
 
     async def announce() -> None:

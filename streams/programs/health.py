@@ -7,27 +7,24 @@ socket is open.
 
 import asyncio
 from collections.abc import Sequence
-from typing import Protocol
 
 from aiohttp import web
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+
+from streams.programs.figures import Figures, Probed
 
 MOST_CONNECTIONS = 64  # the oldest one ends for one more: a probe always gets in
 LONGEST_CONNECTION = 10.0  # seconds, whatever it is in the middle of
 
 
-class Probed(Protocol):
-    """A stage's app or a connector's socket, as far as probes look at it."""
-
-    def why_not_alive(self) -> str | None: ...
-    def why_not_ready(self) -> str | None: ...
-
-
 class HealthServer:
-    """Answers probes on `host`:`port` (0: a free one, told by `start`)."""
+    """Answers probes on `host`:`port` (0: a free one, told by `start`), and tells `figures` with the metrics."""
 
-    def __init__(self, apps: Sequence[Probed], host: str, port: int) -> None:
+    def __init__(self, apps: Sequence[Probed], host: str, port: int, figures: Figures | None = None) -> None:
         self._apps, self._host, self._port = apps, host, port
+        self._figures = CollectorRegistry()
+        if figures is not None:
+            self._figures.register(figures)
         self._runner: web.AppRunner | None = None
         self._server: asyncio.Server | None = None
         self._connections: dict[web.RequestHandler, asyncio.TimerHandle] = {}  # the oldest first
@@ -75,7 +72,9 @@ class HealthServer:
         return _answer([app.why_not_ready() for app in self._apps])
 
     async def _metrics(self, _request: web.Request) -> web.Response:
-        return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+        return web.Response(
+            body=generate_latest() + generate_latest(self._figures), headers={"Content-Type": CONTENT_TYPE_LATEST}
+        )
 
 
 def _answer(reasons: list[str | None]) -> web.Response:

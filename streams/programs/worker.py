@@ -11,6 +11,7 @@ import structlog
 
 from connectors.errors import ConfigurationError
 from streams.core.state_format import StateRefusedError
+from streams.programs.figures import Figures
 from streams.programs.health import HealthServer
 from streams.programs.lifecycle import Exit, on_signal, say_ready
 from streams.runtime.app import App
@@ -32,7 +33,8 @@ async def run(apps: Sequence[App], settings: WorkerSettings) -> int:
     gc.set_threshold(*GC_THRESHOLD)
     stop = asyncio.Event()
     on_signal(lambda: _stopping(stop))
-    health = HealthServer(apps, settings.http_host, settings.http_port)
+    named = {app.stage.name: app for app in apps}
+    health = HealthServer(apps, settings.http_host, settings.http_port, Figures(named, named))
     address = await health.start()
     tasks = [asyncio.create_task(_live(app, stop)) for app in apps]
     announcing = asyncio.create_task(_announce(apps, address))

@@ -121,6 +121,11 @@ class App(faust.App):
         consumer = self.consumer
         return consumer.topic_partitions(self.source) if isinstance(consumer, transport.Consumer) else None
 
+    def progress(self) -> Mapping[tuple[str, int], tuple[int, int]]:
+        """Return of each partition that is read up to where it is acknowledged, and its end as it was heard of last."""
+        consumer = self.consumer
+        return consumer.progress() if isinstance(consumer, transport.Consumer) else {}
+
     def why_not_alive(self) -> str | None:
         """Return why an orchestrator should restart this worker, or None."""
         silent = time.monotonic() - self.consumer.polled_at

@@ -128,6 +128,11 @@ class Consumer(driver.Consumer):
         coverage = self._coverage.get(tp)
         return mark, coverage is not None and end >= 0 and coverage.advance(self._acked_index[tp]) == end
 
+    def progress(self) -> dict[TP, tuple[int, int]]:
+        """Return of each partition of a source up to where it is acknowledged, and the end that was heard of last."""
+        ends = {tp: self._thread.answered(tp)[1] for tp in self._coverage}
+        return {tp: (self._coverage[tp].ready, end) for tp, end in ends.items() if end >= 0}
+
     def rejoin(self) -> None:
         """Ask for partitions anew."""
         coordinator = self._thread._consumer._coordinator  # noqa: SLF001
