@@ -17,6 +17,7 @@ from schemas.topics import (
     DAY_MS,
     DEAD_LETTERS,
     DEAD_LETTERS_SETTLED,
+    EVENT_TIME,
     RAW_ANALYTICS,
     RAW_INTERACTIONS,
     RAW_MESSAGES,
@@ -46,6 +47,7 @@ COMMANDS: Mapping[str, tuple[TopicSpec, ...]] = {
     "dashboards subscribe": (SUBSCRIPTIONS,),
     "dlq replay": (RAW_INTERACTIONS, RAW_MESSAGES, RAW_WEBHOOKS, RAW_ANALYTICS, DEAD_LETTERS_SETTLED),
     "dlq discard": (DEAD_LETTERS_SETTLED,),
+    "doctor": (EVENT_TIME,),  # a tombstone, to read the broker's clock
 }
 
 

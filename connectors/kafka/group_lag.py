@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from connectors.errors import ConnectorError
@@ -52,7 +52,7 @@ class GroupLag:
             described = self._admin.describe_consumer_groups(list(groups), request_timeout=TIMEOUT)
             found = {}
             for group, topics in groups.items():
-                owners = _owners(described[group].result(2 * TIMEOUT))
+                owners = _owners(described[group])
                 committed = self._committed(group)
                 found[group] = [
                     PartitionLag(*place, committed.get(place), begins[place], ends[place], owners.get(place))
@@ -76,9 +76,15 @@ class GroupLag:
         return {(at.topic, at.partition): at.offset for at in answer.topic_partitions if at.offset >= 0}
 
 
-def _owners(description: Any) -> dict[tuple[str, int], str]:
+def _owners(described: Any) -> dict[tuple[str, int], str]:
+    try:
+        members = described.result(2 * TIMEOUT).members
+    except KafkaException as failure:
+        if failure.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:  # as newer brokers say: nobody was ever in it
+            return {}
+        raise
     return {
         (at.topic, at.partition): f"{member.member_id}@{member.host.lstrip('/')}"
-        for member in description.members
+        for member in members
         for at in (member.assignment.topic_partitions if member.assignment else ())
     }

@@ -10,6 +10,7 @@ from streams.cli.connect import app as connect
 from streams.cli.dashboards import app as dashboards
 from streams.cli.demo import demo
 from streams.cli.dlq import app as dlq
+from streams.cli.doctor import doctor
 from streams.cli.guests import guests
 from streams.cli.lag import lag
 from streams.cli.query import app as query
@@ -57,6 +58,7 @@ app.add_typer(topics, name="topics")
 app.command()(tail)
 app.command()(lag)
 app.command()(topology)
+app.command()(doctor)
 app.add_typer(dlq, name="dlq")
 app.add_typer(dashboards, name="dashboards")
 app.add_typer(audit, name="audit")

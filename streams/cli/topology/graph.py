@@ -7,6 +7,7 @@ from enum import StrEnum
 from schemas.topics import DEAD_LETTERS, DEAD_LETTERS_SETTLED
 from streams import topology
 
+OF_OPERATORS = ("dlq ", "doctor")  # no part of the flow
 _NUMBERED = re.compile(r"\.\d+$")
 
 
@@ -56,7 +57,7 @@ def graph(*, everything: bool) -> Graph:
     edges: dict[tuple[str, str], None] = {}
     for spec in specs:
         for writer in topology.writers(spec.name):
-            if everything or not writer.startswith("dlq "):
+            if everything or not writer.startswith(OF_OPERATORS):
                 edges[writer, joined(spec.name)] = None
         for reader in topology.readers(spec.name):
             edges[joined(spec.name), reader] = None

@@ -1,0 +1,1 @@
+"""Looks at everything that this system needs, and says what to do about what is wrong."""

@@ -1,0 +1,136 @@
+"""What can be looked at without asking anybody: settings, the dialect, files, codecs."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+
+from pydantic_settings import BaseSettings
+
+from connectors import dotenv
+from connectors.cxone import dialect
+from connectors.errors import ConfigurationError
+from connectors.settings import DialectSettings, load, variable
+from connectors.sinks.sqlite.settings import SqliteSettings
+from streams import topology
+from streams.programs.doctor.findings import Check, Colour, Wrong
+from streams.runtime.settings import WorkerSettings
+from streams.stages.audit.settings import AuditSettings
+
+LEAST_FREE, LITTLE_FREE = 200 << 20, 2 << 30  # bytes
+UNSET = "is not set"
+
+
+def checks() -> list[Check]:
+    """Return the checks that need no network."""
+    return [
+        Check("settings", lambda: settings(os.environ), "see .env.example"),
+        Check("names of settings", lambda: names(given(os.environ)), "see .env.example"),
+        Check("dialect", spoken, "compare it with connectors/cxone/dialects/v2.yaml"),
+        Check("codecs", codecs, "install what requirements.lock has: aiokafka's extras bring cramjam"),
+        Check("SQLite", sqlite, "make the folder of SQLITE_PATH, for the user that runs the worker"),
+        Check("disk", lambda: disk(shutil.disk_usage), "make room, or move STREAMS_DATA_DIR, SQLITE_PATH or AUDIT_DIR"),
+    ]
+
+
+def given(environment: Mapping[str, str], env_file: Path = Path(".env")) -> list[str]:
+    """Return the names that are set, in the environment or the file."""
+    return [*environment, *dict(dotenv.of(env_file))]
+
+
+def settings(_environment: Mapping[str, str]) -> str:
+    """Say whether what is set can be used; what is needed and not set is yellow: not every stage may run here."""
+    wrong: list[str] = []
+    unset: list[str] = []
+    for model in topology.settings_models():
+        try:
+            load(model)
+        except ConfigurationError as mistakes:
+            for line in str(mistakes).splitlines():
+                (unset if UNSET in line else wrong).append(line)
+    if wrong:
+        raise Wrong("; ".join(dict.fromkeys(wrong)))
+    if unset:
+        missing = sorted({line.partition(":")[0].partition(" ")[0] for line in unset})
+        raise Wrong(
+            f"not set: {', '.join(missing)}",
+            "set those that the stages and connectors that you run need: .env.example says which",
+            colour=Colour.YELLOW,
+        )
+    return "every setting can be used"
+
+
+def names(found: Iterable[str]) -> str:
+    """Say whether names that look like settings are some."""
+    known = _variables(topology.settings_models())
+    prefixes = tuple({str(model.model_config["env_prefix"]) for model in topology.settings_models()} - {""})
+    strange = sorted({name for name in found if name.startswith(prefixes) and name not in known})
+    if not strange:
+        return "none is misspelt"
+    guesses = [
+        f"{name} (did you mean {close[0]}?)" if (close := get_close_matches(name, known, n=1)) else name
+        for name in strange
+    ]
+    raise Wrong(f"no settings of ours: {', '.join(guesses)}", colour=Colour.YELLOW)
+
+
+def _variables(models: Sequence[type[BaseSettings]]) -> set[str]:
+    return {variable(model, field) for model in models for field in model.model_fields}
+
+
+def spoken() -> str:
+    """Say whether the dialect can be read."""
+    name = load(DialectSettings).dialect
+    dialect.load(name)
+    return f"{name} can be read"
+
+
+def codecs() -> str:
+    """Say whether batches in every codec of Kafka's can be read."""
+    from aiokafka import codec  # noqa: PLC0415 - it takes a while
+
+    missing = [name for name in ("gzip", "snappy", "lz4", "zstd") if not getattr(codec, f"has_{name}")()]
+    if missing:
+        raise Wrong(f"batches in {', '.join(missing)} would end a worker")
+    return "gzip, snappy, lz4 and zstd can be read"
+
+
+def sqlite() -> str:
+    """Say whether the folder of the file is there and takes files."""
+    path = load(SqliteSettings).path
+    if not path.parent.is_dir():
+        raise Wrong(f"the folder of {path} is not there", colour=Colour.YELLOW)
+    try:
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as refused:
+        raise Wrong(f"the folder of {path} takes no file: {refused.strerror}") from None
+    if path.exists() and not os.access(path, os.W_OK):
+        raise Wrong(f"{path} is not writable")
+    return f"{path} is writable"
+
+
+def disk(usage: Callable[[Path], object]) -> str:
+    """Say whether there is room where files are written."""
+    folders = {_there(path) for path in (load(WorkerSettings).data_dir, load(SqliteSettings).path, _audit())}
+    free = min((int(usage(folder).free), str(folder)) for folder in folders)  # type: ignore[attr-defined]  # of shutil
+    said = f"{free[0] / (1 << 30):.1f} GiB are free at {free[1]}"
+    if free[0] < LITTLE_FREE:
+        raise Wrong(said, colour=Colour.RED if free[0] < LEAST_FREE else Colour.YELLOW)
+    return said
+
+
+def _audit() -> Path:
+    try:
+        return load(AuditSettings).dir
+    except ConfigurationError:  # of its key: said elsewhere
+        return Path()
+
+
+def _there(path: Path) -> Path:
+    path = path.absolute()
+    while not path.is_dir():
+        path = path.parent
+    return path
