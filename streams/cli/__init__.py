@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from streams.cli.actions import actions
+from streams.cli.asyncapi import asyncapi
 from streams.cli.audit import app as audit
 from streams.cli.connect import app as connect
 from streams.cli.dashboards import app as dashboards
@@ -59,6 +60,7 @@ app.command()(tail)
 app.command()(lag)
 app.command()(topology)
 app.command()(doctor)
+app.command()(asyncapi)
 app.add_typer(dlq, name="dlq")
 app.add_typer(dashboards, name="dashboards")
 app.add_typer(audit, name="audit")
