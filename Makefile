@@ -3,6 +3,7 @@ PYTHON ?= python3
 KAFKA_PORT ?= 9092
 REGISTRY_PORT ?= 8081
 TESTS_AT_ONCE ?= 2
+SECONDS ?= 600
 BIN := .venv/bin
 PROFILE ?= demo
 COMPOSE = PROFILE=$(PROFILE) docker compose -f deploy/compose.yaml --profile $(PROFILE)
@@ -31,6 +32,9 @@ faults: .venv/dev .venv/fuzz/bin/schemathesis ## 100,000 broken frames, 10,000 r
 	FUZZ_FRAMES=100000 $(BIN)/pytest -rP tests/streams/stages/test_frames_fuzz.py
 	FUZZ_REQUESTS=10000 FUZZ_BIN=$(CURDIR)/.venv/fuzz/bin $(BIN)/pytest -rP tests/connectors/ingress/webhooks/test_fuzz.py
 	$(BIN)/pytest -rP tests/kafka/storms/*.py
+
+attack: .venv/dev ## hostile peers at every client and every way in, 10 minutes (SECONDS=180 for three)
+	$(BIN)/python -m tests.attack $(SECONDS)
 
 kafka: ## start a real Kafka on 127.0.0.1:9092 (KAFKA_PORT=... for another port)
 	$(PYTHON) deploy/local/kafka/broker.py start --port $(KAFKA_PORT)
@@ -93,4 +97,4 @@ LOCKED := $(PIP) --only-binary :all: --require-hashes
 	@$(PYTHON) -m venv .venv/fuzz
 	@.venv/fuzz/bin/pip install -q --disable-pip-version-check --only-binary :all: --require-hashes -r $< && touch $@
 
-.PHONY: help install demo stage test lint types faults kafka kafka-down registry registry-down up down logs ps scale urls influxd bench
+.PHONY: help install demo stage test lint types faults attack kafka kafka-down registry registry-down up down logs ps scale urls influxd bench
