@@ -62,6 +62,9 @@ logs: ## follow what it logs (STAGE=crm for one of them)
 ps: ## what of it runs
 	$(COMPOSE) ps
 
+topics: ## compare its topics with what is declared
+	$(COMPOSE) run --rm topics topics check
+
 scale: ## run N workers of a stage (STAGE=percentiles N=3)
 	$(COMPOSE) up -d --no-recreate --scale "$(STAGE)=$(N)" "$(STAGE)"
 
@@ -97,4 +100,4 @@ LOCKED := $(PIP) --only-binary :all: --require-hashes
 	@$(PYTHON) -m venv .venv/fuzz
 	@.venv/fuzz/bin/pip install -q --disable-pip-version-check --only-binary :all: --require-hashes -r $< && touch $@
 
-.PHONY: help install demo stage test lint types faults attack kafka kafka-down registry registry-down up down logs ps scale urls influxd bench
+.PHONY: help install demo stage test lint types faults attack kafka kafka-down registry registry-down up down logs ps topics scale urls influxd bench

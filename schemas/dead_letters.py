@@ -1,5 +1,7 @@
 """Dead letters: what a step could not read or deliver, and why."""
 
+from prometheus_client import Counter
+
 from schemas.envelope import Headers, Outgoing, Record
 from schemas.topics.dead_letters import DEAD_LETTERS
 
@@ -8,6 +10,8 @@ DEAD_DETAIL = "cxone-dead-detail"  # a sentence for a person
 DEAD_STAGE = "cxone-dead-stage"
 DEAD_SOURCE = "cxone-dead-source"  # "<topic>:<partition>:<offset>" of the refused record
 DEAD_TRUNCATED = "cxone-dead-truncated"  # full length in bytes, where the original was too large to carry
+
+WRITTEN = Counter("cxone_dead_letters", "Dead letters that stages made, repeats too.", ["stage", "reason"])
 
 
 def dead_letter(  # noqa: PLR0913 - a dead letter is all of these
@@ -18,6 +22,7 @@ def dead_letter(  # noqa: PLR0913 - a dead letter is all of these
     It fits `max_bytes`: a longer value is cut, key and headers that take more than a tenth are left out, and
     `DEAD_TRUNCATED` gives the value's full length. The dead letter points at the original by `DEAD_SOURCE`.
     """
+    WRITTEN.labels(stage, reason).inc()
     key, value, original = record.key, record.value, tuple(record.headers)
     beside = len(key or b"") + sum(len(name.encode()) + len(content or b"") for name, content in original)
     cut: Headers = ()

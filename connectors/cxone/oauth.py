@@ -7,9 +7,10 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from http import HTTPStatus
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import structlog
+from prometheus_client import Gauge
 from pydantic import SecretStr
 
 from connectors.errors import AuthorizationError, Unavailable
@@ -17,6 +18,8 @@ from connectors.http.exchange import Answer, Exchange
 from connectors.retry import delays
 
 log = structlog.get_logger()
+
+GRANTED = Gauge("cxone_token_granted_seconds", "When the last token came, since the epoch.", ["server"])
 
 ASSUMED_LIFETIME = 300.0  # seconds, where the answer names none that makes sense
 LONGEST_LIFETIME = 86_400.0
@@ -59,6 +62,7 @@ class TokenSource:
         self._exchange = exchange
         self._now = now
         self._sleep = sleep
+        self._server = urlsplit(credentials.token_url).hostname or ""
         self._token: Token | None = None
         self._renewal: asyncio.Task[Token] | None = None
 
@@ -94,6 +98,7 @@ class TokenSource:
         self._renewal = None
         if not renewal.cancelled() and renewal.exception() is None:
             self._token = renewal.result()
+            GRANTED.labels(self._server).set(self._now())
 
     async def _renew(self) -> Token:
         backoff = delays()

@@ -40,6 +40,11 @@ OVERVIEW = (
     Panel("Acknowledged a second", [("sum by (stage) (rate(cxone_acknowledged_offset[1m]))", "{{stage}}")]),
     Panel("Event time behind the clock", [("max by (topic) (time() - cxone_event_time_seconds)", "{{topic}}")], "s"),
     Panel("Refused of the last 1,000", [("max by (of) (cxone_refused_share)", "{{of}}")], "percentunit"),
+    Panel(
+        "Dead letters a second",
+        [("sum by (stage, reason) (rate(cxone_dead_letters_total[1m]))", "{{stage}}: {{reason}}")],
+    ),
+    Panel("Age of tokens", [("time() - max by (server) (cxone_token_granted_seconds)", "{{server}}")], "s"),
     Panel("Sockets open", [("sum by (connector) (cxone_socket_open)", "{{connector}}")]),
     Panel(
         "Answers of other systems a second",

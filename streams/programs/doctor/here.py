@@ -26,7 +26,7 @@ UNSET = "is not set"
 def checks() -> list[Check]:
     """Return the checks that need no network."""
     return [
-        Check("settings", lambda: settings(os.environ), "see .env.example"),
+        Check("settings", settings, "see .env.example"),
         Check("names of settings", lambda: names(given(os.environ)), "see .env.example"),
         Check("dialect", spoken, "compare it with connectors/cxone/dialects/v2.yaml"),
         Check("codecs", codecs, "install what requirements.lock has: aiokafka's extras bring cramjam"),
@@ -40,7 +40,7 @@ def given(environment: Mapping[str, str], env_file: Path = Path(".env")) -> list
     return [*environment, *dict(dotenv.of(env_file))]
 
 
-def settings(_environment: Mapping[str, str]) -> str:
+def settings() -> str:
     """Say whether what is set can be used; what is needed and not set is yellow: not every stage may run here."""
     wrong: list[str] = []
     unset: list[str] = []
