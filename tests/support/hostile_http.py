@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from tests.support.sockets import settled
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -69,6 +71,7 @@ async def hostile(answer: Answering) -> AsyncIterator[HostilePeer]:
     try:
         yield peer
     finally:
+        await settled()
         server.close()
         serving = [task for task in peer.serving if task is not None]
         for task in serving:

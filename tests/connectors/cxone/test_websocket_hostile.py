@@ -16,7 +16,7 @@ from connectors.errors import ConfigurationError
 from connectors.ingress import interactions
 from connectors.settings import CxoneSettings
 from tests.support.hostile_http import hostile, silent
-from tests.support.sockets import POLICY, Client, Cxone, Tokens, running, until
+from tests.support.sockets import POLICY, Client, Cxone, Tokens, running, settled, until
 
 Serving = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -36,6 +36,7 @@ async def peer(serving: Serving) -> AsyncIterator[Cxone]:
     cxone = Cxone(lambda _: asyncio.sleep(0))
     cxone.url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     yield cxone
+    await settled()
     server.close()
     await settled()  # who was just accepted begins to be handled
     for task in tasks:
@@ -44,11 +45,6 @@ async def peer(serving: Serving) -> AsyncIterator[Cxone]:
     await asyncio.gather(*filter(None, tasks), return_exceptions=True)
     await server.wait_closed()
     await settled()  # transports close a turn after they are aborted
-
-
-async def settled() -> None:
-    for _ in range(10):
-        await asyncio.sleep(0)
 
 
 async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -69,7 +69,7 @@ def forget_all_but_raw(bootstrap: str) -> None:
         deleted.result(30)
     for deleted in admin.delete_consumer_groups([stage.group for stage in WAY]).values():
         deleted.result(30)
-    until(lambda: not set(made) & admin.list_topics(timeout=30).topics.keys(), 30, "deleted")
+    until(lambda: not set(made) & admin.list_topics(timeout=30).topics.keys(), 60, "deleted")
     create_topics(bootstrap)
 
 
