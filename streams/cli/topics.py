@@ -82,7 +82,7 @@ def check(*, partitions: Partitions = None, json: Json = False) -> None:
         Console().print(table)
         for one in drift:
             lost = " (Kafka deletes what is needed!)" if one.loses_data else ""
-            typer.echo(f"{one}{lost}: {one.advice}", err=True)
+            typer.echo(escaped(f"{one}{lost}: {one.advice}"), err=True)
         for mismatch in mismatches:
             typer.echo(mismatch, err=True)
     if drift or mismatches:
