@@ -32,16 +32,20 @@ class EventTime:
         An event's log time is what the partition had come to with it, at most its own arrival: no event is too late
         within the retention of its arrival.
         """
-        at = min(at, arrived)
-        silence = arrived - self.arrived if self.arrived else 0
-        if silence >= self._idle_after:
+        before = self.arrived  # hardly a call of `min` or `max` below: each costs as much as all the rest
+        if before and arrived - before >= self._idle_after:
             self.passed = max(self.passed, arrived)
-            if silence >= SILENT:
+            if arrived - before >= SILENT:
                 self.log_time = max(self.log_time, arrived)
-        self.arrived = max(self.arrived, arrived)
+        if arrived > before:
+            self.arrived = arrived
+        if at > arrived:  # noqa: PLR1730
+            at = arrived
         if at > self.log_time:  # which is never ahead of `passed`
-            self.log_time, self.passed = at, max(self.passed, at)
-        return min(self.log_time, arrived)
+            self.log_time = at
+            if at > self.passed:  # noqa: PLR1730
+                self.passed = at
+        return arrived if arrived < self.log_time else self.log_time  # noqa: FURB136
 
     def by(self, clock: int) -> tuple[int, int]:
         """Return (`passed`, `log_time`) at a time of the broker's clock at which all that had arrived was taken."""

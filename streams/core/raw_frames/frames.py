@@ -105,7 +105,7 @@ class Frames(Generic[E]):
         reading, seen, outputs = self._reading, self._seen, self._outputs
         usual, encode, key, destination = reading.usual, reading.encode, reading.key, reading.destination
         route, stage = reading.route, reading.stage.encode()
-        time_of, take = reading.time, self.event_time.take
+        time_of, take, partition = reading.time, self.event_time.take, self._partition
         for record in chunk.records:
             offset, arrived = record.offset, record.timestamp
             if offset <= self.position:
@@ -117,9 +117,9 @@ class Frames(Generic[E]):
             event = usual(record.value or b"", arrived) or self._look_at(record, outcomes)
             if event is None:
                 continue
-            headers: Headers = ((SOURCE_POSITION, b"%d:%d" % (self._partition, offset)),)
+            headers: Headers = ((SOURCE_POSITION, b"%d:%d" % (partition, offset)),)
             if time_of is not None:
-                headers = (*headers, (LOG_TIME, b"%d" % take(time_of(event), arrived)))
+                headers = headers[0], (LOG_TIME, b"%d" % take(time_of(event), arrived))
             marked = record.headers and replayed_on(record.headers[0], stage)
             if marked:
                 headers = (record.headers[0], *headers)
