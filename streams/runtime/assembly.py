@@ -13,6 +13,8 @@ from connectors.kafka.transactions import TransactionalPublisher
 from connectors.settings import KafkaSettings
 from schemas.records import EventTimeProgress
 from schemas.topics import EVENT_TIME
+from streams.core.calls.job import Job, Outcome
+from streams.core.calls.ordered import Calls
 from streams.core.contract import Core, Flush
 from streams.core.declaration import Declaration
 from streams.core.event_time import EventTime
@@ -22,6 +24,7 @@ from streams.core.rule import Rule
 from streams.core.state_format import StateFormat
 from streams.core.windows.watermark import Latest, Watermark, nothing_heard
 from streams.runtime.app import WATCH_INTERVAL, App, build_app
+from streams.runtime.call_runner import Runner
 from streams.runtime.event_time import EventTimeHearer, EventTimeTeller
 from streams.runtime.one_transaction import TransactionalState
 from streams.runtime.schemas import StageCodec
@@ -30,6 +33,7 @@ from streams.runtime.stage import SEAL_INTERVAL, Stage
 from streams.runtime.state import TableState
 
 E = TypeVar("E", bound=Event)
+M = TypeVar("M")
 
 TRANSACTION_INTERVAL = 0.2  # seconds: each flush stores a seal of its own
 
@@ -137,6 +141,48 @@ def attach_stateful(  # noqa: PLR0913 - a composition point
         rejoin=app.rejoin,
     )
     return attach(app, stage)
+
+
+def attach_calls(  # noqa: PLR0913 - a composition point
+    app: App,
+    state: TableState,
+    core: Callable[[int, Mapping[bytes, bytes]], Calls[M]],
+    call: Callable[[Job[M]], Awaitable[Outcome]],
+    *,
+    limit: int,
+    hold: int,
+    refusals: float,
+    beside: Sequence[Callable[[], Awaitable[None]]] = (),
+    write: Callable[[Mapping[int, Flush]], Awaitable[object]] | None = None,
+) -> Runner[M]:
+    """Give the app a stage that makes a call for each of its records; return what makes them.
+
+    Args:
+        app: of the stage.
+        state: what was answered, and what waits.
+        core: makes a partition's core from what is stored.
+        call: makes one call, see `Runner`.
+        limit: calls under way at a time.
+        hold: records that may be read and not settled.
+        refusals: share of refused records above which the stage stops.
+        beside: what runs beside the stage.
+        write: instead of the state's `deliver`.
+    """
+    stage: Stage[Flush] = Stage(
+        app.declaration.name,
+        load=lambda: state.load(app.partitions(), app.consumer_generation_id),
+        core=core,
+        deliver=lambda flushes: runner.deliver(flushes),  # noqa: PLW0108 - it is made below
+        interval=0,
+        hold=hold,
+        folded=lambda: runner.wake(),  # noqa: PLW0108
+        settle=lambda: runner.settle(),  # noqa: PLW0108
+        refusals=refusals,
+        rejoin=app.rejoin,
+    )
+    runner = Runner(stage, call, write=write or state.deliver, limit=limit, lease=app.lease)
+    attach(app, stage, runner.run, *beside)
+    return runner
 
 
 def attach(app: App, stage: Stage[Any], *beside: Callable[[], Awaitable[None]]) -> Any:

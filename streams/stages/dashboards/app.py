@@ -28,12 +28,11 @@ from schemas.topics import DASHBOARD_APPLIED, DASHBOARD_COMMANDS, DASHBOARD_RETR
 from streams.core.calls.job import Done, Failed, Job, Outcome, Tiers
 from streams.core.contract import Flush
 from streams.runtime.app import App
-from streams.runtime.assembly import attach, declared, stored
+from streams.runtime.assembly import attach_calls, declared, stored
 from streams.runtime.call_runner import Runner
 from streams.runtime.errors import WithdrawnError
 from streams.runtime.schemas import StageCodec
 from streams.runtime.settings import WorkerSettings
-from streams.runtime.stage import Stage
 from streams.stages.dashboards.applying import carry_out
 from streams.stages.dashboards.command import Again, Order, Verdict, applied, reader
 from streams.stages.dashboards.commands import STAGE, Commands
@@ -81,7 +80,7 @@ def build() -> App:
     state = stored(app, "commands", kafka)
 
     def on_trouble(trouble: str | None) -> None:
-        stage.trouble = trouble
+        app.stage.trouble = trouble
 
     api = app.using(
         connected(
@@ -110,7 +109,7 @@ def build() -> App:
         if job.attempt > 1:
             await app.pause(random.random() * JITTER)
         order, command = job.message, job.message.command
-        hands = _Hands(app, stage, owner, api, command.dashboard_id)
+        hands = _Hands(app, owner, api, command.dashboard_id)
         came = await carry_out(order, owner.memory(command.dashboard_id), hands, spoken.dashboards.modified_by)
         if isinstance(came, Again):
             if job.attempt < tiers.attempts:
@@ -125,29 +124,25 @@ def build() -> App:
         return Done((Outgoing(DASHBOARD_APPLIED.name, command.dashboard_id.encode(), encode(outcome)),))
 
     async def write(flushes: Mapping[int, Flush]) -> None:
-        cores = [stage.cores.get(partition) for partition in flushes]
+        cores = [app.stage.cores.get(partition) for partition in flushes]
         await state.deliver(flushes)
         for each in cores:
             if isinstance(each, Commands):
                 each.written()
 
-    stage: Stage[Flush] = Stage(
-        STAGE,
-        load=lambda: state.load(app.partitions(), app.consumer_generation_id),
-        core=core,
-        deliver=lambda flushes: runner.deliver(flushes),  # noqa: PLW0108 - it is made below
-        interval=0,
-        hold=HOLD,
-        folded=lambda: runner.wake(),  # noqa: PLW0108
-        settle=lambda: runner.settle(),  # noqa: PLW0108
-        refusals=worker.dead_letter_share,
-        rejoin=app.rejoin,
-    )
-    runner: Runner[Order] = Runner(stage, call, write=write, limit=settings.concurrency, lease=app.lease)
     publisher = app.using(KafkaPublisher(kafka.librdkafka()))
-    rolling = partial(_roll, runner, publisher, codec.encoder(DashboardCommand))
-    beside = _subscribing(settings.webhook_url, api, kafka, publisher)
-    attach(app, stage, runner.run, *beside, *((rolling,) if settings.roll else ()))
+    rolling = partial(_roll, app, publisher, codec.encoder(DashboardCommand))
+    runner: Runner[Order] = attach_calls(
+        app,
+        state,
+        core,
+        call,
+        limit=settings.concurrency,
+        hold=HOLD,
+        refusals=worker.dead_letter_share,
+        beside=(*_subscribing(settings.webhook_url, api, kafka, publisher), *((rolling,) if settings.roll else ())),
+        write=write,
+    )
     WAITING.set_function(lambda: sum(each.parked for each in runner.cores()))
     return app
 
@@ -190,11 +185,11 @@ async def _subscribe(api: DashboardApi, url: str, memory: KeyHistory) -> None:
             return
 
 
-async def _roll(runner: Runner[Order], publisher: KafkaPublisher, encode: Callable[[DashboardCommand], bytes]) -> None:
+async def _roll(app: App, publisher: KafkaPublisher, encode: Callable[[DashboardCommand], bytes]) -> None:
     """Ask for ranges that are behind to be applied again, for ever."""
     while True:
         await asyncio.sleep(ROLL_LOOK)
-        cores = [core for core in runner.cores() if isinstance(core, Commands)]
+        cores = [core for core in app.stage.cores.values() if isinstance(core, Commands)]
         await publisher.publish(
             [
                 Outgoing(DASHBOARD_COMMANDS.name, each.dashboard_id.encode(), encode(each))
@@ -211,8 +206,8 @@ def _now() -> int:
 class _Hands:
     """What carrying out one command does to the world: see `applying.Hands`."""
 
-    def __init__(self, app: App, stage: Stage[Flush], core: Commands, api: DashboardApi, dashboard: str) -> None:
-        self._app, self._stage, self._core, self._api, self._dashboard = app, stage, core, api, dashboard
+    def __init__(self, app: App, core: Commands, api: DashboardApi, dashboard: str) -> None:
+        self._app, self._core, self._api, self._dashboard = app, core, api, dashboard
 
     async def get(self, dashboard: str) -> Reply | str:
         return await self._answer("GET", lambda: self._api.get(dashboard))
@@ -232,13 +227,13 @@ class _Hands:
     async def written(self) -> None:
         done = asyncio.Event()
         self._core.when_written(done.set)
-        self._stage.wake()
+        self._app.stage.wake()
         while not done.is_set():
             try:
                 async with asyncio.timeout(LOOK):
                     await done.wait()
             except TimeoutError:
-                if self._core not in self._stage.cores.values():
+                if self._core not in self._app.stage.cores.values():
                     raise WithdrawnError from None
         self._app.lease.check()
 

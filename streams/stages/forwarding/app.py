@@ -26,11 +26,9 @@ from streams.core.audit.ours import Ours
 from streams.core.calls.job import Done, Failed, Job, Outcome, Tiers
 from streams.core.calls.ordered import Calls
 from streams.runtime.app import App
-from streams.runtime.assembly import attach, declared, stored
-from streams.runtime.call_runner import Runner
+from streams.runtime.assembly import attach_calls, declared, stored
 from streams.runtime.schemas import StageCodec
 from streams.runtime.settings import WorkerSettings
-from streams.runtime.stage import Stage
 from streams.stages.forwarding.change import LONGEST_WORDS, STAGE, Telling, body, name, outcome, reader, settles
 from streams.stages.forwarding.declaration import DECLARATION
 
@@ -57,7 +55,7 @@ def build() -> App:
     tiers = Tiers.in_memory(base=settings.retry_base, cap=settings.retry_cap, retries=settings.retries)
     app = declared(DECLARATION, kafka, worker, codec)
     state = stored(app, "calls", kafka)
-    endpoints = Endpoints(app, settings, on_trouble=lambda trouble: setattr(stage, "trouble", trouble))
+    endpoints = Endpoints(app, settings, on_trouble=lambda trouble: setattr(app.stage, "trouble", trouble))
     trail = None
     if endpoints.number:
         trail = Trail(app, app.using(Follower(kafka.librdkafka(), DASHBOARD_AUDIT.name)), codec)
@@ -82,20 +80,16 @@ def build() -> App:
             CHANGES.labels("told" if isinstance(came, Done) else "refused").inc()
         return came
 
-    stage = Stage(
-        STAGE,
-        load=lambda: state.load(app.partitions(), app.consumer_generation_id),
-        core=core,
-        deliver=lambda flushes: runner.deliver(flushes),  # noqa: PLW0108 - it is made below
-        interval=0,
+    runner = attach_calls(
+        app,
+        state,
+        core,
+        call,
+        limit=AT_A_TIME,
         hold=HOLD,
-        folded=lambda: runner.wake(),  # noqa: PLW0108
-        settle=lambda: runner.settle(),  # noqa: PLW0108
         refusals=worker.dead_letter_share,
-        rejoin=app.rejoin,
+        beside=() if trail is None else (trail.run,),
     )
-    runner = Runner(stage, call, write=state.deliver, limit=AT_A_TIME, lease=app.lease)
-    attach(app, stage, runner.run, *((trail.run,) if trail is not None else ()))
     WAITING.set_function(lambda: sum(each.parked for each in runner.cores()))
     return app
 

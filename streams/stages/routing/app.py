@@ -24,11 +24,9 @@ from schemas.topics import GUEST_ADMITTED, ROUTING_RETRIES
 from streams.core.calls.job import Done, Failed, Job, Outcome, Tiers
 from streams.core.calls.ordered import Calls
 from streams.runtime.app import App
-from streams.runtime.assembly import attach, declared, stored
-from streams.runtime.call_runner import Runner
+from streams.runtime.assembly import attach_calls, declared, stored
 from streams.runtime.schemas import StageCodec
 from streams.runtime.settings import WorkerSettings
-from streams.runtime.stage import Stage
 from streams.stages.routing.conversation import STAGE, outcome, request
 from streams.stages.routing.declaration import DECLARATION
 from streams.stages.routing.labels import Labels
@@ -80,7 +78,7 @@ def build() -> App:
     state = stored(app, "calls", kafka)
 
     def on_trouble(trouble: str | None) -> None:
-        stage.trouble = trouble
+        app.stage.trouble = trouble
 
     transport = Transport(str(url), credentials.token_url, connections=routing.concurrency)
     api = app.using(
@@ -128,20 +126,15 @@ def build() -> App:
             log.debug("routed", position=job.idempotency_key, queue=message.queue_id, attempt=job.attempt, took=seconds)
         return came
 
-    stage = Stage(
-        STAGE,
-        load=lambda: state.load(app.partitions(), app.consumer_generation_id),
-        core=core,
-        deliver=lambda flushes: runner.deliver(flushes),  # noqa: PLW0108 - it is made below
-        interval=0,
+    runner = attach_calls(
+        app,
+        state,
+        core,
+        call,
+        limit=routing.concurrency,
         hold=HOLD,
-        folded=lambda: runner.wake(),  # noqa: PLW0108
-        settle=lambda: runner.settle(),  # noqa: PLW0108
         refusals=worker.dead_letter_share,
-        rejoin=app.rejoin,
     )
-    runner = Runner(stage, call, write=state.deliver, limit=routing.concurrency, lease=app.lease)
-    attach(app, stage, runner.run)
     WAITING.set_function(lambda: sum(core.parked for core in runner.cores()))
     LOST.set_function(lambda: sum(core.lost for core in runner.cores()))
     WITHIN.set_function(_share)

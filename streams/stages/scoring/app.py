@@ -20,11 +20,9 @@ from schemas.topics import INTERACTIONS_ML
 from streams.core.calls.job import Done, Failed, Job, Outcome, Tiers
 from streams.core.calls.ordered import Calls
 from streams.runtime.app import App
-from streams.runtime.assembly import attach, declared, stored
-from streams.runtime.call_runner import Runner
+from streams.runtime.assembly import attach_calls, declared, stored
 from streams.runtime.schemas import StageCodec
 from streams.runtime.settings import WorkerSettings
-from streams.runtime.stage import Stage
 from streams.stages.scoring.declaration import DECLARATION
 from streams.stages.scoring.score import LONGEST_WORDS, STAGE, Asked, Scale, outcome, request
 from streams.stages.scoring.settings import ScoringSettings
@@ -56,7 +54,7 @@ def build() -> App:
     state = stored(app, "calls", kafka)
 
     def on_trouble(trouble: str | None) -> None:
-        stage.trouble = trouble
+        app.stage.trouble = trouble
 
     details = None
     if spoken is not None:
@@ -106,19 +104,14 @@ def build() -> App:
             SCORED.inc()
         return came
 
-    stage = Stage(
-        STAGE,
-        load=lambda: state.load(app.partitions(), app.consumer_generation_id),
-        core=core,
-        deliver=lambda flushes: runner.deliver(flushes),  # noqa: PLW0108 - it is made below
-        interval=0,
+    runner = attach_calls(
+        app,
+        state,
+        core,
+        call,
+        limit=settings.concurrency,
         hold=HOLD,
-        folded=lambda: runner.wake(),  # noqa: PLW0108
-        settle=lambda: runner.settle(),  # noqa: PLW0108
         refusals=worker.dead_letter_share,
-        rejoin=app.rejoin,
     )
-    runner = Runner(stage, call, write=state.deliver, limit=settings.concurrency, lease=app.lease)
-    attach(app, stage, runner.run)
     WAITING.set_function(lambda: sum(core.parked for core in runner.cores()))
     return app
