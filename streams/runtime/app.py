@@ -199,7 +199,7 @@ class App(faust.App):
             try:
                 self.topic_ids = {**self.topic_ids, **await asyncio.to_thread(self.find_topic_ids)}
             except ConnectorError as failure:
-                log.warning("could not ask for topic ids", stage=self.id, reason=str(failure))
+                log.warning("could not ask for topic ids", stage=self.stage.name, reason=str(failure))
 
     async def watch_topics(self) -> None:
         """Start over when a topic whose offsets are stored was made again: what is stored of it is refused then."""
@@ -221,7 +221,7 @@ class App(faust.App):
             try:
                 self.troubles.see(await asyncio.to_thread(self.find_unwell), elapsed())
             except ConnectorError as failure:
-                log.warning("could not ask for the state of partitions", stage=self.id, reason=str(failure))
+                log.warning("could not ask for the state of partitions", stage=self.stage.name, reason=str(failure))
 
     def lose(self, why: str) -> None:
         """Act on what the group said: the partitions are another's. Called in the consumer's thread."""

@@ -255,6 +255,28 @@ def test_a_topic_that_was_made_again_is_noticed_within_half_a_minute(app: App, m
     run(main())
 
 
+def test_a_kafka_that_does_not_answer_such_questions_ends_nobody(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("asyncio.to_thread", at_once)
+    monkeypatch.setattr(app.stage, "unwritten", lambda _seconds: True)
+    asked: list[str] = []
+
+    def ask(what: str) -> Any:
+        asked.append(what)
+        raise ConnectorError("Timed out waiting for controller")
+
+    app.find_topic_ids, app.find_unwell = lambda: ask("ids"), lambda: ask("partitions")
+
+    async def main() -> None:
+        watching = [asyncio.create_task(app.watch_topics()), asyncio.create_task(app.watch_partitions())]
+        await asyncio.sleep(100)
+        assert not any(each.done() for each in watching)
+        for each in watching:
+            each.cancel()
+
+    run(main())
+    assert set(asked) == {"ids", "partitions"}
+
+
 async def at_once(function: Callable[[], Any]) -> Any:
     return function()
 
