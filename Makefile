@@ -28,7 +28,7 @@ lint: .venv/dev ## ruff and the import contracts
 types: .venv/dev ## mypy --strict
 	$(BIN)/mypy
 
-faults: .venv/dev .venv/fuzz/bin/schemathesis ## 100,000 broken frames, 10,000 requests; storms of kills, freezes and outages on a real Kafka (half an hour)
+faults: .venv/dev .venv/fuzz/bin/schemathesis ## 100,000 broken frames, 10,000 requests; storms of kills, freezes and outages on a real Kafka (three quarters of an hour)
 	FUZZ_FRAMES=100000 $(BIN)/pytest -rP tests/streams/stages/test_frames_fuzz.py
 	FUZZ_REQUESTS=10000 FUZZ_BIN=$(CURDIR)/.venv/fuzz/bin $(BIN)/pytest -rP tests/connectors/ingress/webhooks/test_fuzz.py
 	$(BIN)/pytest -rP tests/kafka/storms/*.py
