@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from streams.stages.dashboards import times
 from streams.stages.dashboards.json_text import dumps
 
 Path = tuple[str, ...]
@@ -93,13 +94,10 @@ def identical(one: Any, other: Any) -> bool:
 
 
 def _instant(text: str) -> datetime | None:
-    if not (len(text) > 10 and text[:4].isdigit() and text[10] == "T"):  # noqa: PLR2004 - 2026-01-31T
+    if not (len(text) > 10 and text[:4].isdigit() and text[10] in "Tt"):  # noqa: PLR2004 - 2026-01-31T
         return None
-    try:
-        instant = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return instant if instant.tzinfo else None
+    instant = times.read(text)
+    return instant if instant is not None and instant.tzinfo else None
 
 
 def _merge(path: Path, base: Any, ours: Any, theirs: Any, conflicts: list[Conflict]) -> Any:

@@ -15,16 +15,23 @@ def is_relative(text: str) -> bool:
     return text == "now" or _RELATIVE.fullmatch(text) is not None
 
 
+def read(text: str) -> datetime | None:
+    """Return what ISO 8601 or RFC 3339 text says. Python does not take the small z that RFC 3339 allows."""
+    try:
+        return datetime.fromisoformat(text[:-1] + "Z" if text.endswith("z") else text)
+    except ValueError:
+        return None
+
+
 def moment(text: str, now: float) -> float:
     """Return seconds since the epoch of `-7d`, `now` or an ISO time with a zone. Raises ValueError with what to do."""
     if text == "now":
         return now
     if match := _RELATIVE.fullmatch(text):
         return now - int(match[1]) * SECONDS[match[2]]
-    try:
-        point = datetime.fromisoformat(text)
-    except ValueError:
-        raise ValueError(f"`{text}` is no time such as 2026-01-31T08:00:00+01:00, -7d or now") from None
+    point = read(text)
+    if point is None:
+        raise ValueError(f"`{text}` is no time such as 2026-01-31T08:00:00+01:00, -7d or now")
     if point.tzinfo is None:
         raise ValueError(f"`{text}` has no time zone: add Z or an offset such as +01:00")
     try:

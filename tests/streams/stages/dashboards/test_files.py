@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from streams.stages.dashboards.compiled import compile_document
 from streams.stages.dashboards.files import check, repeated
 from streams.stages.dashboards.model import json_schema
 
@@ -67,6 +68,17 @@ def test_formatting_makes_no_difference() -> None:
     reformatted = "# a comment\n" + json.dumps(check(GOOD, "f.yaml", NOW).document)
 
     assert check(reformatted, "f.yaml", NOW).document == check(GOOD, "f.yaml", NOW).document
+
+
+def test_a_time_is_as_rfc_3339_has_it() -> None:
+    small = check(GOOD.replace("2026-02-02T03:30:00Z", "2026-02-02t03:30:00.000z"), "f.yaml", NOW)
+
+    assert small.problems == ()
+    assert small.document is not None
+    assert compile_document(small.document, NOW)["widgets"]["Talk"]["query"]["dateRange"] == {
+        "start": "2026-01-19T23:00:00Z",
+        "end": "2026-02-02T03:30:00Z",
+    }
 
 
 @pytest.mark.parametrize(

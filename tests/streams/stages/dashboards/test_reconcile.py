@@ -210,10 +210,11 @@ def test_what_they_changed_and_the_file_now_says_is_settled() -> None:
     assert (found.changes, found.drift, found.conflicts) == ((), (), ())
 
 
-def test_times_and_numbers_written_differently_are_no_change() -> None:
+@pytest.mark.parametrize("zone", [".000+00:00", ".000z"])
+def test_times_and_numbers_written_differently_are_no_change(zone: str) -> None:
     theirs = in_cxone(refreshInterval=15.0)
     query = theirs["widgets"][0]["query"]
-    query["dateRange"] = {name: time.replace("Z", ".000+00:00") for name, time in query["dateRange"].items()}
+    query["dateRange"] = {name: time.replace("Z", zone) for name, time in query["dateRange"].items()}
 
     assert (outcome(theirs).changes, outcome(theirs).drift) == ((), ())
 
