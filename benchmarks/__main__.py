@@ -87,7 +87,7 @@ def measure_guests(topics: Topics, seconds: float, calls: int) -> dict[str, Any]
 
 def measure_dashboards(bootstrap: str) -> dict[str, Any]:
     with console.status("one worker puts dashboards into CXone"):
-        updates = dashboards.measure(bootstrap)
+        updates = dashboards.measure(bootstrap, told=console.print)
     report.show_dashboards(console, updates)
     return report.dashboards_as_json(updates)
 

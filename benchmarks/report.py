@@ -63,12 +63,14 @@ def dashboards_as_json(updates: "Sequence[Updates]") -> dict[str, Any]:
 def show_dashboards(console: Console, updates: "Sequence[Updates]") -> None:
     console.print(machine(), style="dim", highlight=False)
     table = Table(title="One worker that puts dashboards into CXone")
-    for name in ("budget of requests/s", "backlog: updates/s", "at updates/s", "p50 ms", "p99 ms", "load"):
+    backlog = ("backlog: updates/s", "worker's CPU ms")
+    for name in ("budget of requests/s", *backlog, "at updates/s", "p50 ms", "p99 ms", "load"):
         table.add_column(name, justify="right")
     for each in updates:
         table.add_row(
             f"{each.budget:,}",
             f"{each.per_second:,.0f}",
+            f"{each.cpu_ms:.1f}",
             f"{each.rate:g}",
             f"{each.p50:,.0f}",
             f"{each.p99:,.0f}",
