@@ -12,6 +12,7 @@ own gap bookkeeping stalls when offsets jump; a position remembered here survive
 Private names of Faust 0.15 and aiokafka 0.14 are used: both are pinned, and tests/kafka shows each behaviour.
 """
 
+import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Collection, Mapping
@@ -80,7 +81,13 @@ class Consumer(driver.Consumer):
 
     async def _commit_offsets(self, offsets: Mapping[TP, int], start_new_transaction: bool = True) -> bool:  # noqa: FBT001, FBT002
         before = {tp: self._committed_offset[tp] for tp in offsets}
-        committed = await super()._commit_offsets(offsets, start_new_transaction)
+        try:
+            committed = await super()._commit_offsets(offsets, start_new_transaction)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            committed = False  # the consumer's thread ended, and cancelled what it was asked for
         if not committed:  # Faust notes the offsets as committed all the same
             self._committed_offset.update(before)
         return bool(committed)

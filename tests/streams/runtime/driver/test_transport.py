@@ -1,8 +1,12 @@
 """What is delivered where retention was faster, without a broker."""
 
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from faust.types import TP
 
 from streams.runtime.driver import transport
@@ -77,3 +81,39 @@ async def test_partitions_of_which_no_more_is_taken_stay_in_kafka_and_changelogs
     reader.app.stage.held_up = frozenset()
     await reader._getmany({PLACE}, 1.0)
     assert asked[1:] == [{PLACE}]
+
+
+def committing(commit: Callable[[Mapping[TP, int]], Awaitable[bool]]) -> Any:
+    """Return a consumer with 5 committed, which commits by `commit`."""
+    found = consumer(expected=0, earliest=0)
+
+    async def flush() -> None: ...
+
+    found.app.producer, found.app.monitor = SimpleNamespace(flush=flush), None
+    found.log, found.assignment = SimpleNamespace(dev=logging.debug, info=logging.info), lambda: {PLACE}
+    found.in_transaction, found._commit, found._committed_offset = False, commit, {PLACE: 5}
+    return found
+
+
+async def test_a_commit_that_ended_with_the_thread_of_the_consumer_is_none_and_no_cancellation_of_who_asked() -> None:
+    async def cancelled(_offsets: Mapping[TP, int]) -> bool:
+        raise asyncio.CancelledError  # as the thread passes on what it cancelled when it ended
+
+    reader = committing(cancelled)
+
+    assert await reader._commit_offsets({PLACE: 9}) is False
+
+    assert reader._committed_offset == {PLACE: 5}
+
+
+async def test_who_is_cancelled_while_it_commits_is_cancelled() -> None:
+    async def hanging(_offsets: Mapping[TP, int]) -> bool:
+        await asyncio.Event().wait()
+        return True
+
+    task = asyncio.create_task(committing(hanging)._commit_offsets({PLACE: 9}))
+    await asyncio.sleep(0)
+    task.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await task
