@@ -13,6 +13,7 @@ import unicodedata
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
+from urllib.parse import quote
 
 from pydantic import SecretStr
 
@@ -27,7 +28,7 @@ _ESCAPE = re.compile(
     rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|%[0-9a-fA-F]{2}"
     rb"|&#[xX]?[0-9a-fA-F]{1,6};|&(?:amp|lt|gt|quot|apos);|\\[^ux]"
 )
-_URL_SAFE = bytes.maketrans(b"-_", b"+/")
+_URL_SAFE, _AS_IN_URLS = bytes.maketrans(b"-_", b"+/"), bytes.maketrans(b"+/", b"-_")
 _UNSHOWN = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # control, invisible and line-breaking characters
 
 
@@ -95,6 +96,20 @@ def escaped(words: str) -> str:
     return "".join(
         char.encode("unicode_escape").decode() if unicodedata.category(char) in _UNSHOWN else char for char in words
     )
+
+
+def spellings(secret: SecretStr) -> frozenset[bytes]:
+    r"""Return how a peer is likely to write all of a secret: as it is, as JSON (`\/`), in an URL (`%2F`), in base64.
+
+    They are few, so that every frame can be searched for them. A secret that is too short to hide has none.
+    """
+    value = secret.get_secret_value()
+    if len(value) < SHORTEST_PIECE:
+        return frozenset()
+    plain = {value, value.replace("/", r"\/"), quote(value, safe="")}
+    coded = _base64_forms(value.encode(errors="surrogatepass"))
+    url_safe = {form.translate(_AS_IN_URLS) for form in coded}
+    return frozenset(form.encode(errors="surrogatepass") for form in plain) | coded | url_safe
 
 
 def _plain_forms(secret: str) -> set[bytes]:

@@ -21,12 +21,14 @@ from connectors.cxone.connection import Auth, Connection, Frame, Policy
 from connectors.cxone.oauth import Token
 from connectors.errors import AuthorizationError, ConfigurationError
 from connectors.http.proxies import Proxies
-from connectors.redaction import presentable
+from connectors.redaction import presentable, spellings
 from connectors.retry import delays, longest_retry_after
 
 OPENED = Counter("cxone_socket_opened", "Connections opened.", ["connector"])
 FAILED = Counter("cxone_socket_failed", "Connections lost, or not established.", ["connector"])
 OPEN = Gauge("cxone_socket_open", "Connections open now; two while moving over.", ["connector"])
+
+WITHHELD = Counter("cxone_socket_withheld", "Frames that repeat the token: nobody is handed them.", ["connector"])
 
 QUEUED_FRAMES = 64  # that the library holds for us before it stops reading the socket
 MOST_UNSENT = 262_144  # bytes: we send a subscription, pings and pongs
@@ -73,7 +75,8 @@ class Tokens(Protocol):
 class Socket:
     """Hands every frame to `receive`, in order within a connection, and reads no further while `receive` waits.
 
-    Two connections overlap while moving over, so a frame may come twice; none is skipped. `opened` is called after
+    Two connections overlap while moving over, so a frame may come twice; none is skipped but those that repeat their
+    connection's token: nothing that holds one goes on to Kafka. `opened` is called after
     each opening.
     """
 
@@ -184,11 +187,23 @@ class Socket:
         except BaseException:
             websocket.transport.abort()
             raise
-        connection = Connection(websocket, token, self._receive, self._policy, auth=opening.auth, now=self._now)
+        receive = self._receiving(token)
+        connection = Connection(websocket, token, receive, self._policy, auth=opening.auth, now=self._now)
         self._connections.add(connection)
         OPENED.labels(self._connector).inc()
         OPEN.labels(self._connector).inc()
         return connection
+
+    def _receiving(self, token: Token) -> Callable[[Frame], Awaitable[None]]:
+        repeated = spellings(token.value)
+
+        async def receive(frame: Frame) -> None:
+            if any(each in frame.data for each in repeated):
+                WITHHELD.labels(self._connector).inc()
+            else:
+                await self._receive(frame)
+
+        return receive
 
     async def _admitted(self, connection: Connection) -> bool:
         """Wait for the answer to the first message. A CXone that gives none has nothing against it."""

@@ -48,34 +48,29 @@ def feed(fields: AnalyticsFields) -> Feed:
 
 
 def opening(url: str, dialect: SubscribedSocket, event_type: Paths, subscription: Subscription) -> Begin:
-    """Return how the analytics socket begins: the token in a header, and the subscription as the first message.
-
-    What repeats the token counts as an answer to that, whatever it is: nothing that holds one goes on to Kafka.
-    """
+    """Return how the analytics socket begins: the token in a header, and the subscription as the first message."""
 
     def begin(token: SecretStr) -> Opening:
-        value = token.get_secret_value()
         hello = dialect.hello.replace(SUBSCRIPTION, json.dumps(subscription.id)[1:-1])
         auth = Auth(
-            _answer(dialect, event_type, value),
+            _answer(dialect, event_type),
             refused_codes=(),  # a close says nothing of the subscription: a frame does
             of="the subscription, which it does not know",
             refused=subscription.forgotten,
         )
-        return Opening(url, headers={"Authorization": f"Bearer {value}"}, messages=(hello,), auth=auth)
+        headers = {"Authorization": f"Bearer {token.get_secret_value()}"}
+        return Opening(url, headers=headers, messages=(hello,), auth=auth)
 
     return begin
 
 
-def _answer(dialect: SubscribedSocket, event_type: Paths, token: str) -> Callable[[bytes], Answer | None]:
+def _answer(dialect: SubscribedSocket, event_type: Paths) -> Callable[[bytes], Answer | None]:
     def answer(data: bytes) -> Answer | None:
         frame = _object(data)
         kind = first(frame, event_type)
         if kind in dialect.refused and first(frame, dialect.code) in dialect.unknown_codes:
             return Answer.REFUSED
-        # Some write the slashes of a token as \/ in JSON.
-        repeated = token.encode() in data.replace(rb"\/", b"/")
-        return Answer.ACCEPTED if kind in dialect.accepted or repeated else None
+        return Answer.ACCEPTED if kind in dialect.accepted else None
 
     return answer
 

@@ -37,10 +37,7 @@ def feed(fields: MessageFields) -> Feed:
 
 
 def opening(url: str, dialect: MessageSocket, event_type: Paths) -> Begin:
-    """Return how the messaging socket begins: with the token as its first message, which CXone may answer.
-
-    What repeats the token counts as such an answer, whatever it is: nothing that holds a token goes on to Kafka.
-    """
+    """Return how the messaging socket begins: with the token as its first message, which CXone may answer."""
 
     def begin(token: SecretStr) -> Opening:
         value = token.get_secret_value()
@@ -49,9 +46,7 @@ def opening(url: str, dialect: MessageSocket, event_type: Paths) -> Begin:
             kind = _kind(data, event_type)
             if kind in dialect.refused:
                 return Answer.REFUSED
-            # Some write the slashes of a token as \/ in JSON.
-            repeated = value.encode() in data.replace(rb"\/", b"/")
-            return Answer.ACCEPTED if kind in dialect.accepted or repeated else None
+            return Answer.ACCEPTED if kind in dialect.accepted else None
 
         hello = dialect.hello.replace(TOKEN, json.dumps(value)[1:-1])
         return Opening(url, messages=(hello,), auth=Auth(answer, dialect.refused_codes))

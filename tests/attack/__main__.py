@@ -95,7 +95,10 @@ async def running(folder: Path, random: Random) -> AsyncIterator[System]:
         for name in ("interactions", "messaging", "analytics", "webhooks"):
             await start(f"connector-{name}", "connect", name)
         system.children["guests"] = await Child.start(
-            "guests", ("guests", f"--url={addresses.guests_url}", "--rate=5", "--bots=0"), environment, folder
+            "guests",
+            ("guests", f"--url={addresses.guests_url}", "--rate=5", "--bots=0", "--seconds=1e9"),
+            environment,
+            folder,
         )
         stack.push_async_callback(system.children["guests"].stop, 30.0)
         url = f"http://{system.addresses['connector-webhooks']}/webhook/cxone-data-action"

@@ -19,9 +19,10 @@ POLICY = Policy(ping_interval=20, pong_timeout=10, max_frame_bytes=2**20, overla
 
 
 class Tokens:
-    """Tokens token-1, token-2, ...: each good until it is refused or due. `lifetimes` are used up one by one."""
+    """Tokens token-1, token-2, ..., or `value`: each good until it is refused or due. `lifetimes` are used up."""
 
-    def __init__(self, *lifetimes: float) -> None:
+    def __init__(self, *lifetimes: float, value: str = "") -> None:
+        self._value = value
         self.lifetimes = list(lifetimes)
         self.given = 0
         self.refused_tokens: list[str] = []
@@ -34,7 +35,7 @@ class Tokens:
         if self._current is None or time.time() >= self._current.renew_at:
             self.given += 1
             lifetime = self.lifetimes.pop(0) if self.lifetimes else FAR
-            self._current = Token(SecretStr(f"token-{self.given}"), time.time() + lifetime)
+            self._current = Token(SecretStr(self._value or f"token-{self.given}"), time.time() + lifetime)
         return self._current
 
     def refused(self, token: Token) -> None:

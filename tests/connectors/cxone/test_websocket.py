@@ -1,12 +1,14 @@
 """The socket against real servers on loopback: it comes back, moves over, notices silence and tells no token."""
 
 import asyncio
+import base64
 import logging
 import time
 from contextlib import suppress
 from http import HTTPStatus
 
 import pytest
+from prometheus_client import REGISTRY
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 from websockets.asyncio.server import ServerConnection
@@ -35,6 +37,33 @@ async def test_frames_come_in_order_as_the_bytes_they_were() -> None:
     assert [frame.number for frame in client.frames] == [0, 1, 2, 3]
     assert {frame.connection_id for frame in client.frames} == {client.frames[0].connection_id}
     assert all(abs(frame.received_at - time.time() * 1000) < 60_000 for frame in client.frames)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        b"t0k/en+==",
+        rb"t0k\/en+==",
+        b"t0k%2Fen%2B%3D%3D",
+        base64.b64encode(b'{"token":"t0k/en+=="}'),
+        base64.urlsafe_b64encode(b"Bearer t0k/en+=="),
+    ],
+)
+async def test_a_frame_that_repeats_the_token_is_counted_and_handed_to_nobody(written: bytes) -> None:
+    async def serving(connection: ServerConnection) -> None:
+        await connection.send(b'{"type":"session","text":"%b"}' % written, text=True)
+        await connection.send("t0k, and no more of it")
+        await connection.wait_closed()
+
+    def withheld() -> float:
+        return REGISTRY.get_sample_value("cxone_socket_withheld_total", {"connector": "test"}) or 0.0
+
+    before = withheld()
+    async with cxone(serving) as server, running(client := Client(server, tokens=Tokens(value="t0k/en+=="))):
+        await until(lambda: client.frames)
+
+    assert client.data == [b"t0k, and no more of it"]
+    assert withheld() - before == 1
 
 
 @pytest.mark.parametrize("place", ["query", "header", "first message"])
