@@ -1,12 +1,10 @@
 """Dead letters from the refusal to the effect, as somebody at a terminal takes them there."""
 
-import json
 import time
-from typing import Any
+from functools import partial
 
 import orjson
 from confluent_kafka import Producer
-from typer.testing import CliRunner
 
 from connectors.kafka.topic_admin import ensure_topics
 from connectors.settings import KafkaSettings
@@ -14,9 +12,9 @@ from deploy.local.kafka.broker import Broker
 from schemas.envelope import RECEIVED_AT
 from schemas.topics import RAW_MESSAGES
 from streams import topology
-from streams.cli import app
 from tests.kafka.conftest import NewWorker
 from tests.kafka.judges.guests import Callee
+from tests.kafka.services.dead_letters import dlq as run_dlq
 from tests.kafka.services.guest_traffic import ARCHIVED
 from tests.kafka.services.workers import until
 
@@ -47,10 +45,7 @@ def test_what_was_refused_takes_effect_once_after_its_replay(own_kafka: Broker, 
     bootstrap = own_kafka.bootstrap
     ensure_topics(KafkaSettings(bootstrap_servers=bootstrap), topology.topics())
 
-    def dlq(*arguments: str) -> Any:
-        done = CliRunner(env={"KAFKA_BOOTSTRAP_SERVERS": bootstrap}).invoke(app, ["dlq", *arguments])
-        assert done.exit_code == 0, (arguments, done.output, done.exception)
-        return json.loads(done.stdout)
+    dlq = partial(run_dlq, bootstrap)
 
     def refused(stage: str) -> int:
         return sum(group["count"] for group in dlq("list", "--json", "--stage", stage))

@@ -54,7 +54,8 @@ class GuestTraffic(threading.Thread):
     next message would be admitted, ms), `malformed` (source positions), `redelivered` (how many).
     """
 
-    def __init__(self, bootstrap: str, *, seed: int, messages: int, rate: float) -> None:
+    def __init__(self, bootstrap: str, *, seed: int, messages: int, rate: float, malformed: float = MALFORMED) -> None:
+        """`malformed` is a share."""
         super().__init__(name="guests", daemon=True)
         self.admitted: dict[int, Said] = {}
         self.throttled: dict[int, int] = {}
@@ -62,7 +63,7 @@ class GuestTraffic(threading.Thread):
         self.redelivered = 0
         self._failed: list[str] = []
         self._random = Random(seed)
-        self._messages, self._rate = messages, rate
+        self._messages, self._rate, self._malformed = messages, rate, malformed
         self._allowance: defaultdict[str, list[int]] = defaultdict(list)  # guest -> times of admitted messages
         self._bots = [_Guest(f"bot-{n}", (f"b-{n}",), "default", float("inf")) for n in range(BOTS)]
         self._came = 0
@@ -88,7 +89,7 @@ class GuestTraffic(threading.Thread):
                 self.redelivered += 1
             if self._random.random() < ANSWERS:
                 self._send(key, orjson.dumps(orjson.loads(frame) | {"eventId": f"a-{number}", "direction": "outbound"}))
-            if self._random.random() < MALFORMED:
+            if self._random.random() < self._malformed:
                 self._send(key, self._spoilt(frame), self._spoilt_delivered)
             self._producer.poll(0)
             time.sleep(max(0.0, began + number / self._rate - time.monotonic()))

@@ -38,8 +38,10 @@ class Traffic(threading.Thread):
     `redelivered` (how many).
     """
 
-    def __init__(self, bootstrap: str, *, seed: int, events: int, rate: float, span: int = SPAN) -> None:
-        """`span` of event time, up to now, in milliseconds."""
+    def __init__(  # noqa: PLR0913 - what traffic is made of
+        self, bootstrap: str, *, seed: int, events: int, rate: float, span: int = SPAN, malformed: float = MALFORMED
+    ) -> None:
+        """`span` of event time, up to now, in milliseconds; `malformed` is a share."""
         super().__init__(name="traffic", daemon=True)
         self.truth: defaultdict[Window, list[tuple[int, int]]] = defaultdict(list)
         self.malformed: set[str] = set()
@@ -48,7 +50,7 @@ class Traffic(threading.Thread):
         self._failed: list[str] = []
         self._stopped = threading.Event()
         self._random = Random(seed)
-        self._events, self._rate, self._span = events, rate, span
+        self._events, self._rate, self._span, self._malformed = events, rate, span, malformed
         self._weights = [1 / (rank + 1) for rank in range(CAMPAIGNS)]
         self._producer: Any = Producer(
             {
@@ -72,7 +74,7 @@ class Traffic(threading.Thread):
             if self._random.random() < REDELIVERED:
                 self._send(*self._random.choice(newest), self._delivered)
                 self.redelivered += 1
-            if self._random.random() < MALFORMED:
+            if self._random.random() < self._malformed:
                 self._send(f"m-{number}", self._spoilt(number, at), self._spoilt_delivered)
             if self._stopped.is_set():
                 break
