@@ -53,6 +53,18 @@ class Consumed:
     timestamp: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A record that was looked for on a topic, and where it is. `timestamp` in milliseconds since the epoch."""
+
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+
+
 class Outgoing(msgspec.Struct, frozen=True, gc=False):
     """A record to publish. `partition` None lets the key decide (murmur2, as Java and aiokafka do).
 

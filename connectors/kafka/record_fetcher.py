@@ -8,7 +8,8 @@ from typing import NamedTuple
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from connectors.errors import ConnectorError
-from connectors.kafka.topic_reader import TIMEOUT, Found
+from connectors.kafka.topic_reader import TIMEOUT
+from schemas.envelope import Found
 
 READ_ON = 2000  # offsets: what is nearer than that is read up to, instead of asked for
 NOT_THERE = {KafkaError._UNKNOWN_PARTITION, KafkaError.UNKNOWN_TOPIC_OR_PART}  # noqa: SLF001 - its public name

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, TopicPartition
 
 from connectors.errors import ConfigurationError, ConnectorError
-from schemas.envelope import Headers
+from schemas.envelope import Found
 
 TIMEOUT = 15.0  # seconds for each answer of the broker
 _AGO = re.compile(r"(\d+)([smhd])")
@@ -46,18 +46,6 @@ def start(text: str, *, now: float) -> Start:
             "2026-01-30T12:00:00Z"
         ) from None
     return Start(time=int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000))
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """One record of a topic, and where it is. `timestamp` in milliseconds since the epoch."""
-
-    partition: int
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
-    headers: Headers
 
 
 class TopicReader:

@@ -3,33 +3,16 @@
 from base64 import b64encode
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 
 import orjson
 
 from schemas.avro import DecodeError
-from schemas.envelope import Headers
+from schemas.envelope import Found
 
 LONGEST_VALUE = 2000  # characters in a line for a person
 
 Decode = Callable[[bytes], tuple[str, dict[str, Any]]]
-
-
-class Found(Protocol):
-    """A record and where it is: `connectors.kafka.topic_reader.Found`."""
-
-    @property
-    def partition(self) -> int: ...
-    @property
-    def offset(self) -> int: ...
-    @property
-    def timestamp(self) -> int: ...
-    @property
-    def key(self) -> bytes | None: ...
-    @property
-    def value(self) -> bytes | None: ...
-    @property
-    def headers(self) -> Headers: ...
 
 
 def as_object(found: Found, decode: Decode) -> dict[str, Any]:

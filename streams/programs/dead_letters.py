@@ -10,10 +10,10 @@ from itertools import islice
 from connectors.kafka.publisher import transactional_config
 from connectors.kafka.record_fetcher import At, RecordFetcher
 from connectors.kafka.topic_admin import ensure_topics
-from connectors.kafka.topic_reader import Found, Start, TopicReader
+from connectors.kafka.topic_reader import Start, TopicReader
 from connectors.kafka.transactions import TransactionalPublisher
 from connectors.settings import KafkaSettings, load
-from schemas.envelope import Outgoing
+from schemas.envelope import Found, Outgoing
 from schemas.topics import DEAD_LETTERS, DEAD_LETTERS_SETTLED
 from streams import topology
 from streams.core.dead_letters.letter import Choice, Letter, Place, letter

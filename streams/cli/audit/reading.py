@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from connectors.kafka.topic_reader import Found
+    from schemas.envelope import Found
     from schemas.records.audit import AuditEntry, AuditHead
     from streams.core.audit.files_check import Day
     from streams.core.audit.heads import Trusted

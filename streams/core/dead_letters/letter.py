@@ -2,10 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 from schemas.dead_letters import DEAD_DETAIL, DEAD_REASON, DEAD_SOURCE, DEAD_STAGE, DEAD_TRUNCATED
-from schemas.envelope import REPLAY_FOR, REPLAYS, SOURCE_POSITION, Headers
+from schemas.envelope import REPLAY_FOR, REPLAYS, SOURCE_POSITION, Found, Headers
 from schemas.topics import DEAD_LETTERS
 
 OURS = frozenset({DEAD_STAGE, DEAD_REASON, DEAD_DETAIL, DEAD_SOURCE, DEAD_TRUNCATED})
@@ -33,23 +32,6 @@ def place(text: str) -> Place | None:
     if len(partition) >= len(str(2**31)) or len(offset) >= len(str(2**63)):  # more than a client can ask for
         return None
     return Place(topic, int(partition), int(offset))
-
-
-class Found(Protocol):
-    """A record of a topic and where it is: `connectors.kafka.topic_reader.Found`."""
-
-    @property
-    def partition(self) -> int: ...
-    @property
-    def offset(self) -> int: ...
-    @property
-    def timestamp(self) -> int: ...
-    @property
-    def key(self) -> bytes | None: ...
-    @property
-    def value(self) -> bytes | None: ...
-    @property
-    def headers(self) -> Headers: ...
 
 
 @dataclass(frozen=True, slots=True)

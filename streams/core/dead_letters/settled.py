@@ -5,9 +5,9 @@ from enum import StrEnum
 
 import orjson
 
-from schemas.envelope import Outgoing
+from schemas.envelope import Found, Outgoing
 from schemas.topics import DEAD_LETTERS_SETTLED, ONLY_PARTITION
-from streams.core.dead_letters.letter import MOST_REPLAYS, Found, Letter
+from streams.core.dead_letters.letter import MOST_REPLAYS, Letter
 
 
 class Decision(StrEnum):

@@ -6,8 +6,8 @@ docs/effectively-once.md says why this is the one way in which a dead letter cou
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from schemas.envelope import REPLAY_FOR, REPLAYS, SOURCE_POSITION, Headers, Outgoing
-from streams.core.dead_letters.letter import MOST_REPLAYS, OURS, Found, Letter, Place, first_headers, place, replays
+from schemas.envelope import REPLAY_FOR, REPLAYS, SOURCE_POSITION, Found, Headers, Outgoing
+from streams.core.dead_letters.letter import MOST_REPLAYS, OURS, Letter, Place, first_headers, place, replays
 from streams.core.dead_letters.settled import Decision, Ledger
 
 STEPS = 4  # at most, from a record to its frame

@@ -2,8 +2,9 @@ import orjson
 import pytest
 
 from connectors.errors import ConfigurationError
-from connectors.kafka.topic_reader import Found, Start, start
+from connectors.kafka.topic_reader import Start, start
 from schemas.avro import Codec
+from schemas.envelope import Found
 from schemas.records import InteractionCompleted
 from schemas.releases import FileSchemaIds
 from streams.cli.records import as_json, as_line, matches

@@ -5,9 +5,8 @@ from collections.abc import Mapping
 import orjson
 import pytest
 
-from connectors.kafka.topic_reader import Found
 from schemas.dead_letters import dead_letter
-from schemas.envelope import EVENT_ID, REPLAY_FOR, REPLAYS, SOURCE_POSITION, Consumed, Headers, Outgoing
+from schemas.envelope import EVENT_ID, REPLAY_FOR, REPLAYS, SOURCE_POSITION, Consumed, Found, Headers, Outgoing
 from schemas.topics import (
     CAMPAIGN_HOURLY,
     DEAD_LETTERS,
