@@ -1,9 +1,11 @@
 """`cxone-streams dlq list|show|replay|discard`: what was refused, and what becomes of it."""
 
+import inspect
 import json as jsonlib
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import KW_ONLY, dataclass
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -27,6 +29,45 @@ Rate = Annotated[float, typer.Option(min=0.1, help="Dead letters a second, at mo
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 
+def _choice(
+    *, stage: Stage = None, reason: Reason = None, since: Since = None, until: Until = None, key: Key = None
+) -> "Choice":
+    from streams.cli.ending import ended
+    from streams.core.dead_letters.letter import Choice
+
+    with ended():
+        return Choice(stage=stage, reason=reason, since=_moment(since), until=_moment(until), key=key)
+
+
+def _moment(text: str | None) -> int | None:
+    """Read a time (ms since the epoch). Raises ConfigurationError."""
+    import time
+
+    from connectors.errors import ConfigurationError
+    from connectors.kafka.topic_reader import start
+
+    if text is None:
+        return None
+    at = start(text, now=time.time()).time
+    if at is None:
+        raise ConfigurationError(f"{text!r} is no time: an age such as 10m, 2h or 1d, or a time: 2026-01-30T12:00:00Z")
+    return at
+
+
+def choosing(command: "Callable[..., None]") -> "Callable[..., None]":
+    """Give a command the options of a choice before its own; it is called with the choice."""
+    options = inspect.signature(_choice).parameters
+    own = list(inspect.signature(command).parameters.values())[1:]
+
+    def run(**given: Any) -> None:
+        choice = _choice(**{name: given.pop(name) for name in options})
+        command(choice, **given)
+
+    run.__name__, run.__doc__ = command.__name__, command.__doc__
+    run.__signature__ = inspect.Signature([*options.values(), *own])  # type: ignore[attr-defined]  # typer reads it
+    return run
+
+
 @app.callback()
 def dlq() -> None:
     """Look at the dead letters, send them again once their fault is mended, or put them away.
@@ -36,16 +77,8 @@ def dlq() -> None:
 
 
 @app.command(name="list")
-def list_(  # noqa: PLR0913 - options of a command
-    *,
-    stage: Stage = None,
-    reason: Reason = None,
-    since: Since = None,
-    until: Until = None,
-    key: Key = None,
-    parked: Parked = False,
-    json: Json = False,
-) -> None:
+@choosing
+def list_(choice: "Choice", *, parked: Parked = False, json: Json = False) -> None:
     """Count what is neither replayed nor discarded, by stage and reason."""
     from dataclasses import asdict
 
@@ -56,7 +89,7 @@ def list_(  # noqa: PLR0913 - options of a command
 
     with ended(), box() as opened:
         ledger = opened.ledger()
-        letters = opened.open(_choice(stage, reason, since, until, key), ledger, parked=parked or None)
+        letters = opened.open(choice, ledger, parked=parked or None)
         found = groups((each, ledger.is_parked(each)) for each in letters)
     if json:
         shown = [{**asdict(each), "first": time_text(each.first), "last": time_text(each.last)} for each in found]
@@ -86,13 +119,10 @@ def list_(  # noqa: PLR0913 - options of a command
 
 
 @app.command()
-def show(  # noqa: PLR0913 - options of a command
+@choosing
+def show(
+    choice: "Choice",
     *,
-    stage: Stage = None,
-    reason: Reason = None,
-    since: Since = None,
-    until: Until = None,
-    key: Key = None,
     parked: Parked = False,
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 10,
     json: Json = False,
@@ -111,7 +141,7 @@ def show(  # noqa: PLR0913 - options of a command
 
     with ended(), box() as opened:
         decode = Codec(schema_ids(load(RegistrySettings))).reader()
-        letters = opened.open(_choice(stage, reason, since, until, key), opened.ledger(), parked=parked or None)
+        letters = opened.open(choice, opened.ledger(), parked=parked or None)
         found = opened.fetch(each.at for each in letters[:limit])
     for each in letters[:limit]:
         if each.at not in found:
@@ -128,13 +158,10 @@ def show(  # noqa: PLR0913 - options of a command
 
 
 @app.command()
+@choosing
 def replay(  # noqa: PLR0913 - options of a command
+    choice: "Choice",
     *,
-    stage: Stage = None,
-    reason: Reason = None,
-    since: Since = None,
-    until: Until = None,
-    key: Key = None,
     parked: Parked = False,
     rate: Rate = 100.0,
     dry_run: DryRun = False,
@@ -146,26 +173,15 @@ def replay(  # noqa: PLR0913 - options of a command
     Mend the fault first. What comes back a third time is parked: only --parked sends it again. A run that was stopped
     goes on where it was. Exit status 1 when some have no frame to send: what a connector refused, and what stages made.
     """
-    _settle(
-        "replay",
-        _choice(stage, reason, since, until, key),
-        lambda opened: opened.replaying(parked_too=parked),
-        parked=parked,
-        rate=rate,
-        dry_run=dry_run,
-        yes=yes,
-        json=json,
-    )
+    how = How(rate, dry_run=dry_run, yes=yes, json=json)
+    _settle("replay", choice, lambda opened: opened.replaying(parked_too=parked), how, parked=parked)
 
 
 @app.command()
+@choosing
 def discard(  # noqa: PLR0913 - options of a command
+    choice: "Choice",
     *,
-    stage: Stage = None,
-    reason: Reason = None,
-    since: Since = None,
-    until: Until = None,
-    key: Key = None,
     parked: Parked = False,
     rate: Rate = 10_000.0,
     dry_run: DryRun = False,
@@ -175,52 +191,22 @@ def discard(  # noqa: PLR0913 - options of a command
     """Put dead letters away: they are not offered again. Their bytes stay on the topic for as long as it keeps them."""
     from streams.programs import dead_letters
 
-    _settle(
-        "discard",
-        _choice(stage, reason, since, until, key),
-        lambda _: dead_letters.discard,
-        parked=parked or None,
-        rate=rate,
-        dry_run=dry_run,
-        yes=yes,
-        json=json,
-    )
+    how = How(rate, dry_run=dry_run, yes=yes, json=json)
+    _settle("discard", choice, lambda _: dead_letters.discard, how, parked=parked or None)
 
 
-def _choice(stage: str | None, reason: str | None, since: str | None, until: str | None, key: str | None) -> "Choice":
-    from streams.cli.ending import ended
-    from streams.core.dead_letters.letter import Choice
+@dataclass(frozen=True, slots=True)
+class How:
+    """How dead letters are decided about."""
 
-    with ended():
-        return Choice(stage=stage, reason=reason, since=_moment(since), until=_moment(until), key=key)
-
-
-def _moment(text: str | None) -> int | None:
-    """Read a time (ms since the epoch). Raises ConfigurationError."""
-    import time
-
-    from connectors.errors import ConfigurationError
-    from connectors.kafka.topic_reader import start
-
-    if text is None:
-        return None
-    at = start(text, now=time.time()).time
-    if at is None:
-        raise ConfigurationError(f"{text!r} is no time: an age such as 10m, 2h or 1d, or a time: 2026-01-30T12:00:00Z")
-    return at
+    rate: float
+    _: KW_ONLY
+    dry_run: bool
+    yes: bool
+    json: bool
 
 
-def _settle(  # noqa: PLR0913 - options of a command
-    verb: str,
-    choice: "Choice",
-    settling: "Callable[[Box], Settle]",
-    *,
-    parked: bool | None,
-    rate: float,
-    dry_run: bool,
-    yes: bool,
-    json: bool,
-) -> None:
+def _settle(verb: str, choice: "Choice", settling: "Callable[[Box], Settle]", how: How, *, parked: bool | None) -> None:
     """Decide about dead letters; leaves with status 1 when some could not be."""
     import asyncio
 
@@ -230,19 +216,19 @@ def _settle(  # noqa: PLR0913 - options of a command
     from streams.programs.dead_letters import box
 
     with ended(), box() as opened:
-        if dry_run:
+        if how.dry_run:
             became = opened.preview(choice, settling(opened), parked=parked)
         else:
             number = len(opened.open(choice, opened.ledger(), parked=parked))
-            if number and not yes:
+            if number and not how.yes:
                 _ask(f"{verb.capitalize()} {number:,} dead letters?")
             with _progress(verb, number) as told:
-                became = asyncio.run(opened.settle(choice, settling(opened), parked=parked, rate=rate, told=told))
-    if json:
-        typer.echo(jsonlib.dumps({"dry_run": dry_run, "became": dict(became)}))
+                became = asyncio.run(opened.settle(choice, settling(opened), parked=parked, rate=how.rate, told=told))
+    if how.json:
+        typer.echo(jsonlib.dumps({"dry_run": how.dry_run, "became": dict(became)}))
     else:
         for what, number in became.most_common():
-            typer.echo(f"{number:>9,}  {'would be ' if dry_run and what in SETTLED else ''}{what}")
+            typer.echo(f"{number:>9,}  {'would be ' if how.dry_run and what in SETTLED else ''}{what}")
         if not became:
             typer.echo(f"No dead letter to {verb}.")
     if became.keys() - {*SETTLED, Decision.DISCARDED}:
