@@ -33,8 +33,8 @@ faults: .venv/dev .venv/fuzz/bin/schemathesis ## 100,000 broken frames, 10,000 r
 	FUZZ_REQUESTS=10000 FUZZ_BIN=$(CURDIR)/.venv/fuzz/bin $(BIN)/pytest -rP tests/connectors/ingress/webhooks/test_fuzz.py
 	$(BIN)/pytest -rP tests/kafka/storms/*.py
 
-attack: .venv/dev ## hostile peers at every client and every way in, 10 minutes (SECONDS=180 for three)
-	$(BIN)/python -m tests.attack $(SECONDS)
+attack: .venv/dev ## hostile peers at every client and every way in, 10 minutes (SECONDS=180 for three, SEED=2 for others)
+	$(BIN)/python -m tests.attack $(SECONDS) $(ARGS)
 
 kafka: ## start a real Kafka on 127.0.0.1:9092 (KAFKA_PORT=... for another port)
 	$(PYTHON) deploy/local/kafka/broker.py start --port $(KAFKA_PORT)

@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from random import Random
 
 import pytest
@@ -10,24 +11,32 @@ from pydantic import SecretStr
 
 from connectors.cxone.dialect import load
 from connectors.cxone.oauth import Credentials, TokenSource
+from connectors.cxone.rest import RestClient
 from connectors.cxone.websocket import Opening
 from connectors.errors import ConnectorError
 from connectors.http.exchange import Exchange
 from connectors.http.transport import Transport
 from connectors.ingress import interactions, messaging
 from connectors.settings import CrmSettings, InfluxSettings
+from connectors.sinks.alerts.alertmanager import Alertmanager
+from connectors.sinks.alerts.receiver import Notice, Posting
+from connectors.sinks.alerts.webhook import Webhook
 from connectors.sinks.crm import HttpCrm
 from connectors.sinks.inference import Inference
 from connectors.sinks.influx import InfluxWriter
 from connectors.sinks.settings import InferenceSettings
-from tests.attack.peer import HOST, Peer
-from tests.attack.watch import Searcher
+from schemas.records import AlertRecord
+from tests.attack.peer import Peer
+from tests.attack.secrets import Searcher
+from tests.attack.ways import HOST
 from tests.support.sockets import Client, Cxone, Tokens
 
 SECONDS = 4.0
 TIMEOUT = 0.3  # of one call
 HANGS = 20.0  # seconds: a call that takes so long is held up
-SECRETS = {name: f"{name}/Zq7+{Random(name).getrandbits(120):030x}" for name in ("client", "crm", "influx", "model")}
+_NAMES = ("client", "crm", "influx", "model", "alerts")
+SECRETS = {name: f"{name}/Zq7+{Random(name).getrandbits(120):030x}" for name in _NAMES}
+NOTICE = Notice(AlertRecord("a", "r", "m", "q", "open", "warning", 2.0, 1.0, 1, None, 2, 1))
 
 Call = Callable[[], Awaitable[object]]
 
@@ -55,10 +64,15 @@ class Clients:
         self._crm = HttpCrm(CrmSettings.model_validate({"url": url, "token": SECRETS["crm"], "timeout": TIMEOUT}))
         self._influx = InfluxWriter(InfluxSettings.model_validate(account))
         self._model = Inference(at, timeout=TIMEOUT, connections=3, pause=_pause, on_trouble=lambda _: None)
+        posting = Posting("the receiver", url, SecretStr(SECRETS["alerts"]), self._exchange("the receiver"))
+        self._alertmanager, self._webhook = Alertmanager(posting, resend=60), Webhook(posting)
         self.calls: dict[str, Call] = {
             "crm": lambda: self._crm.post([{"external_id": "e"}], "k"),
             "influx": lambda: self._influx.write(["m v=1 1"]),
             "model": lambda: _left(self._model.ask(b"{}", key="1-1")),  # it waits for a person where it is refused
+            "alertmanager": lambda: self._alertmanager.tell([NOTICE], 1.0),
+            "webhook": lambda: self._webhook.tell([NOTICE], 1.0),
+            "rest": lambda: _left(self._asked()),  # as tokens, on top of which it waits out a 429
             "tokens": lambda: _left(self._renewed()),  # it goes on for as long as there is no token
         }
 
@@ -73,21 +87,37 @@ class Clients:
             self.done[name] = self.done.get(name, 0) + 1
 
     async def close(self) -> None:
-        for client in (self._crm, self._influx, self._model):
+        for client in (self._crm, self._influx, self._model, self._alertmanager):
             await client.close()
 
     async def _renewed(self) -> object:
+        async with self._tokens() as tokens:
+            return await tokens.token()
+
+    async def _asked(self) -> object:
+        async with self._tokens() as tokens:
+            rest = RestClient(self._exchange("CXone"), tokens, pause=_pause)
+            try:
+                return await rest.post(f"{self._url}/routing/", b"{}", key="1-1")
+            finally:
+                await rest.close()
+
+    @asynccontextmanager
+    async def _tokens(self) -> AsyncIterator[TokenSource]:
         secret = SecretStr(SECRETS["client"])
         at = Credentials(
             token_url=f"{self._url}/oauth/token", client_id="i", client_secret=secret, scope="s", renew_before=1
         )
-        exchange = Exchange("the token server", Transport(at.token_url), timeout=TIMEOUT)
-        source = TokenSource(at, exchange, sleep=_pause)
+        exchange = self._exchange("the token server")
+        tokens = TokenSource(at, exchange, sleep=_pause)
         try:
-            return await source.token()
+            yield tokens
         finally:
-            await source.close()
+            await tokens.close()
             await exchange.close()
+
+    def _exchange(self, peer: str) -> Exchange:
+        return Exchange(peer, Transport(self._url), timeout=TIMEOUT)
 
 
 async def _left(call: Awaitable[object]) -> object:

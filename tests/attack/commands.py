@@ -1,0 +1,84 @@
+"""People's commands, given again and again beside the attack: what they print is kept, and whether one crashed."""
+
+import asyncio
+import os
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from streams.demo.keeper import Keeper
+from streams.demo.processes import SETTINGS
+from tests.attack.ways import HOST
+
+PATIENCE = 30.0  # seconds for one command; those about dashboards wait for CXone for longer
+PAUSE = 8.0  # seconds between two
+DOOR = f"http://{HOST}:9/webhook/cxone-dashboard"  # where nobody listens
+COMMANDS = (
+    ("schemas", "check", "--registry"),
+    ("dashboards", "subscribe", DOOR),
+    ("schemas", "register"),
+)
+
+
+class Commands:
+    """Runs `cxone-streams` in `folder`, with `environment` and none of our own settings.
+
+    `registry` are those that commands about schemas get on top: all others would ask there, too.
+
+    Attributes:
+        ended: how commands ended, by their first two words and exit status ("cut off" after `PATIENCE`).
+        crashed: what they said that ended with a traceback.
+    """
+
+    def __init__(self, environment: Mapping[str, str], registry: Mapping[str, str], folder: Path) -> None:
+        self.ended: Counter[str] = Counter()
+        self.crashed: list[str] = []
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(SETTINGS)}
+        self._environment, self._registry, self._folder = {**inherited, **environment}, registry, folder
+
+    async def give(self) -> None:
+        """Give commands until cancelled."""
+        while True:
+            for arguments in COMMANDS:
+                await self.run(arguments)
+                await asyncio.sleep(PAUSE)
+
+    async def keep(self) -> None:
+        """Keep dashboards in files until cancelled."""
+        keeper = Keeper(self.run, self._folder)
+        await keeper.begin()
+        while True:
+            await asyncio.sleep(PAUSE)
+            await keeper.turn()
+
+    async def run(self, arguments: Sequence[str]) -> tuple[int, str]:
+        """Return a command's exit status and what it printed."""
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "streams", *arguments),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            cwd=self._folder,
+            env={**self._environment, **(self._registry if arguments[0] == "schemas" else {})},
+            start_new_session=True,
+        )
+        printed = said = b""
+        how = "cut off"
+        try:
+            async with asyncio.timeout(PATIENCE):
+                printed, said = await process.communicate()
+            how = f"status {process.returncode}"
+        except TimeoutError:
+            pass
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        name = " ".join(arguments[:2])
+        self.ended[f"{name}: {how}"] += 1
+        with (self._folder / "commands.log").open("ab") as log:
+            log.write(printed + said)
+        if b"Traceback" in said:
+            self.crashed.append(f"{name}: {said.decode('utf-8', 'replace')[-2000:]}")
+        return process.returncode or 0, printed.decode("utf-8", "replace")
