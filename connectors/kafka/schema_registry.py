@@ -1,6 +1,8 @@
 """Schema ids from a schema registry (Confluent's API, which Redpanda and Apicurio speak too)."""
 
 import json
+import socket
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -117,9 +119,37 @@ class _TooMuchError(Exception):
     """An answer is longer, or takes longer, than any that is needed."""
 
 
+class _Deadline:
+    """Cuts a request that is not over after `TIMEOUT`. The client's own limit counts anew with each byte of a head."""
+
+    def __init__(self) -> None:
+        self.ends = time.monotonic() + TIMEOUT
+        self._connection: Any = None
+        self._timer = threading.Timer(TIMEOUT, self._cut)
+        self._timer.daemon = True
+
+    def trace(self, event: str, told: dict[str, Any]) -> None:
+        """Follow the steps of the request, as httpcore names them."""
+        if event.endswith(_CONNECTED):
+            self._connection = told["return_value"]
+        elif event == f"{_HEAD}.started":
+            self._timer.start()
+        elif event in {f"{_HEAD}.complete", f"{_HEAD}.failed"}:
+            self._timer.cancel()
+
+    def _cut(self) -> None:
+        if self._connection is not None:
+            with suppress(OSError):
+                self._connection.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
+
+
+_HEAD = "http11.receive_response_headers"
+_CONNECTED = ("connect_tcp.complete", "start_tls.complete")
+
+
 class _Bounded(httpx.SyncByteStream):
-    def __init__(self, stream: Any) -> None:
-        self._stream, self._ends = stream, time.monotonic() + TIMEOUT
+    def __init__(self, stream: Any, ends: float) -> None:
+        self._stream, self._ends = stream, ends
 
     def __iter__(self) -> Iterator[bytes]:
         size = 0
@@ -133,10 +163,17 @@ class _Bounded(httpx.SyncByteStream):
         self._stream.close()
 
 
+def _limit(request: Any) -> None:
+    """Give a request a deadline. It has a connection of its own, for one that was kept cannot be found and cut."""
+    request.headers["Connection"] = "close"
+    deadline = _Deadline()
+    request.extensions = {**request.extensions, "trace": deadline.trace, "ends": deadline.ends}
+
+
 def _bound(response: Any) -> None:
-    """Let the client read so much of an answer, in so much time, and inflate nothing."""
+    """Let the client read so much of an answer, until the deadline, and inflate nothing."""
     response.headers.pop("content-encoding", None)
-    response.stream = _Bounded(response.stream)
+    response.stream = _Bounded(response.stream, response.request.extensions["ends"])
 
 
 def schema_ids(settings: RegistrySettings) -> SchemaIds:
@@ -161,5 +198,5 @@ def registry(settings: RegistrySettings) -> RegistrySchemaIds:
     client = SchemaRegistryClient(config)
     session: Any = client._rest_client.session  # noqa: SLF001 - it reads as much as it is given, and inflates it
     session.headers["Accept-Encoding"] = "identity"
-    session.event_hooks = {"response": [_bound]}
+    session.event_hooks = {"request": [_limit], "response": [_bound]}
     return RegistrySchemaIds(client, [settings.password] if settings.password is not None else [])

@@ -70,7 +70,7 @@ class Attack:
         await self._writer.drain()
 
     async def _slow(self) -> None:
-        answer = _answer(b" " * 100_000, self._random.choice(STATUSES), "Content-Type: application/json")
+        answer = _answer(b" " * 100_000, self._random.choice(STATUSES), f"X: {'x' * 10_000}")
         at = self._random.choice((0, answer.index(b"\r\n\r\n") + 4))
         self._writer.write(answer[:at])
         while True:

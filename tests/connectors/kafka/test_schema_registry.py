@@ -20,7 +20,7 @@ from connectors.settings import RegistrySettings
 from schemas.avro import Codec, DecodeError
 from schemas.records import InteractionCompleted
 from schemas.releases import FileSchemaIds, SchemaIds, releases, subject_of
-from tests.support.hostile_http import Answering, answering, dripping, endless, hostile, response
+from tests.support.hostile_http import Answering, Asked, answering, dripping, endless, hostile, response
 from tests.support.schema_ids_contract import SchemaIdsContract
 from tests.support.waiting_contract import WaitingContract
 
@@ -253,10 +253,22 @@ DEEP = b'{"schema":' + json.dumps("[" * 60_000 + "]" * 60_000).encode() + b',"sc
 BOMB = response(gzip.compress(b" " * 50_000_000), "Content-Encoding: gzip", "Content-Type: application/json")
 
 
+async def dripping_head(_: Asked, writer: asyncio.StreamWriter) -> None:
+    """Give a byte of a header from time to time, and never the last."""
+    writer.write(b"HTTP/1.1 200 OK\r\nX: ")
+    while True:
+        writer.write(b"x")
+        await writer.drain()
+        await asyncio.sleep(0.1)
+
+
 @pytest.mark.parametrize(
     "answer",
-    [endless, dripping, answering(BOMB), answering(response(b"[]")), answering(response(b"{", status="500 x"))],
-    ids=["endless", "dripping", "bomb", "list", "cut"],
+    [
+        *(endless, dripping, dripping_head),
+        *(answering(BOMB), answering(response(b"[]")), answering(response(b"{", status="500 x"))),
+    ],
+    ids=["endless", "dripping", "dripping head", "bomb", "list", "cut"],
 )
 async def test_an_answer_that_is_none_is_an_outage_soon(answer: Answering, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(schema_registry, "TIMEOUT", 0.5)
