@@ -36,6 +36,9 @@ faults: .venv/dev .venv/fuzz/bin/schemathesis ## 100,000 broken frames, 10,000 r
 attack: .venv/dev ## hostile peers at every client and every way in, 10 minutes (SECONDS=180 for three, SEED=2 for others)
 	$(BIN)/python -m tests.attack $(SECONDS) $(ARGS)
 
+alerts: .venv/dev ## a fault for each alert rule, on a real Kafka and Prometheus: does it fire, and end (8 minutes)
+	$(BIN)/python -m tests.alerts
+
 kafka: ## start a real Kafka on 127.0.0.1:9092 (KAFKA_PORT=... for another port)
 	$(PYTHON) deploy/local/kafka/broker.py start --port $(KAFKA_PORT)
 
@@ -100,4 +103,4 @@ LOCKED := $(PIP) --only-binary :all: --require-hashes
 	@$(PYTHON) -m venv .venv/fuzz
 	@.venv/fuzz/bin/pip install -q --disable-pip-version-check --only-binary :all: --require-hashes -r $< && touch $@
 
-.PHONY: help install demo stage test lint types faults attack kafka kafka-down registry registry-down up down logs ps topics scale urls influxd bench
+.PHONY: help install demo stage test lint types faults attack alerts kafka kafka-down registry registry-down up down logs ps topics scale urls influxd bench

@@ -107,6 +107,8 @@ class Socket:
         self._failures = 0  # in a row
         self._renewed = False  # since the last healthy connection, a refused token was replaced without a delay
         self._log = structlog.get_logger().bind(connector=connector)
+        for metric in (OPENED, FAILED, OPEN):  # 0 from the start: what is not there yet raises no alert
+            metric.labels(connector)
 
     def why_not_alive(self) -> str | None:
         """Return None: a socket that is down comes back by itself, and a restart would mend nothing."""

@@ -29,6 +29,9 @@ def _quantiles(metric: str, by: str = "") -> list[tuple[str, str]]:
     ]
 
 
+_REFUSED = "sum by (of) (rate(cxone_refused_records_total[5m]))"
+_HANDLED = "sum by (of) (rate(cxone_handled_records_total[5m]))"
+
 OVERVIEW = (
     Panel(
         "Programs that answer",
@@ -39,7 +42,7 @@ OVERVIEW = (
     Panel("Records behind, by stage", [("sum by (stage) (cxone_lag_records)", "{{stage}}")]),
     Panel("Acknowledged a second", [("sum by (stage) (rate(cxone_acknowledged_offset[1m]))", "{{stage}}")]),
     Panel("Event time behind the clock", [("max by (topic) (time() - cxone_event_time_seconds)", "{{topic}}")], "s"),
-    Panel("Refused of the last 1,000", [("max by (of) (cxone_refused_share)", "{{of}}")], "percentunit"),
+    Panel("Refused", [(f"{_REFUSED} / {_HANDLED}", "{{of}}")], "percentunit"),
     Panel(
         "Dead letters a second",
         [("sum by (stage, reason) (rate(cxone_dead_letters_total[1m]))", "{{stage}}: {{reason}}")],
@@ -68,7 +71,7 @@ STAGE = (
         "Replays skipped a second",
         [('sum by (topic) (rate(cxone_replays_skipped_total{stage="$stage"}[1m]))', "{{topic}}")],
     ),
-    Panel("Refused of the last 1,000", [('max(cxone_refused_share{of="$stage"})', "refused")], "percentunit"),
+    Panel("Refused a second", [('sum by (of) (rate(cxone_refused_records_total{of=~".*$stage.*"}[1m]))', "{{of}}")]),
     Panel("Memory", [('process_resident_memory_bytes{program="$stage"}', "{{instance}}")], "bytes"),
     Panel("CPU", [('rate(process_cpu_seconds_total{program="$stage"}[1m])', "{{instance}}")], "percentunit"),
 )

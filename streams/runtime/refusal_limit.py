@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 import structlog
-from prometheus_client import Gauge
+from prometheus_client import Counter
 
 from streams.runtime.errors import TooManyRefusedError
 
@@ -13,7 +13,8 @@ SILENCE = 60.0  # seconds between two alarms
 
 log = structlog.get_logger()
 
-SHARE = Gauge("cxone_refused_share", "Share of the last 1,000 records that were refused.", ["of"])
+HANDLED = Counter("cxone_handled_records", "Records that were read, or sent to a sink, refused ones too.", ["of"])
+REFUSED = Counter("cxone_refused_records", "Records that were read, or sent to a sink, and refused.", ["of"])
 
 
 class RefusalLimit:
@@ -24,7 +25,7 @@ class RefusalLimit:
 
     Args:
         share: above it an alarm is raised; 1 raises none, and never stops.
-        of: whose records, for the alarm and the metric.
+        of: whose records, for the alarm and the metrics.
         now: seconds of any clock.
     """
 
@@ -33,6 +34,7 @@ class RefusalLimit:
         self._taken = self._refused = 0
         self._any = False  # was taken that was not refused
         self._silent_until = 0.0
+        self._handled_count, self._refused_count = HANDLED.labels(of), REFUSED.labels(of)  # there from the start
 
     def note(self, taken: int, refused: int) -> None:
         """Count `taken` records of which `refused` were refused.
@@ -40,13 +42,14 @@ class RefusalLimit:
         Raises:
             TooManyRefusedError: all of them were, from the start.
         """
+        self._handled_count.inc(taken)
+        self._refused_count.inc(refused)
         self._taken += taken
         self._refused += refused
         self._any = self._any or refused < taken
         if self._taken < SAMPLE:
             return
         taken, refused, self._taken, self._refused = self._taken, self._refused, 0, 0
-        SHARE.labels(self._of).set(refused / taken)
         if refused <= self._share * taken:
             return
         if not self._any:

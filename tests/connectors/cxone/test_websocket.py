@@ -88,6 +88,15 @@ async def test_the_token_travels_where_the_opening_puts_it(place: str) -> None:
     }[place]
 
 
+async def test_a_socket_that_was_never_open_is_counted_as_closed() -> None:
+    async def never(_frame: Frame) -> None: ...
+
+    Socket("never", lambda _: Opening("ws://127.0.0.1:1"), Tokens(), never, POLICY, opened=lambda: None)
+
+    for name in ("cxone_socket_open", "cxone_socket_opened_total", "cxone_socket_failed_total"):
+        assert REGISTRY.get_sample_value(name, {"connector": "never"}) == 0
+
+
 async def test_a_lost_connection_is_retried_for_ever_with_growing_jitter() -> None:
     async def serving(connection: ServerConnection) -> None:
         await connection.close(1011)

@@ -6,8 +6,9 @@ from streams.runtime.errors import TooManyRefusedError
 from streams.runtime.refusal_limit import SAMPLE, SILENCE, RefusalLimit
 
 
-def share() -> float | None:
-    return REGISTRY.get_sample_value("cxone_refused_share", {"of": "test"})
+def counted(of: str) -> tuple[float | None, ...]:
+    names = "cxone_handled_records_total", "cxone_refused_records_total"
+    return tuple(REGISTRY.get_sample_value(name, {"of": of}) for name in names)
 
 
 def test_when_all_is_refused_from_the_start_a_stage_stops_and_says_what_to_look_at() -> None:
@@ -27,7 +28,6 @@ def test_whoever_may_write_much_that_is_unreadable_stops_nothing_and_is_told_of_
             limit.note(SAMPLE, 600)
         limit.note(SAMPLE, SAMPLE)
         assert [(line["log_level"], line["refused"], line["of"]) for line in logs] == [("error", 600, 1000)]
-        assert share() == 1.0
         times.append(1000.0 + SILENCE)
         limit.note(SAMPLE, 501)
         limit.note(SAMPLE, 501)
@@ -48,7 +48,16 @@ def test_a_share_at_the_limit_is_no_alarm() -> None:
         RefusalLimit(0.5, "test").note(SAMPLE, SAMPLE // 2)
 
     assert logs == []
-    assert share() == 0.5
+
+
+def test_what_is_handled_and_refused_is_counted_from_0_however_few_they_are() -> None:
+    limit = RefusalLimit(0.5, "counted")
+    assert counted("counted") == (0, 0)
+
+    limit.note(7, 0)
+    limit.note(3, 2)
+
+    assert counted("counted") == (10, 2)
 
 
 def test_few_records_say_nothing() -> None:
