@@ -72,6 +72,18 @@ STAGE = (
         [('sum by (topic) (rate(cxone_replays_skipped_total{stage="$stage"}[1m]))', "{{topic}}")],
     ),
     Panel("Refused a second", [('sum by (of) (rate(cxone_refused_records_total{of=~".*$stage.*"}[1m]))', "{{of}}")]),
+    Panel(
+        "Read, and nothing acknowledged for", [('max(cxone_unacknowledged_seconds{stage="$stage"})', "longest")], "s"
+    ),
+    Panel(
+        "Records of a chunk",
+        [
+            (f'histogram_quantile({q}, sum by (le) (rate(cxone_chunk_records_bucket{{stage="$stage"}}[5m])))', name)
+            for q, name in ((0.5, "p50"), (0.99, "p99"))
+        ],
+    ),
+    Panel("Keys of state", [('sum by (changelog) (cxone_state_keys{changelog=~"cxone-$stage-.*"})', "{{changelog}}")]),
+    Panel("State restored in", [('max(cxone_recovery_seconds{stage="$stage"})', "longest")], "s"),
     Panel("Memory", [('process_resident_memory_bytes{program="$stage"}', "{{instance}}")], "bytes"),
     Panel("CPU", [('rate(process_cpu_seconds_total{program="$stage"}[1m])', "{{instance}}")], "percentunit"),
 )

@@ -25,6 +25,9 @@ class Working(Probed, Protocol):
     def progress(self) -> Progress:
         """Return (topic, partition) -> (acknowledged up to, end)."""
 
+    def unacknowledged(self) -> float:
+        """Return for how many seconds something was read and nothing acknowledged."""
+
 
 class Figures(Collector):
     """Of a process: `of` has what it runs by name, stages among them by themselves again in `stages`."""
@@ -47,11 +50,17 @@ class Figures(Collector):
         where = ["stage", "topic", "partition"]
         lag = GaugeMetricFamily("cxone_lag_records", "Offsets that are not acknowledged.", labels=where)
         done = GaugeMetricFamily("cxone_acknowledged_offset", "Up to where a partition is acknowledged.", labels=where)
+        age = GaugeMetricFamily(
+            "cxone_unacknowledged_seconds",
+            "For how long something was read and nothing acknowledged.",
+            labels=["stage"],
+        )
         for name, app in self._stages.items():
+            age.add_metric([name], app.unacknowledged())
             if (partitions := app.source_partitions()) is not None:
                 owned.add_metric([name], len(app.partitions()))
                 there.add_metric([name], partitions)
             for (topic, partition), (ready_up_to, end) in app.progress().items():
                 lag.add_metric([name, topic, str(partition)], max(0, end - ready_up_to))
                 done.add_metric([name, topic, str(partition)], ready_up_to)
-        yield from (owned, there, lag, done)
+        yield from (owned, there, lag, done, age)

@@ -126,6 +126,10 @@ class App(faust.App):
         consumer = self.consumer
         return consumer.progress() if isinstance(consumer, transport.Consumer) else {}
 
+    def unacknowledged(self) -> float:
+        """Return for how many seconds something was read and nothing acknowledged."""
+        return self.stage.unacknowledged
+
     def why_not_alive(self) -> str | None:
         """Return why an orchestrator should restart this worker, or None."""
         silent = time.monotonic() - self.consumer.polled_at

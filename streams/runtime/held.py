@@ -1,6 +1,7 @@
 """Chunks that are folded and not acknowledged: Faust's events, in order."""
 
-from collections.abc import Container, Mapping
+import time
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,13 +21,24 @@ class HeldChunk:
 
 
 class Held:
-    """What a stage holds; `records` and `bytes` of it in all, also of what is taken and not acknowledged yet."""
+    """What a stage holds; `records` and `bytes` of it in all, also of what is taken and not acknowledged yet.
 
-    def __init__(self) -> None:
+    `clock` is in seconds, and does not go back.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.records = self.bytes = 0
+        self._clock, self._since = clock, 0.0
         self._chunks: list[HeldChunk] = []
 
+    @property
+    def seconds(self) -> float:
+        """For how long something is held and nothing was acknowledged."""
+        return self._clock() - self._since if self.records else 0.0
+
     def add(self, chunk: HeldChunk) -> None:
+        if not self.records:
+            self._since = self._clock()
         self._chunks.append(chunk)
         self.records += chunk.records
         self.bytes += chunk.bytes
@@ -48,4 +60,5 @@ class Held:
                 chunk.event.ack()
                 self.records -= chunk.records
                 self.bytes -= chunk.bytes
+                self._since = self._clock()
         self._chunks = left + self._chunks

@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any, Generic, TypeVar
 
 import structlog
+from prometheus_client import Gauge, Histogram
 
 from streams.core.contract import Chunk, Core, Flush
 from streams.runtime.errors import DrainError, SuspendedError, WithdrawnError
@@ -30,6 +31,10 @@ PATIENCE = 2.0  # seconds that a delivery of a partition takes before no more of
 HELD_BYTES = 128 * 2**20
 HELD_RECORDS = 200_000  # folded and not acknowledged: beyond this a stage waits for its flush
 
+CHUNKS = Histogram(
+    "cxone_chunk_records", "Records of a chunk.", ["stage"], buckets=(1, 3, 10, 30, 100, 300, 1_000, 3_000, 5_000)
+)
+RECOVERY = Gauge("cxone_recovery_seconds", "How long the state of the last assignment took to be restored.", ["stage"])
 
 F = TypeVar("F", bound=Flush)
 
@@ -87,7 +92,8 @@ class Stage(Generic[F]):
         self._load, self._make, self._deliver, self._rejoin = load, core, deliver, rejoin
         self._interval, self._eager, self._now = interval, eager, now
         self._hold, self._folded, self._settle = hold, folded, settle
-        self._refusals = RefusalLimit(refusals, name)
+        self._refusals, self._chunks = RefusalLimit(refusals, name), CHUNKS.labels(name)
+        self._assigned_at = 0.0
         self.cores: dict[int, Core[F]] = {}  # of the partitions that are loaded
         self._held = Held()
         self._next: dict[tuple[str, int], int] = {}  # topic, partition -> number of the chunk that comes next
@@ -122,6 +128,7 @@ class Stage(Generic[F]):
             except BaseException:
                 self._fail()
                 raise
+            self._chunks.observe(taken)
             size = sum([len(record.value or b"") for record in chunk.records])
             del chunk
             event.value = event.message.value = None  # acknowledging needs no records: let go of them
@@ -226,6 +233,11 @@ class Stage(Generic[F]):
         return self.full or (self.delivering and not self._apart)
 
     @property
+    def unacknowledged(self) -> float:
+        """For how many seconds something is held and nothing was acknowledged."""
+        return self._held.seconds
+
+    @property
     def delivering(self) -> bool:
         """Whether something is being delivered, or waits for those who take it."""
         return self._deliveries > 0
@@ -288,6 +300,7 @@ class Stage(Generic[F]):
     def begin(self, generation: object) -> None:
         """Drop what is in memory, for partitions that were just assigned in `generation`."""
         self.ownership.assigned(generation)
+        self._assigned_at = self._now()
         self._leaving.clear()
         self.forget()
 
@@ -304,6 +317,7 @@ class Stage(Generic[F]):
             except BaseException:
                 self._fail()
                 raise
+            RECOVERY.labels(self.name).set(self._now() - self._assigned_at)
 
     def _take_up(self) -> None:
         self.cores = {partition: self._make(partition, stored) for partition, stored in self._load().items()}

@@ -16,6 +16,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from typing import Any, Protocol
 
 import structlog
+from prometheus_client import Gauge
 
 from connectors.errors import TimedOutError
 from schemas.envelope import Outgoing
@@ -25,6 +26,8 @@ from streams.runtime.driver import store
 from streams.runtime.lease import Lease
 
 log = structlog.get_logger(component="state")
+
+KEYS = Gauge("cxone_state_keys", "Keys that are stored of this worker's partitions.", ["changelog"])
 
 
 class Publisher(Protocol):
@@ -87,7 +90,11 @@ class TableState:
                 self._outlived[partition].append(_table_key(partition, self._stored[partition, key], key))
             found[partition][key], self._stored[partition, key] = value, epoch
             self._epochs[partition] = max(self._epochs[partition], epoch + generation)
+        self._tell()
         return found if self._form is None else self._read(found, self._form())
+
+    def _tell(self) -> None:
+        KEYS.labels(self._table.changelog_topic_name).set(len(self._stored))
 
     def _read(self, found: dict[int, dict[bytes, bytes]], form: StateFormat) -> dict[int, dict[bytes, bytes]]:
         read = {partition: form.read(stored) for partition, stored in found.items()}
@@ -124,6 +131,7 @@ class TableState:
         offsets = await self._publish([*beside, *(Outgoing(topic, key, value, (), p) for p, key, value in placed)])
         for partition, key, value in placed:
             store.keep(self._table.data, partition, key, value)
+        self._tell()
         for (written, partition), offset in offsets.items():
             if written == topic:
                 store.set_persisted(self._table.data, topic, partition, offset)

@@ -14,6 +14,7 @@ from streams.programs.health import HealthServer
 class Stage:
     unready: str | None = None
     number: int | None = 3
+    unsettled: float = 0.0
     done: Mapping[tuple[str, int], tuple[int, int]] = field(default_factory=dict)
 
     def why_not_alive(self) -> str | None:
@@ -31,6 +32,9 @@ class Stage:
     def progress(self) -> Mapping[tuple[str, int], tuple[int, int]]:
         return self.done
 
+    def unacknowledged(self) -> float:
+        return self.unsettled
+
 
 async def said(stages: Mapping[str, Stage]) -> dict[tuple[str, ...], float]:
     server = HealthServer(list(stages.values()), "127.0.0.1", 0, Figures(stages, stages))
@@ -46,7 +50,7 @@ async def said(stages: Mapping[str, Stage]) -> dict[tuple[str, ...], float]:
 
 
 async def test_readiness_partitions_and_lag_of_each_stage_are_told() -> None:
-    crm = Stage("the CRM is away", done={("t", 0): (7, 9), ("t", 1): (5, 4)})
+    crm = Stage("the CRM is away", unsettled=4.5, done={("t", 0): (7, 9), ("t", 1): (5, 4)})
 
     figures = await said({"crm": crm, "routing": Stage(number=None)})
 
@@ -55,4 +59,5 @@ async def test_readiness_partitions_and_lag_of_each_stage_are_told() -> None:
     assert ("cxone_partitions", "routing") not in figures, "its metadata are not known yet"
     assert (figures["cxone_lag_records", "0", "crm", "t"], figures["cxone_lag_records", "1", "crm", "t"]) == (2, 0)
     assert figures["cxone_acknowledged_offset", "0", "crm", "t"] == 7
+    assert figures["cxone_unacknowledged_seconds", "crm"] == 4.5
     assert "process_start_time_seconds" in {name for name, *_ in figures}

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping
 
 import pytest
+from prometheus_client import REGISTRY
 
 from schemas.envelope import Consumed
 from streams.core.contract import Chunk, Flush
@@ -56,6 +57,24 @@ async def test_what_is_folded_during_a_delivery_waits_for_the_next() -> None:
 
     assert later.acknowledged
     assert rig.values() == [b"a", b"b"]
+
+
+async def test_it_is_told_for_how_long_nothing_was_acknowledged_and_how_long_chunks_are() -> None:
+    rig, chunks = Rig(), ("cxone_chunk_records_sum", "cxone_chunk_records_count")
+    before = [REGISTRY.get_sample_value(name, {"stage": rig.stage.name}) or 0 for name in chunks]
+    assert rig.stage.unacknowledged == 0
+
+    await rig.fold((record(b"a"), record(b"b")))
+    rig.open.clear()
+    flushing = asyncio.create_task(rig.stage.flush())
+    await asyncio.sleep(0)
+    assert rig.stage.unacknowledged > 0, "what is being delivered is not acknowledged"
+    rig.open.set()
+    await flushing
+
+    assert rig.stage.unacknowledged == 0
+    after = [REGISTRY.get_sample_value(name, {"stage": rig.stage.name}) or 0 for name in chunks]
+    assert [now - then for now, then in zip(after, before, strict=True)] == [2, 1]
 
 
 async def test_flushes_do_not_overtake_each_other() -> None:

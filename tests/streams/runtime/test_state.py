@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from faust.types import TP
+from prometheus_client import REGISTRY
 
 from connectors.errors import PublishError, TimedOutError
 from connectors.settings import KafkaSettings
@@ -116,6 +117,7 @@ async def test_what_was_stored_is_loaded_by_partition_without_its_prefix(table: 
         1: {},
         12: {b"a": b"12", b"b|c": b"2", b"": b"meta 12"},
     }
+    assert REGISTRY.get_sample_value("cxone_state_keys", {"changelog": CHANGELOG}) == 5
 
 
 async def test_a_deleted_value_is_a_tombstone_in_the_changelog_and_gone_from_the_table(table: Any) -> None:
