@@ -95,7 +95,7 @@ async def _run(seconds: float, seed: int, folder: Path, report: Report) -> None:
             for peer in system.peers:
                 done.update(peer.done)
             whom = (*verdicts.CLIENT_NAMES, WEBHOOK_DOOR, *system.addresses, *(spec.name for spec in TOPICS))
-            report.verdicts += verdicts.every_way(done, whom)
+            report.verdicts += verdicts.every_way(done, whom, seconds)
             report.lines += ["", "attacks:", *verdicts.table(done), ""]
             await asyncio.sleep(2.0)
             in_files = await asyncio.to_thread(secrets.in_files, folder, search, folder / "audit.key")
@@ -149,10 +149,11 @@ async def _attacking(system: System, random: Random) -> AsyncIterator[Counter[tu
 def _tell(title: str, phase: Phase, system: System, follower: secrets.Follower) -> None:
     red = sorted(name for name, looks in phase.looks.items() if looks[-1].why_not)
     lasted = phase.looks[WORKER][-1].at
+    memory = phase.memory[WORKER] / 2**20
     attacks = sum(peer.done.total() for peer in system.peers)
     say(
         f"{title} {lasted:.0f} s: red {', '.join(red) or 'nobody'}; clients attacked {attacks} times;"
-        f" {len(follower.found)} secrets on Kafka; commands {system.commands.ended.total()}"
+        f" {len(follower.found)} secrets on Kafka; commands {system.commands.ended.total()}; worker {memory:.0f} MiB"
     )
 
 

@@ -12,12 +12,11 @@ from streams.demo.processes import SETTINGS
 from tests.attack.ways import HOST
 
 PATIENCE = 30.0  # seconds for one command; those about dashboards wait for CXone for longer
-PAUSE = 8.0  # seconds between two
+PAUSE = 5.0  # seconds between two
 DOOR = f"http://{HOST}:9/webhook/cxone-dashboard"  # where nobody listens
 COMMANDS = (
-    ("schemas", "check", "--registry"),
-    ("dashboards", "subscribe", DOOR),
-    ("schemas", "register"),
+    (("schemas", "check", "--registry"), ("schemas", "register")),
+    (("dashboards", "subscribe", DOOR),),
 )
 
 
@@ -38,14 +37,19 @@ class Commands:
         self._environment, self._registry, self._folder = {**inherited, **environment}, registry, folder
 
     async def give(self) -> None:
-        """Give commands until cancelled."""
+        """Give commands, and keep dashboards in files, until cancelled."""
+        async with asyncio.TaskGroup() as people:
+            for commands in COMMANDS:
+                people.create_task(self._give(commands))
+            people.create_task(self._keep())
+
+    async def _give(self, commands: Sequence[Sequence[str]]) -> None:
         while True:
-            for arguments in COMMANDS:
+            for arguments in commands:
                 await self.run(arguments)
                 await asyncio.sleep(PAUSE)
 
-    async def keep(self) -> None:
-        """Keep dashboards in files until cancelled."""
+    async def _keep(self) -> None:
         keeper = Keeper(self.run, self._folder)
         await keeper.begin()
         while True:

@@ -7,11 +7,11 @@ import hashlib
 import json
 import re
 import struct
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from random import Random
 from urllib.parse import quote
 
-from tests.attack.answers import Way, as_header
+from tests.attack.answers import as_header
 
 _ACCEPT = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
@@ -20,10 +20,12 @@ NAMES = (
     *(b"type", b"eventType", b"direction", b"conversationId", b"guest", b"text", b"timestamp", b"metrics", b"payload"),
     *(b"eventId", b"data", b"metadata", b"interactionId"),
 )
-WELCOMES = (
-    *(b'{"type":"auth.ok"}', b'{"type":"subscribed"}', b'{"type":"subscription.confirmed"}'),
-    *(b'{"type":"auth.expired"}', b'{"type":"error","code":"unknown_subscription"}'),
-)
+ANALYTICS, MESSAGING, INTERACTIONS = "analytics socket", "messaging socket", "interactions socket"
+WELCOMES = {
+    ANALYTICS: (b'{"type":"subscribed"}', b'{"type":"error","code":"unknown_subscription"}'),
+    MESSAGING: (b'{"type":"auth.ok"}', b'{"type":"auth.expired"}'),
+    INTERACTIONS: (b'{"type":"subscription.confirmed"}',),
+}
 
 
 class Attack:
@@ -39,23 +41,21 @@ class Attack:
     ) -> None:
         self._random, self._reader, self._writer, self._head, self._see = random, reader, writer, head, see
 
-    async def make(self, way: str) -> None:
-        """Attack. Being slow is not among the ways: it is the handshake that is."""
-        ways: dict[str, Way] = {
+    async def make(self, way: str, welcomes: Sequence[bytes]) -> None:
+        """Accept, say one of `welcomes` or nothing, and attack. Being slow is no way of it: the handshake is."""
+        welcome = self._random.choice((b"", _frame(self._random.choice(welcomes))))
+        ways: dict[str, Callable[[bytes], Awaitable[None]]] = {
             "endless": self._endless,
             "bombed": self._bombed,
             "cut": self._cut,
             "mistyped": self._mistyped,
             "echoed": self._echoed,
         }
-        await ways[way]()
+        await ways[way](_accepted(self._head) + welcome)
 
-    def _welcome(self) -> bytes:
-        return self._random.choice((b"", _frame(self._random.choice(WELCOMES))))
-
-    async def _endless(self) -> None:
+    async def _endless(self, begun: bytes) -> None:
         """Send pings, or pieces of one message, and read nothing."""
-        self._writer.write(_accepted(self._head) + self._welcome())
+        self._writer.write(begun)
         self._writer.transport.pause_reading()  # type: ignore[attr-defined]  # typed as a transport that only writes
         endless = self._random.choice((_frame(b"x" * 125, 9) * 100, _frame(b"x" * 1000, 1, last=False)))
         self._writer.write(endless)
@@ -64,7 +64,7 @@ class Attack:
             await self._writer.drain()
             await asyncio.sleep(0.01)
 
-    async def _bombed(self) -> None:
+    async def _bombed(self, begun: bytes) -> None:
         frames = (
             struct.pack("!BBQ", 0x81, 127, 2**62) + b"{" * 1000,
             _frame(b'{"type":"message","guest":' + b"[" * 900_000),
@@ -72,17 +72,17 @@ class Attack:
             _frame(gzip.compress(b" " * 10**6), 1, reserved=0x40),
             *[_frame(b'{"a":' * 2000 + b"1" + b"}" * 2000)] * 2,
         )
-        self._writer.write(_accepted(self._head) + self._welcome() + self._random.choice(frames) * 3)
+        self._writer.write(begun + self._random.choice(frames) * 3)
         await self._writer.drain()
         await asyncio.sleep(self._random.random())
 
-    async def _cut(self) -> None:
-        said = _accepted(self._head) + self._welcome() + _frame(b"x" * 1000)
+    async def _cut(self, begun: bytes) -> None:
+        said = begun + _frame(b"x" * 1000)
         self._writer.write(said[: self._random.randrange(len(said))])
         await self._writer.drain()
 
-    async def _mistyped(self) -> None:
-        self._writer.write(_accepted(self._head) + self._welcome())
+    async def _mistyped(self, begun: bytes) -> None:
+        self._writer.write(begun)
         for _number in range(self._random.randrange(200)):
             pairs = b",".join(b'"%b":%b' % (name, self._random.choice(VALUES)) for name in NAMES)
             kind = self._random.choice((1, 1, 1, 1, 1, 2, 10))
@@ -100,9 +100,9 @@ class Attack:
         self._writer.write(self._random.choice(closes))
         await self._writer.drain()
 
-    async def _echoed(self) -> None:
+    async def _echoed(self, begun: bytes) -> None:
         """Say what was said, in an URL's and JSON's spelling and in base64, and in the reason of the close."""
-        self._writer.write(_accepted(self._head))
+        self._writer.write(begun)
         await self._writer.drain()
         said = _unmasked(await self._reader.read(4096))
         self._see(said)

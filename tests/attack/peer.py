@@ -12,15 +12,15 @@ from tests.attack.ways import HOST, WAYS, Bag
 
 LONGEST_REQUEST = 1 << 24
 PATIENCE = 20.0  # seconds that one connection is attacked for
-HONEST = 0.5  # of the requests for tokens: without one, a client calls nobody whom we could attack
+HONEST = 0.6  # of the requests without which a client calls nobody else whom we could attack
 SLOW_TO_NOTICE = 3.0  # seconds for which a client may not know yet that its socket has ended
 
-TOKEN_SERVER = "token server"
-SOCKETS = {"/analytics/": "analytics socket", "/webchat/": "messaging socket", "/events": "interactions socket"}
+TOKEN_SERVER, SUBSCRIPTIONS = "token server", "analytics subscriptions"
+SOCKETS = {"/analytics/": frames.ANALYTICS, "/webchat/": frames.MESSAGING, "/events": frames.INTERACTIONS}
 # By a piece of the path; the first one counts.
 CLIENTS = {
     "/oauth/": TOKEN_SERVER,
-    "/eventsub": "analytics subscriptions",
+    "/eventsub": SUBSCRIPTIONS,
     "/routing/": "routing",
     "/crm/": "CRM",
     "/inference": "model",
@@ -31,6 +31,7 @@ CLIENTS = {
     "/api/v2/write": "InfluxDB",
     "/subjects": "schema registry",
 }
+GIVING = (TOKEN_SERVER, SUBSCRIPTIONS)
 
 _TOKEN = re.compile(rb'(?:Bearer |Token |access_token=|"token":\s*")([^\s"&]{8,})')
 
@@ -89,7 +90,7 @@ class Peer:
             head = await reader.readuntil(b"\r\n\r\n")
             self._see(head)
             client = client_of(head)
-            if not self._hostile or (client == TOKEN_SERVER and self._random.random() < HONEST):
+            if not self._hostile or (client in GIVING and self._random.random() < HONEST):
                 await self._pass_on(reader, writer, head)
             else:
                 async with asyncio.timeout(PATIENCE):
@@ -126,7 +127,8 @@ class Peer:
         else:
             self._standing[client] += 1
             try:
-                await frames.Attack(self._random, reader, writer, head, self._see).make(way)
+                attack = frames.Attack(self._random, reader, writer, head, self._see)
+                await attack.make(way, frames.WELCOMES[client])
             finally:
                 self._standing[client] -= 1
                 self._stood[client] = time.monotonic()

@@ -1,6 +1,7 @@
 """What runs: the whole system, its sockets twice, peers before the stand-ins, and those who work honestly."""
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
@@ -104,7 +105,7 @@ async def running(folder: Path, random: Random) -> AsyncIterator[System]:
         url = f"--url={direct.guests_url}"
         await start("guests", healthy, "guests", url, f"--rate={MESSAGES}", "--bots=0", "--seconds=1e9")
         door = f"http://{system.addresses[DOOR]}/webhook/cxone-data-action"
-        for work in (_honest(door, secrets["door"], system.answers), system.commands.give(), system.commands.keep()):
+        for work in (_honest(door, secrets["door"], system.answers), system.commands.give()):
             task = asyncio.create_task(work)
             stack.push_async_callback(_ended, task)
         yield system
@@ -125,8 +126,9 @@ async def _peer(stack: AsyncExitStack, upstream: int, random: Random) -> Peer:
 
 async def _honest(url: str, secret: str, answers: Counter[str]) -> None:
     """Call the door as CXone does, so often a second, whatever it answers and however long that takes."""
-    headers = {"X-CXone-Webhook-Secret": secret}
-    async with httpx.AsyncClient(timeout=20, trust_env=False) as http, asyncio.TaskGroup() as calls:
+    headers, due = {"X-CXone-Webhook-Secret": secret}, time.monotonic()
+    idle = httpx.Limits(keepalive_expiry=1.0)  # the door ends connections that are idle for longer
+    async with httpx.AsyncClient(timeout=20, trust_env=False, limits=idle) as http, asyncio.TaskGroup() as calls:
         room = asyncio.Semaphore(MOST_CALLS)
 
         async def call() -> None:
@@ -141,7 +143,8 @@ async def _honest(url: str, secret: str, answers: Counter[str]) -> None:
         while True:
             await room.acquire()
             calls.create_task(call())
-            await asyncio.sleep(1 / CALLS)
+            due += 1 / CALLS
+            await asyncio.sleep(max(due - time.monotonic(), 0.0))
 
 
 def _port(url: str) -> int:
@@ -177,6 +180,8 @@ def _common(bootstrap: str, folder: Path, secrets: dict[str, str]) -> dict[str, 
         "CXONE_CLIENT_ID": "simulator",
         "CXONE_CLIENT_SECRET": secrets["client"],
         "CXONE_ORG_DOMAIN": "attack",
+        "STREAMS_DEDUPE_HORIZON": "60",  # what is remembered has its size before the attack
+        "DASHBOARDS_RETRY_BASE": "0.3",
         "STREAMS_FETCH_WAIT": "0.03",  # the embedded broker lets a fetch wait even when something comes
         "LOG_LEVEL": "debug",
     }

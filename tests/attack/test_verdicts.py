@@ -67,7 +67,7 @@ def test_all_is_green_within_half_a_minute(took: float, red: dict[str, str], *, 
 def test_who_was_not_attacked_in_every_way_is_named() -> None:
     done = Counter({("CRM", way): 1 for way in WAYS} | {("model", "slow"): 1})
 
-    (verdict,) = verdicts.every_way(done, ["CRM", "model"])
+    (verdict,) = verdicts.every_way(done, ["CRM", "model"], 600.0)
 
     assert not verdict.holds
     assert "model: endless, bombed, cut, mistyped, echoed" in verdict.seen
