@@ -1,6 +1,7 @@
 """The door and its stages over SASL_SSL with ACLs; and what they say when something is missing."""
 
 import asyncio
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -13,6 +14,8 @@ from connectors.kafka.topic_admin import TopicAdmin
 from connectors.settings import KafkaSettings
 from schemas.envelope import Outgoing
 from schemas.topics import RAW_WEBHOOKS
+from streams.programs.doctor import others as doctor
+from streams.programs.doctor.findings import findings
 from streams.topology import topics
 from tests.conftest import _broker
 from tests.kafka.conftest import NewWorker
@@ -38,7 +41,7 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredBroker]
     made = SecuredBroker(free_port(), free_port(), folder / "kafka")
     made.start()
     TopicAdmin({"bootstrap.servers": made.broker.bootstrap, "log_level": 0}).create(topics(), partitions=2)
-    for user in ("door", "stage", "no-id", "no-topic"):
+    for user in ("door", "stage", "no-id", "no-topic", "nobody"):
         made.add_user(user, PASSWORD)
     for user in ("door", "no-id"):
         made.allow(user, TOPIC, "cxone.raw.webhooks", [WRITE, DESCRIBE])
@@ -112,3 +115,39 @@ async def test_who_may_write_nothing_and_create_nothing_is_told_what_of_the_clus
     await publisher.close()
     with pytest.raises(ConfigurationError, match=r"does not create cxone\.nowhere: .*Create on the cluster"):
         await asyncio.to_thread(TopicAdmin(config).create, [replace(RAW_WEBHOOKS, name="cxone.nowhere")])
+
+
+@pytest.mark.parametrize(
+    ("user", "said"),
+    [
+        (
+            "nobody",
+            {
+                "topics": r"red Kafka does not let this client see cxone\.raw\.interactions, .* more",
+                "rights": r"red missing: cxone\.raw\.interactions: Describe, Read, Write, .*; group cxone-.*: Read",
+                "clock": r"yellow the broker's cannot be read: Kafka does not let user nobody write to a topic",
+            },
+        ),
+        ("no-topic", {"rights": r"red missing: cxone\.raw\.interactions: Read, cxone\.raw\.interactions: Write, "}),
+        (
+            "stage",
+            {
+                "topics": r"yellow \d+ are there; Kafka does not describe cxone\.raw\.interactions",
+                "rights": r"red missing: group cxone-normalise: Read, (?!.*group cxone-scoring)",
+                "clock": r"green ",
+            },
+        ),
+    ],
+)
+async def test_doctor_names_the_rights_that_are_missing(
+    secured: SecuredBroker, monkeypatch: pytest.MonkeyPatch, user: str, said: dict[str, str]
+) -> None:
+    for name, value in secured.settings(user, PASSWORD).items():
+        monkeypatch.setenv(name, value)
+    wanted = [check for check in doctor.checks() if check.name in {"Kafka", *said}]
+
+    found = {each.check: f"{each.colour} {each.said}" for each in await findings(wanted, deadline=60)}
+
+    assert found.pop("Kafka").startswith("green ")
+    for check, line in found.items():
+        assert re.match(said[check], line), line

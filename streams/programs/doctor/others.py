@@ -75,15 +75,22 @@ def _reach() -> str:
 
 def topics(config: Mapping[str, object]) -> str:
     """Say whether topics are as declared."""
-    admin = TopicAdmin(config)
-    wanted = topology.configured(topology.topics())
-    drift = admin.drift(wanted)
-    missing = [each.topic for each in drift if each.what == "topic"]
-    if missing:
+    admin, wanted = TopicAdmin(config), topology.configured(topology.topics())
+    there = admin.partitions()
+    absent = [spec.name for spec in wanted if spec.name not in there]
+    hidden = checkup.hidden(config, absent)
+    if missing := [name for name in absent if name not in hidden]:
         raise Wrong(f"missing: {_some(missing)}")
-    wrong = copartition_mismatches(topology.topics(), admin.partitions())
-    if wrong:
+    if hidden:
+        raise Wrong(f"Kafka does not let this client see {_some(hidden)}", "give it Describe on them")
+    if wrong := copartition_mismatches(wanted, there):
         raise Wrong("; ".join(wrong), "see docs/operations.md, Topics")
+    try:
+        drift = admin.drift(wanted)
+    except ConfigurationError as refused:
+        raise Wrong(
+            f"{len(wanted)} are there; {refused}", "with DescribeConfigs it is compared, too", colour=Colour.YELLOW
+        ) from None
     # What decides which records are there, and what time they have, is red; a number of partitions may be meant.
     grave = [str(each) for each in drift if each.what in {"cleanup.policy", "message.timestamp.type"}]
     if drift:
@@ -97,16 +104,21 @@ def topics(config: Mapping[str, object]) -> str:
 
 def rights(config: Mapping[str, object]) -> str:
     """Say whether this client may read and write."""
-    there = TopicAdmin(config).partitions()
-    missing = checkup.missing_rights(config, [spec.name for spec in topology.topics() if spec.name in there])
+    names = [spec.name for spec in topology.topics()]
+    missing = checkup.missing_rights(config, names, [each.group for each in topology.DECLARATIONS.values()])
+    of_groups = [each for each in missing if each.startswith("group ")]
+    of_topics = missing[: len(missing) - len(of_groups)]
     if missing:
-        raise Wrong(f"missing: {_some(missing)}")
-    return "may read and write every topic"
+        raise Wrong("missing: " + "; ".join(_some(each) for each in (of_topics, of_groups) if each))
+    return "may read and write every topic, as every stage's group"
 
 
 def clock(config: Mapping[str, object]) -> str:
     """Say how far the broker's clock is from ours."""
-    ahead = checkup.clock_ahead(config, EVENT_TIME.name)
+    try:
+        ahead = checkup.clock_ahead(config, EVENT_TIME.name)
+    except ConfigurationError as refused:
+        raise Wrong(f"the broker's cannot be read: {refused}", "mend that first", colour=Colour.YELLOW) from None
     said = f"the broker's is {abs(ahead):.1f} s {'ahead of' if ahead > 0 else 'behind'} this machine's"
     if abs(ahead) > CLOCKS_APART:
         raise Wrong(said)

@@ -16,7 +16,7 @@ from connectors.simulator.faults import Faults
 from connectors.simulator.interactions.traffic import Plan
 from connectors.simulator.server import Addresses, Simulation, serve
 from streams.cli import app
-from streams.programs.doctor import here, others
+from streams.programs.doctor import here, others, samples
 from streams.programs.doctor.findings import Check, Colour, Finding, Look, Wrong, findings
 from streams.topology import settings_models
 
@@ -161,4 +161,4 @@ def test_a_line_for_each_check_says_what_to_do(monkeypatch: pytest.MonkeyPatch) 
 
     assert done.exit_code == 0, "what may be as it should is not wrong"
     assert "! SQLite: the folder of nowhere/metrics.db is not there -> make the folder" in done.stdout
-    assert len(done.stdout.splitlines()) == len(here.checks())
+    assert len(done.stdout.splitlines()) == len([*here.checks(), *samples.checks({})])
