@@ -29,7 +29,7 @@ OF_TOKENS = "check CXONE_CLIENT_ID, CXONE_CLIENT_SECRET, and the scopes that the
 FORBIDDEN = (401, 403)
 SECTIONS = ("interactions", "messaging", "analytics", "dashboards")
 Settings = TypeVar("Settings", bound=BaseSettings)
-NOTHING_KNOWN = "Kafka does not answer"
+NOTHING_KNOWN = "Kafka was not reached"
 
 
 def checks() -> list[Check]:

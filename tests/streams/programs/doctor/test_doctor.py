@@ -67,7 +67,7 @@ async def test_each_system_is_asked_by_itself(simulated: Addresses) -> None:
     assert said["model"].colour is Colour.YELLOW
     assert said["Kafka"].colour is Colour.RED
     assert said["topics"] == said["topics"].__class__(
-        "topics", Colour.YELLOW, "Kafka does not answer", "mend that first"
+        "topics", Colour.YELLOW, "Kafka was not reached", "mend that first"
     )
 
 
