@@ -20,11 +20,11 @@ class Panel:
     stat: bool = False
 
 
-def _quantiles(metric: str, by: str = "") -> list[tuple[str, str]]:
+def _quantiles(metric: str, by: str = "", where: str = "") -> list[tuple[str, str]]:
     labels = f"le, {by}" if by else "le"
     legend = f"{{{{{by}}}}} " if by else ""
     return [
-        (f"histogram_quantile({q}, sum by ({labels}) (rate({metric}_bucket[5m])))", f"{legend}p{q * 100:g}")
+        (f"histogram_quantile({q}, sum by ({labels}) (rate({metric}_bucket{where}[5m])))", f"{legend}p{q * 100:g}")
         for q in (0.5, 0.95, 0.99)
     ]
 
@@ -77,10 +77,12 @@ STAGE = (
     ),
     Panel(
         "Records of a chunk",
-        [
-            (f'histogram_quantile({q}, sum by (le) (rate(cxone_chunk_records_bucket{{stage="$stage"}}[5m])))', name)
-            for q, name in ((0.5, "p50"), (0.99, "p99"))
-        ],
+        _quantiles("cxone_chunk_records", where='{stage="$stage"}'),
+    ),
+    Panel(
+        "From the log to the acknowledgement",
+        _quantiles("cxone_settled_seconds", where='{stage="$stage"}'),
+        "s",
     ),
     Panel("Keys of state", [('sum by (changelog) (cxone_state_keys{changelog=~"cxone-$stage-.*"})', "{{changelog}}")]),
     Panel("State restored in", [('max(cxone_recovery_seconds{stage="$stage"})', "longest")], "s"),
@@ -98,6 +100,7 @@ GUESTS = (
     Panel("Answers of CXone a second", [("sum by (status) (rate(cxone_routing_answers_total[1m]))", "{{status}}")]),
     Panel("Waiting for another attempt", [("sum(cxone_routing_waiting)", "waiting")]),
     Panel("CRM: records a second", [("sum by (outcome) (rate(cxone_crm_records_total[1m]))", "{{outcome}}")]),
+    Panel("From the socket to the CRM", _quantiles("cxone_crm_seconds"), "s"),
     Panel("Throttled by limit, a second", [("sum by (limit) (rate(cxone_rate_limit_full_total[1m]))", "{{limit}}")]),
 )
 WEBHOOKS = (

@@ -10,7 +10,10 @@ from streams.core.contract import Flush
 
 @dataclass(slots=True)
 class HeldChunk:
-    """One of them; `last` is its last offset, `records` how many it had, of so many `bytes`."""
+    """One of them; `last` is its last offset, `records` how many it had, of so many `bytes`.
+
+    `since` is the log time of its first record, in ms; None where it had none.
+    """
 
     event: Any
     topic: str
@@ -18,6 +21,7 @@ class HeldChunk:
     last: int
     records: int
     bytes: int
+    since: int | None
 
 
 class Held:
@@ -49,16 +53,18 @@ class Held:
         self._chunks = [chunk for chunk in self._chunks if chunk.partition not in partitions]
         return taken
 
-    def acknowledge(self, taken: list[HeldChunk], flushes: Mapping[int, Flush]) -> None:
-        """Acknowledge what `flushes` have settled, and hold the rest again."""
-        left = []
+    def acknowledge(self, taken: list[HeldChunk], flushes: Mapping[int, Flush]) -> list[HeldChunk]:
+        """Acknowledge what `flushes` have settled, and hold the rest again. Returns what is acknowledged now."""
+        left, settled = [], []
         for chunk in taken:
             flush = flushes.get(chunk.partition)
             if flush is not None and flush.reached is not None and flush.reached.get(chunk.topic, -1) < chunk.last:
                 left.append(chunk)
             else:
                 chunk.event.ack()
+                settled.append(chunk)
                 self.records -= chunk.records
                 self.bytes -= chunk.bytes
                 self._since = self._clock()
         self._chunks = left + self._chunks
+        return settled

@@ -34,6 +34,12 @@ HELD_RECORDS = 200_000  # folded and not acknowledged: beyond this a stage waits
 CHUNKS = Histogram(
     "cxone_chunk_records", "Records of a chunk.", ["stage"], buckets=(1, 3, 10, 30, 100, 300, 1_000, 3_000, 5_000)
 )
+SETTLED = Histogram(
+    "cxone_settled_seconds",
+    "From the log time of a chunk's first record to its acknowledgement.",
+    ["stage"],
+    buckets=(0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300, 1_000, 3_000),
+)
 RECOVERY = Gauge("cxone_recovery_seconds", "How long the state of the last assignment took to be restored.", ["stage"])
 
 F = TypeVar("F", bound=Flush)
@@ -92,7 +98,8 @@ class Stage(Generic[F]):
         self._load, self._make, self._deliver, self._rejoin = load, core, deliver, rejoin
         self._interval, self._eager, self._now = interval, eager, now
         self._hold, self._folded, self._settle = hold, folded, settle
-        self._refusals, self._chunks = RefusalLimit(refusals, name), CHUNKS.labels(name)
+        self._refusals = RefusalLimit(refusals, name)
+        self._chunks, self._settled = CHUNKS.labels(name), SETTLED.labels(name)
         self._assigned_at = 0.0
         self.cores: dict[int, Core[F]] = {}  # of the partitions that are loaded
         self._held = Held()
@@ -122,7 +129,9 @@ class Stage(Generic[F]):
                 self.start_over(f"a chunk of {chunk.topic} {chunk.partition} was lost before {chunk.number}")
                 continue
             self._next[source] = chunk.number + 1
-            taken, last = len(chunk.records), chunk.records[-1].offset if chunk.records else -1
+            taken, last, since = len(chunk.records), -1, None
+            if chunk.records:
+                last, since = chunk.records[-1].offset, chunk.records[0].timestamp
             try:
                 self._refusals.note(taken, self._core(chunk.partition).fold(chunk))
             except BaseException:
@@ -132,7 +141,7 @@ class Stage(Generic[F]):
             size = sum([len(record.value or b"") for record in chunk.records])
             del chunk
             event.value = event.message.value = None  # acknowledging needs no records: let go of them
-            self._held.add(HeldChunk(event, *source, last, taken, size))
+            self._held.add(HeldChunk(event, *source, last, taken, size, since))
             self._wanted.set()
             self._folded()
             while self._holds_enough:
@@ -214,7 +223,10 @@ class Stage(Generic[F]):
             finally:
                 self._deliveries -= 1
         if self.cores is cores and self.ownership.may_write:
-            self._held.acknowledge(held, flushes)
+            now = self._now()
+            for chunk in self._held.acknowledge(held, flushes):
+                if chunk.since is not None:
+                    self._settled.observe(max(0.0, now - chunk.since / 1000))
 
     def _hold_up(self) -> None:
         self.held_up = frozenset(self.unwritten(PATIENCE))

@@ -60,8 +60,9 @@ async def test_what_is_folded_during_a_delivery_waits_for_the_next() -> None:
 
 
 async def test_it_is_told_for_how_long_nothing_was_acknowledged_and_how_long_chunks_are() -> None:
-    rig, chunks = Rig(), ("cxone_chunk_records_sum", "cxone_chunk_records_count")
-    before = [REGISTRY.get_sample_value(name, {"stage": rig.stage.name}) or 0 for name in chunks]
+    names = "cxone_chunk_records_sum", "cxone_chunk_records_count", "cxone_settled_seconds_count"
+    rig = Rig()
+    before = [REGISTRY.get_sample_value(name, {"stage": rig.stage.name}) or 0 for name in names]
     assert rig.stage.unacknowledged == 0
 
     await rig.fold((record(b"a"), record(b"b")))
@@ -73,8 +74,8 @@ async def test_it_is_told_for_how_long_nothing_was_acknowledged_and_how_long_chu
     await flushing
 
     assert rig.stage.unacknowledged == 0
-    after = [REGISTRY.get_sample_value(name, {"stage": rig.stage.name}) or 0 for name in chunks]
-    assert [now - then for now, then in zip(after, before, strict=True)] == [2, 1]
+    after = [REGISTRY.get_sample_value(name, {"stage": rig.stage.name}) or 0 for name in names]
+    assert [now - then for now, then in zip(after, before, strict=True)] == [2, 1, 1]
 
 
 async def test_flushes_do_not_overtake_each_other() -> None:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
+from prometheus_client import REGISTRY
 
 from schemas.dead_letters import DEAD_SOURCE
 from streams.runtime.errors import SuspendedError, WithdrawnError
@@ -29,6 +30,7 @@ class Rig:
             rejoin=self._rejoin,
             crash=self._crash,
             patience=5.0,
+            now=lambda: NOW + 2.5,
         )
 
     def _answered(self) -> None:
@@ -66,12 +68,14 @@ class Picky:
 async def test_a_batch_that_is_taken_is_settled() -> None:
     crm = Picky()
     rig, (core, batch) = Rig(crm), due(2)
+    before = REGISTRY.get_sample_value("cxone_crm_seconds_sum") or 0.0
 
     rig.calls.start(core, batch)
     await rig.calls.settle()
 
     assert crm.posted == [(batch.key, ["c-0", "c-1"])]
     assert rig.answered == 1
+    assert (REGISTRY.get_sample_value("cxone_crm_seconds_sum") or 0.0) - before == pytest.approx(2.5)
     assert core.flush(NOW, seal=True).reached is None
 
 
