@@ -1,9 +1,9 @@
 """`make alerts`: every alert of deploy/prometheus fires in its fault and ends after it, on a running system.
 
-A real Kafka, Prometheus, connectors and workers, and the simulator; durations of rules and scrapes are divided by
-`--factor`. First nothing may fire; then faults are made, side by side where they do not disturb each other. Prints a
-table: the rule, the fault, the seconds until it fired, and until it ended when the fault had. Exit status 1 when a rule
-did not fire, did not end, or fired without a fault.
+A real Kafka, Prometheus, Alertmanager, connectors and workers, and the simulator; durations of rules and scrapes are
+divided by `--factor`. First nothing may fire; then faults are made, side by side where they do not disturb each other.
+Prints a table: the rule, the fault, the seconds until it fired, and until it ended when the fault had. Exit status 1
+when a rule did not fire, did not end, or fired without a fault.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from pathlib import Path
 import yaml
 
 from tests.alerts.faults import LANES, Case, Wanted
-from tests.alerts.monitoring import LOOK, PRODUCT, Episode
+from tests.alerts.monitoring import ALERTMANAGER, LOOK, PRODUCT, PROMETHEUS, Episode
 from tests.alerts.system import System, running
 
 SETTLES, QUIET, PATIENCE = 90.0, 75.0, 150.0  # seconds; the last two for durations divided by 10
@@ -75,8 +75,11 @@ class Run:
     def after(self) -> None:
         """Wait until nothing fires any more."""
         watched, deadline = self._system.prometheus, time.monotonic() + PATIENCE
-        while watched.firing() and time.monotonic() < deadline:
+        while (watched.firing() or watched.open_there) and time.monotonic() < deadline:
             time.sleep(LOOK)
+        fired = {each.rule for each in watched.episodes}
+        self.wrong += [f"Alertmanager was not told of {rule}" for rule in sorted(fired - watched.arrived)]
+        self.wrong += [f"at Alertmanager {rule} is not over" for rule in sorted(watched.open_there)]
         self.wrong += [f"{each} fires on after everything was mended" for each in watched.firing()]
         self.say(f"all is mended; still firing: {_all(watched.firing())}; fired in this run: {_all(watched.episodes)}")
 
@@ -161,12 +164,18 @@ def main() -> int:
     if IN_NAMESPACE not in os.environ:  # a small disk is mounted, and gone with us
         root = ("-m",) if os.geteuid() == 0 else ("-rm",)
         os.environ[IN_NAMESPACE] = "1"
-        for needed in ("unshare", "prometheus"):
+        for needed in ("unshare", PROMETHEUS, ALERTMANAGER):
             if shutil.which(needed) is None:
-                sys.exit(f"{needed} is needed: on Debian, apt-get install util-linux prometheus")
+                sys.exit(
+                    f"{needed} is needed: on Debian, apt-get install util-linux prometheus prometheus-alertmanager"
+                )
         os.execvp("unshare", ["unshare", *root, sys.executable, "-m", "tests.alerts", *sys.argv[1:]])
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # processes of ours end with us
+    groups = yaml.safe_load((PRODUCT / "rules.yml").read_text())["groups"]
+    rules = [rule["alert"] for group in groups for rule in group["rules"]]
     only = set(filter(None, options.only.split(",")))
+    if unknown := only.difference(rules):
+        given.error(f"no such rule: {', '.join(sorted(unknown))}")
     lanes = [[case for case in lane if not only or only & {wanted.rule for wanted in case.wanted}] for lane in LANES]
     folder = Path(tempfile.mkdtemp(prefix="alerts-"))
     sys.stderr.write(f"logs in {folder}\n")
@@ -176,8 +185,6 @@ def main() -> int:
         run.quiet()
         run.faults(lanes)
         run.after()
-    groups = yaml.safe_load((PRODUCT / "rules.yml").read_text())["groups"]
-    rules = [rule["alert"] for group in groups for rule in group["rules"]]
     if not only:
         run.wrong += [f"{rule} has no fault" for rule in rules if rule not in {row.rule for row in run.shown}]
     rows = sorted(run.shown, key=lambda row: rules.index(row.rule))

@@ -1,8 +1,7 @@
-"""Debian's Prometheus with the product's rules, and what it says of alerts."""
+"""Debian's Prometheus and Alertmanager with the product's rules, and what they say of alerts."""
 
 import json
 import os
-import shutil
 import subprocess
 import threading
 import time
@@ -18,8 +17,10 @@ from tests.alerts.scaled import configuration, rules
 from tests.kafka.services.workers import until
 from tests.support.ports import free_port
 
-PRODUCT = Path(__file__).parents[2] / "deploy" / "prometheus"
+DEPLOY = Path(__file__).parents[2] / "deploy"
+PRODUCT = DEPLOY / "prometheus"
 FILES = {"cxone-streams": "programs.json", "redpanda": "broker.json"}  # of the targets of each job
+PROMETHEUS, ALERTMANAGER = "prometheus", "prometheus-alertmanager"  # as Debian names them
 LOOK = 0.25  # seconds between two looks at the alerts
 
 
@@ -45,13 +46,20 @@ _USUAL = {"alertname", "severity", "job", "instance"}
 
 @dataclass
 class Prometheus:
-    """It scrapes what `set_targets` names, and evaluates the product's rules with durations divided by `factor`."""
+    """It scrapes what `set_targets` names, and evaluates the product's rules with durations divided by `factor`.
+
+    `arrived` has the names of alerts that Alertmanager was told of, `open_there` of those that are not over there.
+    """
 
     folder: Path
     factor: float
     episodes: list[Episode] = field(default_factory=list)
     pending: set[str] = field(default_factory=set)
+    arrived: set[str] = field(default_factory=set)
+    open_there: set[str] = field(default_factory=set)
     _targets: dict[str, dict[str, list[str]]] = field(default_factory=lambda: {job: {} for job in FILES})
+    _processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    _watching: threading.Thread | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _closing: threading.Event = field(default_factory=threading.Event)
 
@@ -59,30 +67,31 @@ class Prometheus:
         self.folder.mkdir()
         self._write()
         (self.folder / "rules.yml").write_text(rules((PRODUCT / "rules.yml").read_text(), self.factor))
-        wanted = configuration((PRODUCT / "prometheus.yml").read_text(), self.factor, FILES)
+        here, there = (f"127.0.0.1:{port}" for port in _two_free_ports())
+        self.url, self._alertmanager = f"http://{here}", f"http://{there}"
+        wanted = configuration((PRODUCT / "prometheus.yml").read_text(), self.factor, FILES, there)
         (self.folder / "prometheus.yml").write_text(wanted)
-        self.url = f"http://127.0.0.1:{free_port()}"
-        with (self.folder / "log").open("wb") as log:
-            self._process = subprocess.Popen(
-                [
-                    shutil.which("prometheus") or "prometheus",
-                    "--config.file=prometheus.yml",
-                    "--storage.tsdb.path=data",
-                    f"--web.listen-address={self.url.removeprefix('http://')}",
-                ],
-                cwd=self.folder,
-                stdout=log,
-                stderr=log,
-            )
-        until(self._answers, 60, "Prometheus answers")
+        self._start(
+            ALERTMANAGER,
+            f"--config.file={DEPLOY / 'alertmanager' / 'alertmanager.yml'}",
+            "--storage.path=alertmanager",
+            f"--web.listen-address={there}",
+            "--cluster.listen-address=",
+        )
+        self._start(
+            PROMETHEUS, "--config.file=prometheus.yml", "--storage.tsdb.path=data", f"--web.listen-address={here}"
+        )
+        until(self._answer, 60, "Prometheus and Alertmanager answer")
         self._watching = threading.Thread(target=self._watch, name="alerts", daemon=True)
         self._watching.start()
 
     def close(self) -> None:
         self._closing.set()
-        self._watching.join(30)
-        self._process.terminate()
-        self._process.wait(30)
+        if self._watching is not None:
+            self._watching.join(30)
+        for process in self._processes:
+            process.terminate()
+            process.wait(30)
 
     def set_targets(self, job: str, name: str, addresses: list[str]) -> None:
         """Say where the containers of a name are, as a name server does: those that run."""
@@ -102,6 +111,7 @@ class Prometheus:
         while not self._closing.wait(LOOK):
             try:
                 alerts = self._get("alerts")["alerts"]
+                self._look_at_alertmanager()
             except OSError:
                 continue
             now = time.monotonic()
@@ -117,8 +127,19 @@ class Prometheus:
         with urllib.request.urlopen(f"{self.url}/api/v1/{path}", timeout=10) as answer:
             return json.loads(answer.read())["data"]
 
-    def _answers(self) -> bool:
+    def _look_at_alertmanager(self) -> None:
+        with urllib.request.urlopen(f"{self._alertmanager}/api/v2/alerts?active=true", timeout=10) as answer:
+            self.open_there = {alert["labels"]["alertname"] for alert in json.loads(answer.read())}
+        self.arrived |= self.open_there
+
+    def _start(self, program: str, *arguments: str) -> None:
+        with (self.folder / f"{program}.log").open("wb") as log:
+            process = subprocess.Popen([program, *arguments], cwd=self.folder, stdout=log, stderr=log)
+        self._processes.append(process)
+
+    def _answer(self) -> bool:
         try:
+            self._look_at_alertmanager()
             return bool(self.ask("vector(1)"))
         except OSError:
             return False
@@ -130,6 +151,11 @@ class Prometheus:
             whole = self.folder / f"{file}.new"
             whole.write_text(json.dumps(groups))
             whole.rename(self.folder / file)
+
+
+def _two_free_ports() -> tuple[int, int]:
+    port = free_port()  # and the next is free, too
+    return port, port + 1
 
 
 class DiskMetrics:

@@ -38,13 +38,14 @@ def rules(text: str, factor: float) -> str:
     return yaml.safe_dump(wanted, sort_keys=False)
 
 
-def configuration(text: str, factor: float, found_in: Mapping[str, str]) -> str:
+def configuration(text: str, factor: float, found_in: Mapping[str, str], alertmanager: str) -> str:
     """Return Prometheus' configuration with intervals divided, and for each job the file that names its targets.
 
-    It tells no Alertmanager.
+    `alertmanager` is the address (host:port) of the one that is told.
     """
     wanted: dict[str, Any] = yaml.safe_load(text)
-    del wanted["alerting"]
+    for told in wanted["alerting"]["alertmanagers"]:
+        told["static_configs"] = [{"targets": [alertmanager]}]
     wanted["global"] = {name: divided(value, factor) for name, value in wanted["global"].items()}
     for job in wanted["scrape_configs"]:
         for way in [name for name in job if name.endswith("_configs") and name != "relabel_configs"]:

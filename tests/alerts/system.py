@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient
@@ -27,6 +28,8 @@ LONGEST_RUN = 1200  # seconds
 class Containers:
     """Processes of one program. Each start has another address, as with Docker and Kubernetes it may have."""
 
+    _ports: ClassVar[set[int]] = set()  # of all programs: a process takes its own a second after it was found free
+
     def __init__(self, name: str, new: Callable[[str, int], Worker], prometheus: Prometheus) -> None:
         self.name, self._new, self._prometheus = name, new, prometheus
         self._running: dict[Worker, str] = {}
@@ -37,7 +40,9 @@ class Containers:
         return list(self._running)
 
     def start(self) -> Worker:
-        port = free_port()
+        while (port := free_port()) in self._ports:
+            pass
+        self._ports.add(port)
         self._started += 1
         worker = self._new(f"{self.name}-{self._started}", port).start()
         self._running[worker] = f"127.0.0.1:{port}"
@@ -122,8 +127,8 @@ def running(folder: Path, factor: float) -> Iterator[System]:
         metrics = DiskMetrics(disk)
         stack.callback(metrics.close)
         prometheus = Prometheus(folder / "prometheus", factor)
-        prometheus.start()
         stack.callback(prometheus.close)
+        prometheus.start()
         prometheus.set_targets("redpanda", "broker", [metrics.address])
 
         def process(name: str, settings: dict[str, str], arguments: Sequence[str], program: Sequence[str]) -> Worker:

@@ -36,8 +36,9 @@ def test_the_configuration_of_the_product_keeps_all_but_intervals_and_addresses(
     product = yaml.safe_load((PRODUCT / "prometheus.yml").read_text())
     files = {job["job_name"]: f"{job['job_name']}.json" for job in product["scrape_configs"]}
 
-    here = yaml.safe_load(configuration((PRODUCT / "prometheus.yml").read_text(), 10, files))
+    here = yaml.safe_load(configuration((PRODUCT / "prometheus.yml").read_text(), 10, files, "127.0.0.1:9"))
 
+    assert here["alerting"]["alertmanagers"] == [{"static_configs": [{"targets": ["127.0.0.1:9"]}]}]
     assert here["rule_files"] == product["rule_files"]
     assert here["global"] == {"scrape_interval": "1000ms", "evaluation_interval": "1000ms"}
     for job, was in zip(here["scrape_configs"], product["scrape_configs"], strict=True):
