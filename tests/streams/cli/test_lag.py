@@ -1,8 +1,11 @@
 """What `cxone-streams lag` makes of what Kafka says."""
 
+import pytest
+
+from connectors.errors import ConfigurationError, ConnectorError
 from connectors.kafka.group_lag import PartitionLag
 from schemas.records import EventTimeProgress
-from streams.cli.lag import row
+from streams.cli.lag import lines, looks, row
 from streams.programs.event_time import reached
 
 
@@ -32,3 +35,44 @@ def test_a_watermark_is_what_all_partitions_have_passed_and_waits_for_those_not_
     told = [progress("a", 0, 5), progress("a", 1, 9), progress("a", 0, 7), progress("b", 0, 3)]
 
     assert reached(told) == {"a": 7}
+
+
+def test_a_line_of_a_pipe_names_each_figure() -> None:
+    rows = [row("crm", [partition(0, 90, "a"), partition(1, None, None)], 5_000, 7.0), row("influx", [], None, 7.0)]
+
+    assert lines(rows, partitions=False) == [
+        "crm  lag 70  most 60  owned 1 of 2  workers 1  watermark (UTC) 1970-01-01 00:00:05  behind 2 s",
+        "influx  lag 0  most 0  owned 0 of 0  workers 0",
+    ]
+    assert lines(rows, partitions=True) == [
+        "crm  topic t  partition 0  lag 10  committed 90  end 100  owner a",
+        "crm  topic t  partition 1  lag 60  committed -  end 100  owner -",
+    ]
+
+
+def test_looks_come_in_turn_past_an_outage_until_their_time_is_over() -> None:
+    clock = [100.0]
+    answers = iter(("first", ConnectorError("away"), "third", "fourth"))
+
+    def look() -> str:
+        clock[0] += 0.25
+        answer = next(answers)
+        if isinstance(answer, ConnectorError):
+            raise answer
+        return str(answer)
+
+    def sleep(seconds: float) -> None:
+        clock[0] += seconds
+
+    seen = list(looks(look, every=2, seconds=5, now=lambda: clock[0], sleep=sleep))
+
+    assert [str(each) for each in seen] == ["first", "away", "third"]
+    assert clock == [100 + 3 * 0.25 + 2 * 2]
+
+
+def test_what_waiting_does_not_mend_ends_the_looks() -> None:
+    def look() -> None:
+        raise ConfigurationError("wrong password")
+
+    with pytest.raises(ConfigurationError):
+        next(looks(look, every=2, seconds=None))
