@@ -6,11 +6,13 @@ and reads bytes, so that it costs less than the door.
 """
 
 import asyncio
+import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass
 from statistics import mean
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 import numpy as np
 import typer
@@ -63,26 +65,37 @@ class Client:
         self._writer.close()
 
 
-async def closed_loop(port: int, clients: int, seconds: float) -> tuple[float, list[float]]:
-    """Return requests a second, and the seconds that each took."""
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What clients saw: how many seconds each request took. `asked` counts the warm-up, too."""
+
+    per_second: float
+    took: Sequence[float]
+    asked: int
+
+
+async def closed_loop(port: int, clients: int, seconds: float) -> Load:
     took: list[float] = []
     begins = time.monotonic() + WARM_UP
     ends = begins + seconds
+    asks = 0
 
     async def live(first: int) -> None:
+        nonlocal asks
         client, number = await Client(port).open(), first
         while (asked := time.monotonic()) < ends:
             accepted = await client.ask(number)
+            asks += 1
             number += clients
             if accepted and asked >= begins:
                 took.append(time.monotonic() - asked)
         client.close()
 
     await asyncio.gather(*(live(number) for number in range(clients)))
-    return len(took) / seconds, took
+    return Load(len(took) / seconds, took, asks)
 
 
-async def open_loop(port: int, rate: float, seconds: float) -> tuple[float, list[float]]:
+async def open_loop(port: int, rate: float, seconds: float) -> Load:
     """As `closed_loop`, for new requests at a steady rate; a request's time begins when it is due."""
     took: list[float] = []
     free: list[Client] = []
@@ -94,14 +107,15 @@ async def open_loop(port: int, rate: float, seconds: float) -> tuple[float, list
             took.append(time.monotonic() - due)
         free.append(client)
 
+    requests = int(rate * (seconds + WARM_UP))
     async with asyncio.TaskGroup() as asking:
-        for number in range(int(rate * (seconds + WARM_UP))):
+        for number in range(requests):
             due = begins + number / rate
             await asyncio.sleep(due - time.monotonic())
             asking.create_task(ask(number, due))
     for client in free:
         client.close()
-    return len(took) / seconds, took
+    return Load(len(took) / seconds, took, requests)
 
 
 async def in_turns(port: int, bootstrap: str, seconds: float) -> tuple[list[float], list[float]]:
@@ -128,6 +142,26 @@ async def in_turns(port: int, bootstrap: str, seconds: float) -> tuple[list[floa
     return requests, commits
 
 
+class Figures:
+    """A table of what was measured. Its CPU is of the door and of the generator, which is this process."""
+
+    def __init__(self, process: Process, door: str, table: Table, runner: asyncio.Runner) -> None:
+        self._process, self._door, self._table, self._runner = process, door, table, runner
+
+    def measure(self, clients: str, load: Coroutine[Any, Any, Load]) -> float:
+        """Return requests a second."""
+        before = self._process.cpu_seconds, time.process_time()
+        found = self._runner.run(load)
+        spent = self._process.cpu_seconds - before[0], time.process_time() - before[1]
+        self.row(self._door, clients, found.took, found.per_second, [1e6 * each / found.asked for each in spent])
+        return found.per_second
+
+    def row(self, what: str, clients: str, took: Sequence[float], per_second: float, cpu: Sequence[float] = ()) -> None:
+        p50, p99 = np.percentile(took, (50, 99)) * 1000 if took else (0.0, 0.0)
+        micro = [f"{each:,.0f}" for each in cpu]
+        self._table.add_row(what, clients, f"{per_second:,.0f}", f"{p50:.1f}", f"{p99:.1f}", *micro)
+
+
 def main(
     *,
     clients: Annotated[str, typer.Option(help="Numbers of clients.")] = "1,16,128,512",
@@ -136,7 +170,9 @@ def main(
 ) -> None:
     """Measure requests a second and latencies of both doors, in one run."""
     numbers = [int(number) for number in clients.split(",")]
-    table = Table("door", "clients", "requests/s", "p50 ms", "p99 ms", title="connect webhooks")
+    columns = ("door", "clients", "requests/s", "p50 ms", "p99 ms", "door's CPU µs", "generator's CPU µs")
+    table = Table(*columns, title="connect webhooks")
+    most: list[float] = []  # requests a second, of each door
     with own_kafka() as bootstrap, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         TopicAdmin({"bootstrap.servers": bootstrap, "log_level": 0}).create(topics())
         settings = {
@@ -148,23 +184,19 @@ def main(
         for door, command in DOORS.items():
             with Process([sys.executable, *command], settings) as process:
                 port = int(str(process.ready(60)["http"]).rpartition(":")[2])
+                figures = Figures(process, door, table, runner)
                 for number in numbers:
-                    per_second, took = runner.run(closed_loop(port, number, seconds))
-                    row(table, door, str(number), per_second, took)
+                    last = figures.measure(str(number), closed_loop(port, number, seconds))
+                most.append(last)
                 if door == "shared transactions":
                     requests, commits = runner.run(in_turns(port, bootstrap, seconds))
-                    row(table, "in turns: a request", "1", 1 / mean(requests), requests)
-                    row(table, "in turns: one commit", "1", 1 / mean(commits), commits)
-                    per_second, took = runner.run(open_loop(port, rate, seconds))
-                    row(table, door, f"{rate:g}/s", per_second, took)
+                    figures.row("in turns: a request", "1", requests, 1 / mean(requests))
+                    figures.row("in turns: one commit", "1", commits, 1 / mean(commits))
+                    figures.measure(f"{rate:g}/s", open_loop(port, rate, seconds))
     console = Console()
-    console.width = max(console.width, 100)
+    console.width = max(console.width, 120)
     console.print(table)
-
-
-def row(table: Table, door: str, clients: str, per_second: float, took: Sequence[float]) -> None:
-    p50, p99 = np.percentile(took, (50, 99)) * 1000 if took else (0.0, 0.0)
-    table.add_row(door, clients, f"{per_second:,.0f}", f"{p50:.1f}", f"{p99:.1f}")
+    console.print(f"{numbers[-1]} clients: {most[0] / most[1]:.1f} times; load {os.getloadavg()[0]:.1f}")
 
 
 if __name__ == "__main__":

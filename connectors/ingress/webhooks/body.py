@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import nullcontext
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -36,8 +37,9 @@ async def read(request: web.Request, room: Room, share: Share) -> bytes | web.Re
     if request.content_length is not None and request.content_length > LARGEST_BODY:
         return _too_large()
     body = bytearray()
+    all_here = request.content.is_eof()
     try:
-        async with asyncio.timeout(WITHIN):
+        async with nullcontext() if all_here else asyncio.timeout(WITHIN):
             if request.headers.get("Expect", "").lower() == "100-continue":
                 await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
                 request.writer.output_size = 0
