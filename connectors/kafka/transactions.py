@@ -1,17 +1,18 @@
 """records -> Kafka, all or nothing: whoever waits at the same time shares one transaction.
 
-One librdkafka producer in a thread of its own: its transactional calls block. (confluent-kafka's AIOProducer refuses
-headers and collects records for a second; `produce_batch` drops headers.) While one transaction is committed, what
-arrives waits for the next one. A record that comes alone waits for nobody.
+librdkafka's producers are in a thread of their own: its transactional calls block. (confluent-kafka's AIOProducer
+refuses headers and collects records for a second; `produce_batch` drops headers.) While one transaction is committed,
+what arrives waits for the next one. A record that comes alone waits for nobody.
 
 After a fatal error, or when another producer took over its transactional id, it begins anew with one new producer. A
-second time within a minute ends it: two programs under one id would go on for ever, each throwing out the other.
+second time within a minute under that id ends it: two programs would go on for ever, each throwing out the other.
 """
 
 import asyncio
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Never
 
@@ -40,6 +41,18 @@ GROUP = Histogram(
 )
 
 
+class _Id:
+    """A transactional id, and the producer that has it now."""
+
+    def __init__(self, config: Mapping[str, object]) -> None:
+        self.config = config
+        self.producer: Any = None
+        self.replaced_at = -FENCED_AGAIN
+
+    def __str__(self) -> str:
+        return str(self.config["transactional.id"])
+
+
 class TransactionalPublisher:
     """A `Publisher` whose `publish` returns when a transaction with all of the records is committed.
 
@@ -48,6 +61,9 @@ class TransactionalPublisher:
         new_producer: makes a producer from a configuration.
         clock: seconds; its zero means nothing.
         sharing: publishers in one transaction at most.
+        in_turn: producers that take turns, under the ids `<transactional.id>-0`, `-1` and so on; one has the id as it
+            is. After a commit Kafka refuses the next transaction of the same id for some milliseconds, until it has
+            written to every partition that the last one was committed, and librdkafka asks again after 20 ms.
     """
 
     def __init__(
@@ -57,14 +73,16 @@ class TransactionalPublisher:
         new_producer: Callable[..., Any] = Producer,
         clock: Callable[[], float] = time.monotonic,
         sharing: int = SHARING,
+        in_turn: int = 1,
     ) -> None:
         self.blocked: str | None = "not connected yet"  # why nothing can be committed now, for readiness
         self.initialisations = 0
-        self._config, self._new_producer, self._clock = dict(config), new_producer, clock
+        self._new_producer, self._clock = new_producer, clock
+        self._name = str(config["transactional.id"])
+        names = [self._name] if in_turn == 1 else [f"{self._name}-{number}" for number in range(in_turn)]
+        self._ids = deque(_Id({**config, "transactional.id": name}) for name in names)  # the first is whose turn it is
         self._groups = Groups(sharing)
         self._said: KafkaError | None = None  # what librdkafka told last of its connections
-        self._replaced_at = -FENCED_AGAIN
-        self._producer: Any = None
         self._began = asyncio.Event()
         self._thread = threading.Thread(target=self._live, name="transactions", daemon=True)
 
@@ -82,9 +100,7 @@ class TransactionalPublisher:
         if self._ended.done():
             await self._ended
         if not self._began.is_set():
-            raise ConnectorError(
-                f"Kafka does not begin transactions of {self._config['transactional.id']}: {self._why()}"
-            )
+            raise ConnectorError(f"Kafka does not begin transactions of {self._name}: {self._why()}")
 
     def _begin(self) -> None:
         if self._thread.ident is None:
@@ -145,9 +161,13 @@ class TransactionalPublisher:
     def _live(self) -> None:
         failure: Exception | None = None
         try:
-            self._renew()
+            for each in self._ids:
+                self._renew(each)
+            if not self._groups.closed:
+                self._tell(self._began.set)
             while group := self._groups.take():
                 self._settle(group, self._carry_out(group))
+                self._ids.rotate(-1)
         except Exception as error:  # noqa: BLE001 - whatever it is, those who wait are told
             failure = error
         self.blocked = str(failure) if failure else "closed"
@@ -164,7 +184,7 @@ class TransactionalPublisher:
             ABORTS.inc()
             self._settle(group, PublishError(f"the outcome is not known: {broken}"))
             lapsed = self._clock() - began >= TRANSACTION_TIMEOUT  # then it was Kafka that gave the transaction up
-            self._replace(broken, lapsed=lapsed)
+            self._replace(self._ids[0], broken, lapsed=lapsed)
             return None
         self.blocked = None
         if failure is None:
@@ -173,7 +193,7 @@ class TransactionalPublisher:
         return failure
 
     def _commit(self, group: list[Waiting]) -> Exception | None:
-        transaction = Transaction(self._producer, self._trouble, self._clock, lambda: self._groups.closed)
+        transaction = Transaction(self._ids[0].producer, self._trouble, self._clock, lambda: self._groups.closed)
         failure = transaction.commit(group)
         if failure is not None:
             self._settle(group, failure)  # what is never committed is never seen: no need to wait for the abort
@@ -184,38 +204,36 @@ class TransactionalPublisher:
     def _trouble(self, what: str) -> None:
         self.blocked = f"{what} ({self._why()})"
 
-    def _replace(self, broken: BrokenProducer, *, lapsed: bool) -> None:
+    def _replace(self, held: _Id, broken: BrokenProducer, *, lapsed: bool) -> None:
         now = self._clock()
         if not lapsed:
-            if now - self._replaced_at < FENCED_AGAIN:
+            if now - held.replaced_at < FENCED_AGAIN:
                 cause = "another program uses it" if broken.fenced else str(broken)
-                name = self._config["transactional.id"]
-                raise FencedError(f"transactional id {name}: its producer failed twice in a minute: {cause}")
-            self._replaced_at = now
-        log.warning("beginning anew with Kafka", transactional_id=self._config["transactional.id"], reason=str(broken))
+                raise FencedError(f"transactional id {held}: its producer failed twice in a minute: {cause}")
+            held.replaced_at = now
+        log.warning("beginning anew with Kafka", transactional_id=str(held), reason=str(broken))
         self.blocked = f"beginning anew with Kafka: {broken}"
-        self._renew()
+        self._renew(held)
 
-    def _renew(self) -> None:
-        if self._producer is not None:
-            self._producer.purge()
-        self._producer = self._new_producer(
-            {**self._config, "error_cb": lambda error: setattr(self, "_said", error)},
+    def _renew(self, held: _Id) -> None:
+        if held.producer is not None:
+            held.producer.purge()
+        held.producer = self._new_producer(
+            {**held.config, "error_cb": lambda error: setattr(self, "_said", error)},
             logger=logging.getLogger("librdkafka"),
         )
         while not self._groups.closed:
             try:
-                self._producer.init_transactions(STEP)
+                held.producer.init_transactions(STEP)
             except KafkaException as failed:
-                serve(self._producer)
+                serve(held.producer)
                 if self._said is not None and self._said.code() == AUTHENTICATION and not self._began.is_set():
-                    raise explained(self._said, self._config) from None
+                    raise explained(self._said, held.config) from None
                 if not failed.args[0].retriable():
-                    raise explained(failed.args[0], self._config) from None
+                    raise explained(failed.args[0], held.config) from None
             else:
                 self.initialisations += 1
                 self.blocked = None
-                self._tell(self._began.set)
                 return
 
     def _why(self) -> str:

@@ -24,6 +24,7 @@ from streams.programs.lifecycle import on_signal, say_ready
 # What a request allocates is freed without a search for cycles. With some hundred requests on their way a search every
 # 700 objects, the default, takes a third of the CPU.
 GC_THRESHOLD = (100_000, 20, 50)
+IN_TURN = 2  # producers: one begins while Kafka finishes what the other has committed
 
 
 def endpoints(actions: Actions) -> tuple[Endpoint, ...]:
@@ -50,7 +51,7 @@ async def run(
     stop = asyncio.Event()
     on_signal(stop.set)
     transactions = TransactionalPublisher(
-        transactional_config(kafka.librdkafka(), settings.transactional_id), sharing=sharing
+        transactional_config(kafka.librdkafka(), settings.transactional_id), sharing=sharing, in_turn=IN_TURN
     )
     door = Door(
         endpoints(actions),

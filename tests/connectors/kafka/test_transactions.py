@@ -30,15 +30,17 @@ def record(number: int) -> Outgoing:
 class Lives:
     """The producers that a publisher makes, one after the other, and the time."""
 
-    def __init__(self, *scripts: Script) -> None:
+    def __init__(self, *scripts: Script, in_turn: int = 1) -> None:
         self.producers = [ScriptedProducer(script) for script in scripts]
         self.made: list[ScriptedProducer] = []
+        self.ids: list[object] = []  # of those made
         self.now = 0.0
         self.before: Callable[[str], object] = lambda _method: None  # of every producer that is made from now on
         self.publisher = TransactionalPublisher(
             transactional_config({"bootstrap.servers": "nowhere:1"}, "door-1"),
             new_producer=self._make,
             clock=lambda: self.now,
+            in_turn=in_turn,
         )
 
     def held_up(self) -> threading.Event:
@@ -52,6 +54,7 @@ class Lives:
         producer.reported = config["error_cb"]
         producer.before = self.before
         self.made.append(producer)
+        self.ids.append(config["transactional.id"])
         return producer
 
 
@@ -59,8 +62,8 @@ class Lives:
 async def lives() -> AsyncIterator[Callable[..., Lives]]:
     made: list[Lives] = []
 
-    def make(*scripts: Script) -> Lives:
-        made.append(Lives(*scripts))
+    def make(*scripts: Script, in_turn: int = 1) -> Lives:
+        made.append(Lives(*scripts, in_turn=in_turn))
         return made[-1]
 
     yield make
@@ -228,6 +231,32 @@ async def test_who_is_fenced_again_within_a_minute_ends_and_names_the_id(lives: 
         await life.publisher.publish([record(4)])
 
     assert life.publisher.initialisations == 2
+
+
+async def test_producers_take_turns_under_ids_of_their_own(lives: NewLives) -> None:
+    life = lives(in_turn=2)
+    await life.publisher.start()
+
+    for number in range(4):
+        await life.publisher.publish([record(number)])
+
+    assert life.ids == ["door-1-0", "door-1-1"]
+    assert [each.committed for each in life.made] == [[[record(0)], [record(2)]], [[record(1)], [record(3)]]]
+
+
+async def test_each_id_may_be_fenced_once_in_a_minute(lives: NewLives) -> None:
+    life = lives(
+        {"commit_transaction": [FENCED]}, {"commit_transaction": [FENCED]}, {"commit_transaction": [FENCED]}, in_turn=2
+    )
+    await life.publisher.start()
+
+    for number in range(3):
+        with pytest.raises(PublishError):
+            await life.publisher.publish([record(number)])
+    with pytest.raises(FencedError, match=r"door-1-0.*another program"):
+        await life.publisher.watch()
+
+    assert life.ids == ["door-1-0", "door-1-1"] * 2
 
 
 async def test_who_is_fenced_again_after_a_minute_goes_on(lives: NewLives) -> None:
