@@ -7,7 +7,7 @@ default hashes keys differently and would break co-partitioning).
 import asyncio
 import logging
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
@@ -65,28 +65,45 @@ class Publisher(Protocol):
 class _Batch:
     """What one `publish` waits for. `delivered` runs in the polling thread."""
 
-    __slots__ = ("_config", "_done", "_left", "_loop", "error", "last", "offsets", "timed_out")
+    __slots__ = ("_config", "_done", "_last", "_left", "_loop", "error", "timed_out")
 
     def __init__(self, size: int, loop: asyncio.AbstractEventLoop, config: Mapping[str, object]) -> None:
         self._config = config
         self._left = size
         self._loop = loop
         self._done = asyncio.Event()
+        self._last: dict[str, dict[int, Any]] = {}  # topic -> partition -> the message that was delivered last
         self.error: str | None = None
         self.timed_out = True  # every record that failed
-        self.offsets: dict[tuple[str, int], int] = {}
-        self.last: Any = None
 
-    def delivered(self, error: KafkaError | None, message: Message) -> None:
-        if error is None:
-            self.offsets[message.topic(), message.partition()] = message.offset()
-            self.last = message
-        else:
-            self.error = self.error or what_is_missing(error, self._config) or error.str()
-            self.timed_out = self.timed_out and error.code() == KafkaError._MSG_TIMED_OUT  # noqa: SLF001 - its name
-        self._left -= 1
-        if self._left == 0 and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._done.set)
+    def delivered(self, topic: str) -> Callable[[KafkaError | None, Message], None]:
+        """Return what is called with each message of `topic`: little, since it is so for every record."""
+        last = self._last.setdefault(topic, {})
+
+        def delivered(error: KafkaError | None, message: Message) -> None:
+            if error is None:
+                last[message.partition()] = message
+            else:
+                self.error = self.error or what_is_missing(error, self._config) or error.str()
+                self.timed_out = self.timed_out and error.code() == KafkaError._MSG_TIMED_OUT  # noqa: SLF001 - its name
+            self._left -= 1
+            if self._left == 0 and not self._loop.is_closed():
+                self._loop.call_soon_threadsafe(self._done.set)
+
+        return delivered
+
+    @property
+    def offsets(self) -> dict[tuple[str, int], int]:
+        return {
+            (topic, partition): message.offset()
+            for topic, messages in self._last.items()
+            for partition, message in messages.items()
+        }
+
+    @property
+    def clock(self) -> int:
+        """The latest of the times that the log gave the last records."""
+        return max(message.timestamp()[1] for messages in self._last.values() for message in messages.values())
 
     async def wait(self) -> None:
         await self._done.wait()
@@ -130,13 +147,15 @@ class KafkaPublisher:
         if not records:
             return {}
         batch = _Batch(len(records), asyncio.get_running_loop(), self._config)
-        producer, produce, delivered = self._producer, self._producer.produce, batch.delivered
+        producer, produce = self._producer, self._producer.produce
+        callbacks = {topic: batch.delivered(topic) for topic in {record.topic for record in records}}
         for record in records:
+            topic, delivered = record.topic, callbacks[record.topic]
             partition = -1 if record.partition is None else record.partition
             while True:
                 try:
                     # By position: names take a fifth of the call. (None, 0) are another callback, and the time: now.
-                    produce(record.topic, record.value, record.key, partition, delivered, None, 0, list(record.headers))
+                    produce(topic, record.value, record.key, partition, delivered, None, 0, list(record.headers))
                 except BufferError:
                     await asyncio.sleep(FULL_QUEUE_WAIT)
                     if producer is not self._producer:
@@ -149,7 +168,7 @@ class KafkaPublisher:
             await batch.wait()
         except PublishError as failed:
             raise self._ended or failed from None
-        self.clock = max(self.clock, batch.last.timestamp()[1])
+        self.clock = max(self.clock, batch.clock)
         return batch.offsets
 
     @property

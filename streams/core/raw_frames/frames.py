@@ -52,6 +52,7 @@ class Reading(Generic[E]):
         key: of the event's record.
         encode: the event's bytes.
         time: the event's time in ms; None where nobody aggregates by it, and nobody is told of it.
+        id_in_header: whether the event id goes into a header; False where the event's record is enough.
         frames: counts outcomes; `without_id` events that no redelivery is told from.
     """
 
@@ -65,6 +66,7 @@ class Reading(Generic[E]):
     key: Callable[[E], str]
     encode: Callable[[E], bytes]
     time: Callable[[E], int] | None = None
+    id_in_header: bool = True
     frames: Counter
     without_id: Counter
 
@@ -99,30 +101,35 @@ class Frames(Generic[E]):
         self._added: dict[int, list[bytes]] = {}  # slice -> fingerprints since the last seal
         self._replays = 0
 
-    def fold(self, chunk: Chunk) -> int:  # noqa: C901 - one loop for what happens 100,000 times a second
+    def fold(self, chunk: Chunk) -> int:  # noqa: C901, PLR0912 - one loop for what happens 100,000 times a second
         """Turn the frames of a chunk into outputs. Returns how many were refused."""
         outcomes = dict.fromkeys(OUTCOMES, 0)
         reading, seen, outputs = self._reading, self._seen, self._outputs
         usual, encode, key, destination = reading.usual, reading.encode, reading.key, reading.destination
-        route, stage = reading.route, reading.stage.encode()
-        time_of, take, partition = reading.time, self.event_time.take, self._partition
+        route, stage, id_in_header = reading.route, reading.stage.encode(), reading.id_in_header
+        time_of, take, position = reading.time, self.event_time.take, self.position
+        prefix, known, time_header, completed = b"%d:" % self._partition, -1, (LOG_TIME, b""), 0
         for record in chunk.records:
             offset, arrived = record.offset, record.timestamp
-            if offset <= self.position:
+            if offset <= position:
                 self._replays += 1
                 continue
-            self.position = offset
+            position = offset
             if arrived >= seen.until:
                 self._oldest = seen.advance(seen.slice_at(arrived))
             event = usual(record.value or b"", arrived) or self._look_at(record, outcomes)
             if event is None:
                 continue
-            headers: Headers = ((SOURCE_POSITION, b"%d:%d" % (partition, offset)),)
+            headers: Headers = ((SOURCE_POSITION, prefix + b"%d" % offset),)
             if time_of is not None:
-                headers = headers[0], (LOG_TIME, b"%d" % take(time_of(event), arrived))
-            marked = record.headers and replayed_on(record.headers[0], stage)
+                log_time = take(time_of(event), arrived)
+                if log_time != known:  # it is often that of the event before
+                    known, time_header = log_time, (LOG_TIME, b"%d" % log_time)
+                headers = headers[0], time_header
+            marks = record.headers
+            marked = marks and replayed_on(marks[0], stage)
             if marked:
-                headers = (record.headers[0], *headers)
+                headers = (marks[0], *headers)
             if event.event_id is None:
                 reading.without_id.inc()
             else:
@@ -133,10 +140,12 @@ class Frames(Generic[E]):
                 elif not marked:
                     outcomes[REDELIVERED] += 1
                     continue
-                headers = (*headers, (EVENT_ID, event_id))
-            outcomes[COMPLETED] += 1
+                if id_in_header:
+                    headers = (*headers, (EVENT_ID, event_id))
+            completed += 1
             to = destination if route is None else route(event)
             outputs.append(Outgoing(to, key(event).encode(), encode(event), headers))
+        self.position, outcomes[COMPLETED] = position, completed
         for outcome, count in outcomes.items():
             if count:
                 reading.frames.labels(outcome).inc(count)

@@ -32,6 +32,7 @@ def interactions(
         interpret=lambda frame, record: interpret(frame, record.timestamp),
         key=attrgetter("campaign_id"),
         time=attrgetter("completed_at"),
+        id_in_header=False,  # a header of each event costs more than all that is computed of its time
         encode=encode,
         frames=FRAMES,
         without_id=WITHOUT_ID,

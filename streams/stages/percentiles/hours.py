@@ -56,8 +56,9 @@ class Hours(Rule[InteractionCompleted, Key, Window]):
         return Window()
 
     def add(self, value: Window, event: InteractionCompleted) -> None:
-        value.handle.add(event.handle_time)
-        value.wait.add(event.wait_time)
+        handle, wait = value.handle.counts, value.wait.counts  # what `Durations.add` does, without two calls an event
+        handle[event.handle_time] = handle.get(event.handle_time, 0) + 1
+        wait[event.wait_time] = wait.get(event.wait_time, 0) + 1
 
     def settle(self, value: Window) -> None:
         value.handle.settle(self._policy.exact_values)

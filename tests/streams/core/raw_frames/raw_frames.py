@@ -1,5 +1,7 @@
 """Raw frames for the tests of normalise, and what becomes of them."""
 
+from dataclasses import replace
+
 import orjson
 from prometheus_client import REGISTRY
 
@@ -15,7 +17,9 @@ from streams.stages.normalise.reading import interactions
 CODEC = Codec(FileSchemaIds())
 FIELDS = dialect.load("v2").interactions.fields.interaction()
 SLICE = 300_000  # ms
-READING = interactions(FIELDS, clock_skew=600_000, encode=CODEC.encoder(InteractionCompleted))
+READING = replace(
+    interactions(FIELDS, clock_skew=600_000, encode=CODEC.encoder(InteractionCompleted)), id_in_header=True
+)
 HORIZON = 3 * SLICE
 NOW = 1_795_250_400_000  # ms
 

@@ -11,11 +11,14 @@ from schemas.envelope import EVENT_ID, LOG_TIME, REPLAY_FOR, SOURCE_POSITION, Co
 from schemas.json_limits import NOT_JSON, TOO_DEEP, TOO_LONG
 from schemas.records import InteractionCompleted
 from schemas.topics import DEAD_LETTERS, INTERACTIONS_COMPLETED
+from streams.core.raw_frames.frames import Frames
 from streams.stages.normalise.event import BAD_DURATION, BAD_TIME, NO_CAMPAIGN
 from tests.streams.core.raw_frames.raw_frames import (
     CODEC,
+    HORIZON,
     NOW,
     PAYLOAD,
+    READING,
     RECEIVED,
     SLICE,
     completed,
@@ -37,6 +40,14 @@ def test_an_event_goes_out_under_its_campaign_with_its_source_position_and_id() 
     assert output.value is not None
     found = CODEC.decoder(InteractionCompleted)(output.value)
     assert found == InteractionCompleted("e-1", "sales", 312.0, 12.5, NOW)
+
+
+def test_an_event_id_that_the_record_holds_needs_no_header() -> None:
+    stage = Frames(4, {}, horizon=HORIZON, reading=replace(READING, id_in_header=False))
+    fold(stage, raw(9, completed()))
+
+    (output,) = stage.flush(0.0, seal=False).outputs
+    assert output.headers == ((SOURCE_POSITION, b"4:9"), (LOG_TIME, b"%d" % NOW))
 
 
 def test_a_redelivery_within_the_horizon_is_dropped_and_counted() -> None:
