@@ -103,7 +103,8 @@ class _Batch:
     @property
     def clock(self) -> int:
         """The latest of the times that the log gave the last records."""
-        return max(message.timestamp()[1] for messages in self._last.values() for message in messages.values())
+        latest: int = max(message.timestamp()[1] for messages in self._last.values() for message in messages.values())
+        return latest
 
     async def wait(self) -> None:
         await self._done.wait()
