@@ -10,6 +10,9 @@ A kill leaves a prefix of the changelog. A value with a higher number than the s
 *ahead*: its row may not have been published, so it is published again as it was stored, and the records that it holds
 already are skipped for it alone when they come again.
 
+A value that has ended rests as the bytes that are stored of it, which the table holds anyway, until an event changes
+it.
+
 Cost: a heap entry for each value that ends or is forgotten, nothing for values that did not change.
 """
 
@@ -35,12 +38,16 @@ UNDECODABLE = "undecodable"
 TOO_LATE = "too late"
 
 
-class _Value(msgspec.Struct):
-    """A stored value: {"flush": 7, "positions": [[raw partition, raw offset], ...], "value": as the rule stores it}."""
+class _Value(msgspec.Struct, omit_defaults=True):
+    """A stored value: {"flush": 7, "positions": [[raw partition, raw offset], ...], "value": as the rule stores it}.
+
+    Of a value that has ended also "rests": its latest event time (ms).
+    """
 
     flush: int
     positions: msgspec.Raw
     value: msgspec.Raw
+    rests: int | None = None
 
 
 class _Meta(msgspec.Struct):
@@ -50,6 +57,9 @@ class _Meta(msgspec.Struct):
     positions: list[tuple[int, int]] = []
     time: dict[str, Any] = {}
     forgotten: int = -1
+
+
+_VALUE, _POSITIONS = msgspec.json.Decoder(_Value), msgspec.json.Decoder(list[tuple[int, int]])
 
 
 class KeyedRows(Generic[E, K, V]):
@@ -69,6 +79,8 @@ class KeyedRows(Generic[E, K, V]):
         self.taken = Taken(rule.declaration.reads.name, meta.positions, stage=rule.declaration.name)
         self._flush, self._forgotten = meta.flush, meta.forgotten
         self._values: dict[K, V] = {}
+        self._resting: dict[K, bytes] = {}  # as they are stored
+        self._to_rest: set[K] = set()  # with the next flush
         self._ahead: dict[K, Positions] = {}  # restored from a flush that was not completed: what is folded in
         self._turn = count()
         self._ends: list[tuple[int, int, K]] = []  # heap: event time at which a value ends, turn, key
@@ -83,7 +95,7 @@ class KeyedRows(Generic[E, K, V]):
 
     def __len__(self) -> int:
         """Return how many values are kept."""
-        return len(self._values)
+        return len(self._values) + len(self._resting)
 
     def fold(self, chunk: Chunk) -> int:  # noqa: C901 - one loop for what happens 100,000 times a second
         """Fold the records of a chunk into their values. Returns how many were refused."""
@@ -91,7 +103,7 @@ class KeyedRows(Generic[E, K, V]):
         new, positions, read, place, add = (
             self.taken.new, self.taken.positions, self._rule.read, self._rule.place, self._rule.add,
         )  # fmt: skip
-        values, ahead, changed = self._values, self._ahead, self._changed
+        values, resting, ahead, changed = self._values, self._resting, self._ahead, self._changed
         keep, needs = self._rule.keep, self._rule.needs
         for record in chunk.records:
             try:
@@ -120,7 +132,7 @@ class KeyedRows(Generic[E, K, V]):
                     self._refuse(record, self._too_late(key, at))
                     continue
             if value is None:
-                value = self._begin(key, at)
+                value = self._wake(key) if key in resting else self._begin(key, at)
                 if value is None:
                     self._refuse(record, self._too_late(key, at))
                     continue
@@ -148,9 +160,26 @@ class KeyedRows(Generic[E, K, V]):
             self._flush, self._sealed = self._flush + 1, time
             gone = self._forget(self._time.log_time - BROKERS_APART)
             flush.seal = [Change(META, self._meta()), *gone]
+        self._rest(flush.state)
         self._changed, self._unpublished, self._refused = {}, {}, []
         self.taken.tell(flush)
         return flush
+
+    def _rest(self, stored: Iterable[Change]) -> None:
+        """Let values that have ended rest as what was `stored` of them, in the order of the changed ones."""
+        if not self._to_rest:
+            return
+        for key, change in zip(self._changed, stored, strict=True):
+            if key in self._to_rest and key in self._values and key not in self._ahead and change.value is not None:
+                del self._values[key]  # which the same flush may have forgotten
+                self._resting[key] = change.value
+        self._to_rest.clear()
+
+    def _wake(self, key: K) -> V:
+        stored = _VALUE.decode(self._resting.pop(key))
+        value = self._values[key] = self._rule.restore(key, bytes(stored.value))
+        self._to_rest.add(key)
+        return value
 
     def _begin(self, key: K, at: int) -> V | None:
         """Return the value of a key that has none yet; None when it may have had one that is forgotten."""
@@ -182,6 +211,8 @@ class KeyedRows(Generic[E, K, V]):
             if ends is not None and ends <= time:
                 self._rule.end(value)
                 ended.append((key, value))
+                if self._rule.keep is not None and self._rule.ends(key, value) is None:
+                    self._to_rest.add(key)
             self._watch(key, value)
         return ended
 
@@ -196,10 +227,14 @@ class KeyedRows(Generic[E, K, V]):
             return []
         until, gone = log_time - rule.keep, []
         for key in _due(self._keeps, until):
-            value = self._values[key]
-            latest = rule.latest(key, value)
-            if latest <= until and key not in self._ahead and rule.ends(key, value) is None:
-                del self._values[key]
+            value = self._values.get(key)
+            if value is None:
+                latest, ended = _rests(self._resting[key]), True
+            else:
+                latest, ended = rule.latest(key, value), rule.ends(key, value) is None
+            if latest <= until and key not in self._ahead and ended:
+                self._values.pop(key, None)
+                self._resting.pop(key, None)
                 self._forgotten = max(self._forgotten, latest)
                 gone.append(Change(_stored_key(key), None))
             else:
@@ -223,19 +258,25 @@ class KeyedRows(Generic[E, K, V]):
             else:  # it holds more of some raw partitions than the others do
                 both = {raw: max(positions.get(raw, -1), ahead.get(raw, -1)) for raw in positions | ahead}
                 folded = msgspec.Raw(msgspec.json.encode(list(both.items())))
-            stored = _Value(self._flush + 1, folded, msgspec.Raw(self._rule.store(value)))
+            rests = self._rule.latest(key, value) if key in self._to_rest else None
+            stored = _Value(self._flush + 1, folded, msgspec.Raw(self._rule.store(value)), rests)
             changes.append(Change(_stored_key(key), msgspec.json.encode(stored)))
         return changes
 
     def _restore(self, key: K, stored: bytes) -> None:
-        found = msgspec.json.decode(stored, type=_Value)
-        value = self._values[key] = self._rule.restore(key, bytes(found.value))
-        positions = dict(msgspec.json.decode(found.positions, type=list[tuple[int, int]]))
-        if found.flush > self._flush or _beyond(positions.items(), self.taken.positions):
-            self._ahead[key] = positions
-        self._watch(key, value)
+        found = _VALUE.decode(stored)
+        positions = dict(_POSITIONS.decode(found.positions))
+        ahead = found.flush > self._flush or _beyond(positions.items(), self.taken.positions)
+        if found.rests is not None and not ahead:
+            self._resting[key], latest = stored, found.rests
+        else:
+            value = self._values[key] = self._rule.restore(key, bytes(found.value))
+            if ahead:
+                self._ahead[key] = positions
+            self._watch(key, value)
+            latest = self._rule.latest(key, value) if self._rule.keep is not None else 0
         if self._rule.keep is not None:
-            heapq.heappush(self._keeps, (self._rule.latest(key, value), next(self._turn), key))
+            heapq.heappush(self._keeps, (latest, next(self._turn), key))
 
     def _meta(self) -> bytes:
         return msgspec.json.encode(_Meta(self._flush, self.taken.stored(), self._sealed, self._forgotten))
@@ -252,6 +293,13 @@ class KeyedRows(Generic[E, K, V]):
                 detail=refused.detail,
             )
         )
+
+
+def _rests(stored: bytes) -> int:
+    """Return the latest event time of a value that rests."""
+    latest = _VALUE.decode(stored).rests
+    assert latest is not None  # noqa: S101 - only what was stored so rests
+    return latest
 
 
 def _due(heap: list[tuple[int, int, K]], time: int) -> list[K]:

@@ -121,3 +121,30 @@ def test_an_hour_that_was_forgotten_is_not_begun_anew_when_it_is_kept_for_longer
 
     assert partition.fold(partition.record(2)) == 1
     assert [dict(letter.headers)[DEAD_REASON] for letter in dead(partition.flush())] == [TOO_LATE.encode()]
+
+
+@pytest.mark.parametrize("kill", [False, True])
+def test_a_final_hour_rests_and_counts_what_comes_late(partition: Partition, *, kill: bool) -> None:
+    partition.fold(partition.record(1, handle=10.0), partition.record(70))
+    partition.write()
+    for late in (2, 3):
+        if kill:
+            partition.restart()
+        partition.fold(partition.record(late, handle=10.0 * late))
+        (row,) = partition.write()
+        assert (row.count, row.handle.max, row.final) == (late, 10.0 * late, True)
+
+
+def test_a_final_hour_that_a_kill_cut_off_is_not_counted_twice(partition: Partition) -> None:
+    partition.fold(partition.record(1), partition.record(70))
+    partition.write()
+    late = partition.record(2)
+    partition.fold(late)
+    partition.store(partition.flush().state)  # and no seal
+
+    partition.restart()
+    (row,) = partition.write()
+    assert (row.count, row.final) == (2, True), "published again"
+    partition.fold(late, partition.record(3))
+    (row,) = partition.write()
+    assert (row.count, row.final) == (3, True)
