@@ -34,7 +34,10 @@ class EventTime:
         An event's log time is what the partition had come to with it, at most its own arrival: no event is too late
         within the retention of its arrival.
         """
-        before = self.arrived  # hardly a call of `min` or `max` below: each costs as much as all the rest
+        before, log_time = self.arrived, self.log_time
+        if at <= log_time <= arrived and before <= arrived < before + self._idle_after:
+            self.arrived = arrived  # as most events are: each comparison saved is a hundredth of what a frame costs
+            return log_time
         if before and arrived - before >= self._idle_after:
             self.passed = max(self.passed, arrived)
             if arrived - before >= SILENT:

@@ -23,6 +23,8 @@ class Seen:
         """`horizon` in milliseconds."""
         self._length = max(1, horizon // SLICES)
         self._slices: dict[int, set[bytes]] = {}
+        self._older: tuple[set[bytes], ...] = ()  # than the newest
+        self._newest: set[bytes] = set()
         self.newest = -1
         self.until = -inf  # ms: from here on it is time for another slice
 
@@ -34,8 +36,8 @@ class Seen:
         """Make `index` the newest slice; return the oldest that is still remembered."""
         oldest = index - SLICES * self._length
         self._slices = {kept: numbers for kept, numbers in self._slices.items() if kept >= oldest}
-        self._slices.setdefault(index, set())
         self.newest, self.until = index, index - index % self._length + self._length
+        self.remember(index, ())
         return oldest
 
     def first_time(self, number: bytes) -> bool:
@@ -43,14 +45,19 @@ class Seen:
 
         Needs an `advance` before.
         """
-        for numbers in self._slices.values():
+        for numbers in self._older:
             if number in numbers:
                 return False
-        self._slices[self.newest].add(number)
-        return True
+        newest = self._newest
+        known = len(newest)
+        newest.add(number)
+        return len(newest) > known
 
     def remember(self, index: int, numbers: Iterable[bytes]) -> None:
+        """Know `numbers` of the slice `index`."""
         self._slices.setdefault(index, set()).update(numbers)
+        self._newest = self._slices.get(self.newest, self._newest)
+        self._older = tuple(known for known in self._slices.values() if known is not self._newest)
 
     def __len__(self) -> int:
         return sum(map(len, self._slices.values()))

@@ -8,7 +8,7 @@ from typing import Generic, Protocol, TypeVar
 from prometheus_client import Counter
 
 from schemas.dead_letters import dead_letter
-from schemas.envelope import EVENT_ID, LOG_TIME, SOURCE_POSITION, Headers, Outgoing, Record
+from schemas.envelope import EVENT_ID, LOG_TIME, REPLAY_FOR, SOURCE_POSITION, Headers, Outgoing, Record
 from schemas.frame_fields import Kind
 from schemas.json_limits import NOT_JSON, Unreadable, read
 from streams.core.contract import Change, Chunk, Flush, Refused
@@ -127,7 +127,7 @@ class Frames(Generic[E]):
                     known, time_header = log_time, (LOG_TIME, b"%d" % log_time)
                 headers = headers[0], time_header
             marks = record.headers
-            marked = marks and replayed_on(marks[0], stage)
+            marked = marks and marks[0][0] == REPLAY_FOR and replayed_on(marks[0], stage)
             if marked:
                 headers = (marks[0], *headers)
             if event.event_id is None:
