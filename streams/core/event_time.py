@@ -5,8 +5,6 @@ that runs ahead moves nothing. Where no event arrived for long, time went on by 
 the next event shows it. So whoever reads the same log again comes to the same times.
 """
 
-from functools import lru_cache
-
 from schemas.envelope import LOG_TIME, Record
 
 SILENT = 3_600_000  # ms without an event, after which log time has gone on by the broker's clock
@@ -67,11 +65,5 @@ def log_time(record: Record) -> int:
     """Return the log time that a record carries; 0 (never too late) when it carries none."""
     for name, value in record.headers:
         if name == LOG_TIME:
-            return _number(value)
+            return int(value) if value and len(value) <= LONGEST_TIME and value.isdigit() else 0
     return 0
-
-
-@lru_cache(64)
-def _number(value: bytes | None) -> int:
-    """Events that follow each other often have the same log time."""
-    return int(value) if value and len(value) <= LONGEST_TIME and value.isdigit() else 0

@@ -24,7 +24,7 @@ from typing import Any, Generic
 import msgspec
 
 from schemas.dead_letters import dead_letter
-from schemas.envelope import Outgoing, Record
+from schemas.envelope import LOG_TIME, Outgoing, Record
 from streams.core.contract import Change, Chunk, Flush, Refused
 from streams.core.event_time import log_time
 from streams.core.rule import E, K, Rule, V
@@ -105,6 +105,7 @@ class KeyedRows(Generic[E, K, V]):
         )  # fmt: skip
         values, resting, ahead, changed = self._values, self._resting, self._ahead, self._changed
         keep, needs = self._rule.keep, self._rule.needs
+        known, come_to = None, 0  # the header of the record before that says its log time, and that
         for record in chunk.records:
             try:
                 source = new(record)
@@ -126,9 +127,10 @@ class KeyedRows(Generic[E, K, V]):
             key, at = placed
             value = values.get(key)
             if keep is not None:
-                until = needs(key, at) + keep
-                # No log time lies after its record's own: most records need not be asked for it.
-                if until <= record.timestamp + BROKERS_APART and until <= log_time(record):
+                headers = record.headers
+                if len(headers) != 2 or headers[1] != known:  # noqa: PLR2004 - a position, and often the same log time
+                    come_to, known = log_time(record), headers[-1] if headers[-1][0] == LOG_TIME else None
+                if needs(key, at) + keep <= come_to:
                     self._refuse(record, self._too_late(key, at))
                     continue
             if value is None:

@@ -61,8 +61,7 @@ class Partition:
         """Append the next interaction of a raw partition, completed `minute` after TEN."""
         at = TEN + round(minute * MINUTE)
         value = encode_interaction(InteractionCompleted(None, campaign, handle, wait, at))
-        headers = self.raw.event(raw, at)
-        record = Consumed(len(self.log), value, headers=headers, timestamp=self.raw.times[raw].arrived)
+        record = Consumed(len(self.log), value, headers=self.raw.event(raw, at))
         self.log.append(record)
         self.raw.tell(raw, record.offset)
         return record

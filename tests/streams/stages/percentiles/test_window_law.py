@@ -69,14 +69,13 @@ def logs(draw: st.DrawFn) -> Log:
                 log.too_late.add(dict(headers)[SOURCE_POSITION])
                 assert ended <= arrived, "too late within the retention of its own arrival"
             value = encode_event(InteractionCompleted(None, campaign, duration, duration / 2, at))
-            record = Consumed(0, value, headers=headers, timestamp=arrived)
-            queues[raw].append((record, raws.tell(raw, -1)))
+            queues[raw].append((Consumed(0, value, headers=headers), raws.tell(raw, -1)))
     order = draw(st.permutations([raw for raw, queue in queues.items() for _ in queue]))
     published = [queues[raw].pop(0) for raw in order]
     for at, count in draw(st.lists(st.tuples(st.integers(0, 30), st.integers(1, 5)), max_size=2)):
         published[at:at] = published[max(0, at - count) : at]
     for offset, (record, progress) in enumerate(published):
-        log.records.append(replace(record, offset=offset))
+        log.records.append(Consumed(offset, record.value, headers=record.headers))
         log.told.append(replace(progress, reached=[offset]))
     clock = max(time.arrived for time in raws.times.values()) + draw(st.integers(0, 300)) * MINUTE
     log.end = [raws.tell(raw, len(published) - 1, clock) for raw in range(number)]
