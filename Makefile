@@ -77,7 +77,7 @@ urls: ## where to look at it
 influxd: ## build a real InfluxDB 2.7 for its tests (minutes the first time)
 	deploy/local/influxd/build.sh
 
-bench: .venv/dev ## throughput beside stock Faust, and cold starts (ARGS="--events 50000" for a quick one)
+bench: .venv/dev ## throughput beside stock Faust and other stream processors, and cold starts (ARGS="--events 50000" for a quick one)
 	$(BIN)/python -m benchmarks $(ARGS)
 
 .venv/bin/python:

@@ -13,8 +13,9 @@ from rich.console import Console
 
 from benchmarks import dashboards, guests, measure, report
 from benchmarks.brokers import own_kafka
-from benchmarks.contenders import OURS, STOCK_RAW, Contender, contenders
+from benchmarks.contenders import OURS, STOCK, STOCK_RAW, Contender, contenders
 from benchmarks.measure import Run, Start
+from benchmarks.peers.contenders import PEERS_FRAMES, once, peers
 from benchmarks.process import ProcessFailed
 from benchmarks.results import WrongResults
 from benchmarks.topics import Topics
@@ -28,6 +29,7 @@ EMBEDDED, KAFKA = "embedded", "Kafka"
 
 
 class Section(StrEnum):
+    PEERS = "peers"
     INTERACTIONS = "interactions"
     GUESTS = "guests"
     DASHBOARDS = "dashboards"
@@ -54,8 +56,10 @@ def main(  # noqa: PLR0913 - one argument per option
     figures: dict[str, Any] = {}
     try:
         with own_kafka() as bootstrap, closing(Topics(bootstrap)) as topics:
-            if only in {None, Section.INTERACTIONS}:
-                figures |= measure_interactions(topics, events, min(stock_events, events), rounds, starts)
+            if only in {None, Section.INTERACTIONS, Section.PEERS}:
+                compared = min(stock_events, events)
+                everybody, traffic = programs(only, events, compared), Traffic(events, compared)
+                figures |= measure_interactions(everybody, topics, traffic, rounds=rounds, starts=starts)
             if only in {None, Section.GUESTS}:
                 figures["guests"] = measure_guests(topics, seconds, calls)
             if only in {None, Section.DASHBOARDS}:
@@ -66,10 +70,26 @@ def main(  # noqa: PLR0913 - one argument per option
         json.write_text(jsonlib.dumps(figures, indent=2) + "\n")
 
 
-def measure_interactions(topics: Topics, events: int, compared: int, rounds: int, starts: int) -> dict[str, Any]:
+def programs(only: Section | None, events: int, compared: int) -> list[Contender]:
+    """Return what is measured with interactions. Raises Missing."""
     everybody = contenders(events, compared)
-    started = [*cold_starts_embedded(everybody, starts), *cold_starts(everybody, topics, starts)]
-    runs = backlogs(everybody, topics, Traffic(events, compared), started, rounds)
+    if only is Section.INTERACTIONS:
+        return everybody
+    if only is Section.PEERS:
+        return [*(one for one in everybody if not one.sinks), *peers(console.print)]
+    try:
+        return [*everybody, *peers(console.print)]
+    except Missing as missing:
+        console.print(f"Other stream processors are left out. {missing}")
+        return everybody
+
+
+def measure_interactions(
+    everybody: Sequence[Contender], topics: Topics, traffic: Traffic, *, rounds: int, starts: int
+) -> dict[str, Any]:
+    started = cold_starts_embedded(everybody, starts)
+    started += cold_starts(everybody, topics, starts)
+    runs = backlogs(everybody, topics, traffic, started, rounds)
     report.show(console, runs, started)
     return report.as_json(runs, started)
 
@@ -122,12 +142,15 @@ def backlogs(
     with console.status("filling the topics"):
         topics.fresh([RAW_INTERACTIONS, STOCK_RAW], [])
         topics.publish(traffic.records(RAW_INTERACTIONS.name, STOCK_RAW.name))
+        if PEERS_FRAMES in [contender.input for contender in everybody]:
+            topics.fresh([PEERS_FRAMES], [])
+            topics.publish(once(traffic.events))
     runs = []
     for number in range(rounds):
         for contender in everybody:
             with console.status(f"round {number + 1} of {rounds}: {contender.name}, {contender.job}"):
                 topics.fresh(contender.writes, contender.groups)
-                truth = traffic.truth if contender.name == OURS else traffic.stock_truth
+                truth = traffic.stock_truth if contender.name == STOCK else traffic.truth
                 same = [one for one in started if one.broker == KAFKA and one.job == contender.job]
                 runs.append(measure.run(contender, topics, truth, [one for one in same if one.name == contender.name]))
     return runs

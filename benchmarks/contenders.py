@@ -70,6 +70,7 @@ def contenders(events: int, stock_events: int) -> list[Contender]:
 
 _WORKER = (sys.executable, "-m", "streams", "worker")
 _STOCK = (sys.executable, str(Path(__file__).with_name("stock_faust.py")))
+RAW_SAMPLE = Outgoing(topics.RAW_INTERACTIONS.name, b"event-1", next(frames(1)).body)
 _SAMPLE_EVENT = InteractionCompleted("event-1", "campaign-001", 312.0, 45.0, 1_768_471_200_250)
 
 
@@ -88,7 +89,7 @@ def _our_slice(events: int, job: str, *stages: str) -> Contender:
         writes=tuple(spec for spec in topology.topics() if spec.name != topics.RAW_INTERACTIONS.name),
         results=topics.CAMPAIGN_HOURLY,
         row=_our_row,
-        sample=Outgoing(topics.RAW_INTERACTIONS.name, b"event-1", next(frames(1)).body),
+        sample=RAW_SAMPLE,
         sinks=job == SINK,
     )
 
@@ -125,7 +126,7 @@ def _stock_slice(events: int) -> Contender:
             STOCK_HOURLY,
         ),
         results=STOCK_HOURLY,
-        row=_stock_row,
+        row=stock_row,
         sample=Outgoing(STOCK_RAW.name, b"event-1", next(frames(1)).body),
     )
 
@@ -140,7 +141,7 @@ def _stock_percentiles() -> Contender:
         legs=(Leg("stock-percentiles", STOCK_COMPLETED.name),),
         writes=(_stock("stock-percentiles-windows-changelog", "windows"), STOCK_HOURLY),
         results=STOCK_HOURLY,
-        row=_stock_row,
+        row=stock_row,
         sample=Outgoing(STOCK_COMPLETED.name, b"campaign-001", orjson.dumps(value)),
     )
 
@@ -155,6 +156,6 @@ def _our_row(message: Message) -> tuple[Window, Row]:
     return (hour.campaign_id, hour.hour_start), row
 
 
-def _stock_row(message: Message) -> tuple[Window, Row]:
+def stock_row(message: Message) -> tuple[Window, Row]:
     campaign, _, hour = (message.key() or b"").decode().rpartition("|")
     return (campaign, int(hour)), tuple(orjson.loads(message.value() or b""))

@@ -12,17 +12,21 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import unquote
+
+from confluent_kafka import KafkaException
 
 from benchmarks.contenders import Contender
 from benchmarks.process import Process, ProcessFailed
-from benchmarks.results import Rows, Truth, require_equal
+from benchmarks.results import Rows, Truth, Window, require_equal
 from benchmarks.topics import Topics
 from connectors.simulator.influx.endpoints import InfluxAccount
 
 PARTITIONS = 12
 POLL_SECONDS = 0.1
-SLOWEST = 200  # events per second: slower than this is stuck
+BATCH = 5_000
+SILENCE_SECONDS = 60.0  # everybody publishes about once a second: who is silent for so long is stuck
 SETTLE_SECONDS = 3.0  # stock Faust commits before it publishes: let it
 FIELDS = ("count", "p50_handle", "p90_handle", "p95_handle", "p50_wait", "p90_wait", "p95_wait")
 
@@ -86,6 +90,33 @@ class Sink:
         }
 
 
+class Counted:
+    """What a contender has counted so far, by what it published last of each window."""
+
+    def __init__(self, contender: Contender, outputs: Any) -> None:
+        self._contender, self._outputs = contender, outputs
+        self._counts: dict[Window, float] = {}
+        self._heard = time.monotonic()
+
+    def all_of(self, events: int) -> bool:
+        """Read on, for up to POLL_SECONDS, and tell whether these are all."""
+        for message in self._outputs.consume(BATCH, POLL_SECONDS):
+            if message.error() is not None:
+                raise KafkaException(message.error())
+            window, row = self._contender.row(message)
+            self._counts[window] = row[0]
+            self._heard = time.monotonic()
+        return sum(self._counts.values()) >= events
+
+    @property
+    def silent_for(self) -> float:
+        """Seconds since it published something."""
+        return time.monotonic() - self._heard
+
+    def __str__(self) -> str:
+        return f"{sum(self._counts.values()):,.0f}"
+
+
 @contextmanager
 def sink(contender: Contender) -> Iterator[Sink | None]:
     """Run the simulator, for its InfluxDB, if the contender writes to one."""
@@ -113,17 +144,23 @@ def start(contender: Contender, topics: Topics, broker: str) -> Start:
 
 
 def run(contender: Contender, topics: Topics, truth: Truth, starts: Sequence[Start]) -> Run:
-    """Let it work off its input. Raises WrongResults unless it published what the batch computed."""
+    """Let it work off its input. Raises WrongResults unless it published what the batch computed.
+
+    It has finished when every event is counted in what it published, and all is committed that it commits as it goes.
+    """
     start_seconds = statistics.median(start.ready for start in starts)
     start_cpu = statistics.median(start.cpu for start in starts)
-    deadline = 60 + truth.events / SLOWEST
-    with sink(contender) as influx, Process(contender.command, _settings(topics, influx)) as process:
+    with (
+        sink(contender) as influx,
+        closing(topics.follow(contender.results.name)) as outputs,
+        Process(contender.command, _settings(topics, influx)) as process,
+    ):
         process.ready()
-        while not topics.finished(contender.legs):
+        counted = Counted(contender, outputs)
+        while not (counted.all_of(truth.events) and topics.finished(contender.legs)):
             process.check()
-            if process.seconds > deadline:
-                raise ProcessFailed(f"{process} has not finished after {deadline:.0f} s")
-            time.sleep(POLL_SECONDS)
+            if counted.silent_for > SILENCE_SECONDS:
+                raise ProcessFailed(f"{process} is stuck: it has counted {counted} of {truth.events:,} events")
         wall, cpu, peak_mb = process.seconds - start_seconds, process.cpu_seconds - start_cpu, process.peak_mb
         time.sleep(SETTLE_SECONDS)
         expected, of = truth.rows(), f"{contender.name}, {contender.job}"

@@ -30,12 +30,12 @@ class Traffic:
 
     def __init__(self, events: int, stock_events: int) -> None:
         self.truth, self.stock_truth = Truth(), Truth()
-        self._events, self._stock_events = events, stock_events
+        self.events, self._stock_events = events, stock_events
 
     def records(self, ours: str, stock: str) -> Iterator[Outgoing]:
         """Yield all frames for the topic `ours`, and those of the first `stock_events` events for `stock` too."""
         compared: set[str] = set()
-        for delivery in frames(self._events):
+        for delivery in frames(self.events):
             event = delivery.event
             if event is None:
                 continue
