@@ -17,7 +17,6 @@ from connectors.errors import ConfigurationError, ConnectorError
 from connectors.http.exchange import LONGEST_BODY
 from connectors.redaction import presentable
 from connectors.settings import RegistrySettings
-from schemas.releases import FileSchemaIds, SchemaIds
 
 NOT_FOUND, TOO_MANY_REQUESTS, SERVER_ERRORS = 404, 429, 500
 
@@ -174,13 +173,6 @@ def _bound(response: Any) -> None:
     """Let the client read so much of an answer, until the deadline, and inflate nothing."""
     response.headers.pop("content-encoding", None)
     response.stream = _Bounded(response.stream, response.request.extensions["ends"])
-
-
-def schema_ids(settings: RegistrySettings) -> SchemaIds:
-    """Return the ids of the registry in the settings, or without one those that are checked in."""
-    if settings.url is None:
-        return FileSchemaIds()
-    return registry(settings)
 
 
 def registry(settings: RegistrySettings) -> RegistrySchemaIds:

@@ -132,7 +132,7 @@ def show(
     Avro and JSON are decoded; of other bytes, what could drive a terminal is written as an escape. With --json each is
     a line: the record as `topics read --json` prints it, with `dead` saying what its headers say.
     """
-    from connectors.kafka.schema_registry import schema_ids
+    from connectors.kafka.schema_ids import schema_ids
     from connectors.settings import RegistrySettings, load
     from schemas.avro import Codec
     from streams.cli.ending import ended

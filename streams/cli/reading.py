@@ -12,7 +12,7 @@ def print_records(  # noqa: PLR0913 - options of a command
     """Print records from `since` on, to the end of the topic or, to follow it, until Ctrl-C or `limit` of them."""
     import time
 
-    from connectors.kafka.schema_registry import schema_ids
+    from connectors.kafka.schema_ids import schema_ids
     from connectors.kafka.topic_reader import TopicReader, start
     from connectors.settings import KafkaSettings, RegistrySettings, load
     from schemas.avro import Codec

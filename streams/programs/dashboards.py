@@ -10,9 +10,9 @@ from connectors.cxone import dialect
 from connectors.cxone.dashboards import DashboardApi, connected
 from connectors.cxone.subscriptions import Subscribed, memory_key, subscribe
 from connectors.errors import ConnectorError
-from connectors.kafka import schema_registry
 from connectors.kafka.key_history import KeyHistory
 from connectors.kafka.publisher import KafkaPublisher
+from connectors.kafka.schema_ids import schema_ids
 from connectors.kafka.topic_reader import Start, TopicReader
 from connectors.settings import CxoneSettings, KafkaSettings, RegistrySettings, load
 from schemas.avro import Codec, DecodeError
@@ -125,7 +125,7 @@ def history_of(applied: DashboardApplied) -> History | None:
 async def publish(commands: Sequence[DashboardCommand]) -> None:
     """Hand commands to the stage. Raises ConnectorError."""
     kafka = load(KafkaSettings)
-    encode = Codec(schema_registry.schema_ids(load(RegistrySettings))).encoder(DashboardCommand)
+    encode = Codec(schema_ids(load(RegistrySettings))).encoder(DashboardCommand)
     publisher = KafkaPublisher({**kafka.librdkafka(), "message.timeout.ms": 30_000})
     try:
         await publisher.publish(
@@ -165,7 +165,7 @@ def _applied(begin: Start) -> list[DashboardApplied]:
 def _records(topic: str, record: type[R], begin: Start) -> list[R]:
     """Return the records of a topic in the order of each partition; what is none of ours is passed over."""
     kafka = load(KafkaSettings)
-    decode = Codec(schema_registry.schema_ids(load(RegistrySettings))).decoder(record)
+    decode = Codec(schema_ids(load(RegistrySettings))).decoder(record)
     reader = TopicReader(kafka.librdkafka())
     try:
         values = [each.value for each in reader.read(topic, begin) if each.value is not None]

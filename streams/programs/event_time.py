@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-from connectors.kafka.schema_registry import schema_ids
+from connectors.kafka.schema_ids import schema_ids
 from connectors.kafka.topic_reader import Start, TopicReader
 from connectors.settings import KafkaSettings, RegistrySettings, load
 from schemas.avro import Codec, DecodeError

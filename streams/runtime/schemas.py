@@ -11,7 +11,7 @@ from operator import itemgetter
 import structlog
 
 from connectors.errors import ConnectorError
-from connectors.kafka import schema_registry
+from connectors.kafka.schema_ids import schema_ids
 from connectors.settings import RegistrySettings, load
 from schemas.avro import HEADER_BYTES, Codec, schema_id_of
 from schemas.releases import Schema, SchemaIds
@@ -35,7 +35,7 @@ class StageCodec(Codec):
     @classmethod
     def from_settings(cls) -> "StageCodec":
         """Return the codec of the registry in the environment. Raises ConfigurationError."""
-        return cls(schema_registry.schema_ids(load(RegistrySettings)))
+        return cls(schema_ids(load(RegistrySettings)))
 
     @property
     def waiting(self) -> str | None:

@@ -15,7 +15,8 @@ from fastavro import parse_schema, schemaless_writer
 from fastavro.utils import generate_one
 
 from connectors.errors import ConnectorError
-from connectors.kafka.schema_registry import RegistrySchemaIds, schema_ids
+from connectors.kafka.schema_ids import schema_ids
+from connectors.kafka.schema_registry import RegistrySchemaIds
 from connectors.kafka.topic_admin import TopicAdmin
 from connectors.settings import RegistrySettings
 from deploy.local.kafka.broker import Broker, Missing

@@ -76,14 +76,14 @@ def entries(folder: Path) -> "Iterator[AuditEntry]":
 
 def topic() -> "tuple[Iterator[Read], Iterator[AuditHead | None]]":
     """Return the records of the audit topic and its heads, to be read in this order. Raises ConnectorError."""
-    from connectors.kafka import schema_registry
+    from connectors.kafka.schema_ids import schema_ids
     from connectors.kafka.topic_reader import Start, TopicReader
     from connectors.settings import KafkaSettings, RegistrySettings, load
     from schemas.avro import Codec, DecodeError
     from schemas.records.audit import AuditEntry, AuditHead
     from schemas.topics import DASHBOARD_AUDIT, DASHBOARD_AUDIT_HEADS
 
-    codec = Codec(schema_registry.schema_ids(load(RegistrySettings)))
+    codec = Codec(schema_ids(load(RegistrySettings)))
     entry_of, head_of = codec.decoder(AuditEntry), codec.decoder(AuditHead)
     config = load(KafkaSettings).librdkafka()
 

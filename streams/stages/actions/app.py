@@ -5,7 +5,7 @@ are committed with the state that remembers them. Ordered per interaction, or da
 """
 
 from connectors.cxone import dialect
-from connectors.kafka import schema_registry as registry
+from connectors.kafka.schema_ids import schema_ids
 from connectors.settings import DialectSettings, KafkaSettings, RegistrySettings, load
 from schemas.avro import Codec
 from schemas.records import CXoneInteraction, DashboardChange
@@ -21,7 +21,7 @@ def build() -> App:
     """Make the stage from the environment. Raises ConfigurationError."""
     kafka, worker, settings = load(KafkaSettings), load(WorkerSettings), load(ActionsSettings)
     actions = dialect.load(load(DialectSettings).dialect).actions
-    codec = Codec(registry.schema_ids(load(RegistrySettings)))
+    codec = Codec(schema_ids(load(RegistrySettings)))
     reading = webhooks(
         actions.interaction.action(),
         actions.dashboard.change(),

@@ -5,7 +5,7 @@ Ordered per agent.
 """
 
 from connectors.cxone import dialect
-from connectors.kafka import schema_registry as registry
+from connectors.kafka.schema_ids import schema_ids
 from connectors.settings import DialectSettings, KafkaSettings, RegistrySettings, load
 from schemas.avro import Codec
 from schemas.records import AnalyticsEvent, EventTimeProgress
@@ -21,7 +21,7 @@ def build() -> App:
     """Make the stage from the environment. Raises ConfigurationError."""
     kafka, worker = load(KafkaSettings), load(WorkerSettings)
     fields = dialect.load(load(DialectSettings).dialect).analytics.fields.analytics()
-    codec = Codec(registry.schema_ids(load(RegistrySettings)))
+    codec = Codec(schema_ids(load(RegistrySettings)))
     clock_skew = int(load(AnalyticsSettings).clock_skew * 1000)
     reading = analytics(fields, clock_skew=clock_skew, encode=codec.encoder(AnalyticsEvent))
     return build_raw(DECLARATION, reading, kafka, worker, encode_progress=codec.encoder(EventTimeProgress))

@@ -5,7 +5,7 @@ Ordered per guest.
 """
 
 from connectors.cxone import dialect
-from connectors.kafka import schema_registry as registry
+from connectors.kafka.schema_ids import schema_ids
 from connectors.settings import DialectSettings, KafkaSettings, RegistrySettings, load
 from schemas.avro import Codec
 from schemas.records import GuestMessage
@@ -20,5 +20,5 @@ def build() -> App:
     """Make the stage from the environment. Raises ConfigurationError."""
     kafka, worker = load(KafkaSettings), load(WorkerSettings)
     fields = dialect.load(load(DialectSettings).dialect).messaging.fields.message()
-    encode = Codec(registry.schema_ids(load(RegistrySettings))).encoder(GuestMessage)
+    encode = Codec(schema_ids(load(RegistrySettings))).encoder(GuestMessage)
     return build_raw(DECLARATION, messages(fields, encode=encode), kafka, worker)

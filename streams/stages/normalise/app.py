@@ -5,7 +5,7 @@ Ordered per interaction in, per campaign and raw partition out.
 """
 
 from connectors.cxone import dialect
-from connectors.kafka import schema_registry as registry
+from connectors.kafka.schema_ids import schema_ids
 from connectors.settings import DialectSettings, KafkaSettings, RegistrySettings, load
 from schemas.avro import Codec
 from schemas.records import EventTimeProgress, InteractionCompleted
@@ -21,7 +21,7 @@ def build() -> App:
     """Make the stage from the environment. Raises ConfigurationError."""
     kafka, worker = load(KafkaSettings), load(WorkerSettings)
     fields = dialect.load(load(DialectSettings).dialect).interactions.fields.interaction()
-    codec = Codec(registry.schema_ids(load(RegistrySettings)))
+    codec = Codec(schema_ids(load(RegistrySettings)))
     clock_skew = int(load(NormaliseSettings).clock_skew * 1000)
     reading = interactions(fields, clock_skew=clock_skew, encode=codec.encoder(InteractionCompleted))
     return build_raw(DECLARATION, reading, kafka, worker, encode_progress=codec.encoder(EventTimeProgress))

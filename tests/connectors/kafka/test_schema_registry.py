@@ -15,7 +15,8 @@ from pydantic import SecretStr
 
 from connectors.errors import ConfigurationError, ConnectorError
 from connectors.kafka import schema_registry
-from connectors.kafka.schema_registry import RegistrySchemaIds, schema_ids
+from connectors.kafka.schema_ids import schema_ids
+from connectors.kafka.schema_registry import RegistrySchemaIds
 from connectors.settings import RegistrySettings
 from schemas.avro import Codec, DecodeError
 from schemas.records import InteractionCompleted
