@@ -5,6 +5,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import count
 from pathlib import Path
 
 from streams.demo.keeper import Keeper
@@ -13,11 +14,7 @@ from tests.attack.ways import HOST
 
 PATIENCE = 30.0  # seconds for one command; those about dashboards wait for CXone for longer
 PAUSE = 5.0  # seconds between two
-DOOR = f"http://{HOST}:9/webhook/cxone-dashboard"  # where nobody listens
-COMMANDS = (
-    (("schemas", "check", "--registry"), ("schemas", "register")),
-    (("dashboards", "subscribe", DOOR),),
-)
+NOBODY = f"http://{HOST}:9"  # listens there
 
 
 class Commands:
@@ -39,15 +36,20 @@ class Commands:
     async def give(self) -> None:
         """Give commands, and keep dashboards in files, until cancelled."""
         async with asyncio.TaskGroup() as people:
-            for commands in COMMANDS:
-                people.create_task(self._give(commands))
-            people.create_task(self._keep())
+            for work in (self._register(), self._subscribe(), self._keep()):
+                people.create_task(work)
 
-    async def _give(self, commands: Sequence[Sequence[str]]) -> None:
+    async def _register(self) -> None:
         while True:
-            for arguments in commands:
+            for arguments in (("schemas", "check", "--registry"), ("schemas", "register")):
                 await self.run(arguments)
                 await asyncio.sleep(PAUSE)
+
+    async def _subscribe(self) -> None:
+        """Ask for a subscription of its own each time: one that is remembered is not asked for."""
+        for number in count():
+            await self.run(("dashboards", "subscribe", f"{NOBODY}/{number}"))
+            await asyncio.sleep(PAUSE)
 
     async def _keep(self) -> None:
         keeper = Keeper(self.run, self._folder)

@@ -29,7 +29,7 @@ from tests.attack.commands import Commands
 from tests.attack.peer import Peer
 from tests.attack.ways import HOST
 
-RATE = 100.0  # interactions a second, which nobody attacks
+RATE = 50.0  # interactions a second, which nobody attacks
 EVENTS, MESSAGES, CALLS = 5.0, 5.0, 5.0  # of analytics, of guests, and of the door by somebody who knows its secret
 MOST_CALLS = 50  # under way at a time
 READY, STOPPED = 120.0, 30.0  # seconds
@@ -180,7 +180,9 @@ def _common(bootstrap: str, folder: Path, secrets: dict[str, str]) -> dict[str, 
         "CXONE_CLIENT_ID": "simulator",
         "CXONE_CLIENT_SECRET": secrets["client"],
         "CXONE_ORG_DOMAIN": "attack",
-        "STREAMS_DEDUPE_HORIZON": "60",  # what is remembered has its size before the attack
+        # What is remembered, and counted exactly, has its size before the attack: more memory is then the attack's.
+        "STREAMS_DEDUPE_HORIZON": "60",
+        "STREAMS_EXACT_VALUES": "64",
         "DASHBOARDS_RETRY_BASE": "0.3",
         "STREAMS_FETCH_WAIT": "0.03",  # the embedded broker lets a fetch wait even when something comes
         "LOG_LEVEL": "debug",
