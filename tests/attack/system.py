@@ -180,9 +180,11 @@ def _common(bootstrap: str, folder: Path, secrets: dict[str, str]) -> dict[str, 
         "CXONE_CLIENT_ID": "simulator",
         "CXONE_CLIENT_SECRET": secrets["client"],
         "CXONE_ORG_DOMAIN": "attack",
-        # What is remembered, and counted exactly, has its size before the attack: more memory is then the attack's.
+        # What is remembered, and counted exactly, has its size before the attack, and what waits for a system that is
+        # down soon has its: more memory is then the attack's. Held are 128 MiB otherwise, which is hours of rows.
         "STREAMS_DEDUPE_HORIZON": "60",
         "STREAMS_EXACT_VALUES": "64",
+        "STREAMS_HOLD_BYTES": str(2 << 20),
         "DASHBOARDS_RETRY_BASE": "0.3",
         "STREAMS_FETCH_WAIT": "0.03",  # the embedded broker lets a fetch wait even when something comes
         "LOG_LEVEL": "debug",
