@@ -120,6 +120,7 @@ def running(folder: Path, factor: float) -> Iterator[System]:
     disk.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", str(disk)], check=True)
     with ExitStack() as stack:
+        stack.callback(subprocess.run, ["umount", str(disk)], check=False)  # else its folder cannot be removed
         port = free_port()
         broker = Broker(port, disk / "kafka", "", SHORT_LIVED)
         broker.start()
