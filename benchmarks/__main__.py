@@ -76,9 +76,9 @@ def programs(only: Section | None, events: int, compared: int) -> list[Contender
     if only is Section.INTERACTIONS:
         return everybody
     if only is Section.PEERS:
-        return [*(one for one in everybody if not one.sinks), *peers(console.print)]
+        return [*(one for one in everybody if not one.sinks), *peers(events, console.print)]
     try:
-        return [*everybody, *peers(console.print)]
+        return [*everybody, *peers(events, console.print)]
     except Missing as missing:
         console.print(f"Other stream processors are left out. {missing}")
         return everybody

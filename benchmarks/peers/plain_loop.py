@@ -1,6 +1,8 @@
 """A plain loop over confluent-kafka with dicts in memory, and nothing that survives its end: the yardstick."""
 
+import atexit
 import os
+import signal
 import sys
 import time
 
@@ -17,6 +19,8 @@ consumer = Consumer(
     {**BROKER, "group.id": "peer-plain-loop", "auto.offset.reset": "earliest", "enable.auto.commit": False}
 )
 producer = Producer({**BROKER, "compression.type": "lz4", "linger.ms": 5})
+atexit.register(consumer.close)  # else the group waits for it to come back
+signal.signal(signal.SIGTERM, lambda *_: sys.exit())
 consumer.subscribe([FRAMES], on_assign=lambda *_: print('{"ready": ["plain loop"]}', flush=True))
 
 due = time.monotonic() + PUBLISH_INTERVAL
