@@ -48,6 +48,7 @@ def peers(events: int, told: Told) -> list[Contender]:
         _one_hop(STREAMS, (*streams, PERCENTILES), "peer-streams-percentiles", _hours_of("peer-streams-percentiles")),
         replace(_one_hop(FLINK, (*flink, PERCENTILES)), row=_flink_row),
         _streams_slice(streams, events),
+        replace(_slice(FLINK, (*flink, SLICE), (), _FLINK_COMPLETED), row=_flink_row),
     ]
 
 
@@ -58,6 +59,7 @@ def _program(name: str) -> str:
 # Quix names the changelog by the group, the topic that it reads and the kind of state.
 _QUIX_STATE = _topic(f"changelog__peer-quix--{FRAMES}--default", "counts")
 _STREAMS_COMPLETED = _topic("peers.streams.completed", "events")
+_FLINK_COMPLETED = _topic("peers.flink.completed", "Avro")
 
 
 def _hours_of(application: str) -> TopicSpec:
