@@ -5,7 +5,6 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from itertools import count
 from pathlib import Path
 
 from streams.demo.keeper import Keeper
@@ -14,7 +13,7 @@ from tests.attack.ways import HOST
 
 PATIENCE = 30.0  # seconds for one command; those about dashboards wait for CXone for longer
 PAUSE = 5.0  # seconds between two
-NOBODY = f"http://{HOST}:9"  # listens there
+NOBODY = f"http://{HOST}:9/webhook/cxone-dashboard"  # listens there
 
 
 class Commands:
@@ -46,9 +45,8 @@ class Commands:
                 await asyncio.sleep(PAUSE)
 
     async def _subscribe(self) -> None:
-        """Ask for a subscription of its own each time: one that is remembered is not asked for."""
-        for number in count():
-            await self.run(("dashboards", "subscribe", f"{NOBODY}/{number}"))
+        while True:
+            await self.run(("dashboards", "subscribe", NOBODY))
             await asyncio.sleep(PAUSE)
 
     async def _keep(self) -> None:

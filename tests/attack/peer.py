@@ -90,8 +90,10 @@ class Peer:
             head = await reader.readuntil(b"\r\n\r\n")
             self._see(head)
             client = client_of(head)
-            if not self._hostile or self._random.random() < HONEST.get(client, 0.0):
+            if not self._hostile:
                 await self._pass_on(reader, writer, head)
+            elif self._random.random() < HONEST.get(client, 0.0):  # this request, not those that would follow it
+                await self._pass_on(reader, writer, head[:-2] + b"Connection: close\r\n\r\n")
             else:
                 async with asyncio.timeout(PATIENCE):
                     await self._attack(client, reader, writer, head)
