@@ -1,8 +1,8 @@
 """`python -m benchmarks.webhooks`: what the door takes, beside the same door with one transaction a request.
 
-On a real Kafka of its own. Clients of a number ask again as soon as they have an answer; one alone takes turns with
-single commits without a door; then new requests come at a steady rate, whatever the answers take. The generator writes
-and reads bytes, so that it costs less than the door.
+On a real Kafka of its own; the two doors in turns. Clients of a number ask again as soon as they have an answer; one
+alone takes turns with single commits without a door; then new requests come at a steady rate, whatever the answers
+take. The generator writes and reads bytes, so that it costs less than the door.
 """
 
 import asyncio
@@ -10,6 +10,7 @@ import os
 import sys
 import time
 from collections.abc import Coroutine, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from statistics import mean
 from typing import Annotated, Any, Self
@@ -30,11 +31,10 @@ from schemas.topics import RAW_WEBHOOKS
 from streams.topology import topics
 
 SECRET = "a-secret-of-the-benchmark"
-DOORS = {
-    "shared transactions": ("-m", "streams", "connect", "webhooks"),
-    "one a request": ("-m", "benchmarks.lone_door"),
-}
+SHARED, LONE = "shared transactions", "one a request"
+DOORS = {SHARED: ("-m", "streams", "connect", "webhooks"), LONE: ("-m", "benchmarks.lone_door")}
 WARM_UP = 1.0  # seconds
+KAFKA_WARM_UP = 5.0  # seconds of each door: a Kafka that has just started compiles itself
 
 
 def request(number: int) -> bytes:
@@ -172,7 +172,6 @@ def main(
     numbers = [int(number) for number in clients.split(",")]
     columns = ("door", "clients", "requests/s", "p50 ms", "p99 ms", "door's CPU µs", "generator's CPU µs")
     table = Table(*columns, title="connect webhooks")
-    most: list[float] = []  # requests a second, of each door
     with own_kafka() as bootstrap, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         TopicAdmin({"bootstrap.servers": bootstrap, "log_level": 0}).create(topics())
         settings = {
@@ -181,22 +180,28 @@ def main(
             "WEBHOOKS_PORT": "0",
             "LOG_LEVEL": "warning",
         }
-        for door, command in DOORS.items():
-            with Process([sys.executable, *command], settings) as process:
-                port = int(str(process.ready(60)["http"]).rpartition(":")[2])
-                figures = Figures(process, door, table, runner)
-                for number in numbers:
-                    last = figures.measure(str(number), closed_loop(port, number, seconds))
-                most.append(last)
-                if door == "shared transactions":
-                    requests, commits = runner.run(in_turns(port, bootstrap, seconds))
-                    figures.row("in turns: a request", "1", requests, 1 / mean(requests))
-                    figures.row("in turns: one commit", "1", commits, 1 / mean(commits))
-                    figures.measure(f"{rate:g}/s", open_loop(port, rate, seconds))
+        with ExitStack() as doors:
+            ports, figures = {}, {}
+            for instance, (door, command) in enumerate(DOORS.items()):
+                process = doors.enter_context(
+                    Process([sys.executable, *command], settings | {"WEBHOOKS_INSTANCE": str(instance)})
+                )
+                ports[door] = int(str(process.ready(60)["http"]).rpartition(":")[2])
+                figures[door] = Figures(process, door, table, runner)
+                runner.run(closed_loop(ports[door], 64, KAFKA_WARM_UP))
+            last = {}
+            for number in numbers:
+                for door, port in ports.items():
+                    last[door] = figures[door].measure(str(number), closed_loop(port, number, seconds))
+            requests, commits = runner.run(in_turns(ports[SHARED], bootstrap, seconds))
+            figures[SHARED].row("in turns: a request", "1", requests, 1 / mean(requests))
+            figures[SHARED].row("in turns: one commit", "1", commits, 1 / mean(commits))
+            figures[SHARED].measure(f"{rate:g}/s", open_loop(ports[SHARED], rate, seconds))
     console = Console()
     console.width = max(console.width, 120)
     console.print(table)
-    console.print(f"{numbers[-1]} clients: {most[0] / most[1]:.1f} times; load {os.getloadavg()[0]:.1f}")
+    times = last[SHARED] / last[LONE]
+    console.print(f"{numbers[-1]} clients: {times:.1f} times; load {os.getloadavg()[0]:.1f}")
 
 
 if __name__ == "__main__":
