@@ -1,6 +1,7 @@
 """What tests of several folders share: a real Kafka, as one broker for everybody or one's own to kill."""
 
 import atexit
+import logging
 import os
 import shutil
 import tempfile
@@ -10,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+import structlog
 from confluent_kafka.admin import AdminClient, NewTopic
 from hypothesis import HealthCheck, settings
 
@@ -18,6 +20,8 @@ from tests.support.cut_wire import Wire
 from tests.support.ports import free_port
 
 NewTopicName = Callable[..., str]
+
+TALKATIVE = ("connectors", "streams", "httpx", "aiokafka", "faust", "mode")  # loggers that programs give a level
 
 # On a busy machine an example may take long: that says nothing about what it tests.
 settings.register_profile("untimed", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -39,6 +43,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return 1 if "own_kafka" in getattr(item, "fixturenames", ()) else 2
 
     items.sort(key=turn)
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before() -> Iterator[None]:
+    """Leave logs as a test found them: a command that runs within one sets them up for the whole process."""
+    root = logging.getLogger()
+    handlers = root.handlers[:]
+    levels = {name: logging.getLogger(name).level for name in ("", *TALKATIVE)}
+    yield
+    root.handlers[:] = handlers
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 import json
 import logging
-from collections.abc import Iterator
 
 import pytest
 import structlog
@@ -12,19 +11,6 @@ from connectors.logs import Repetition, configure, redactor
 
 SECRET = 'client"w0rd\\x'
 TOKEN = "eyJhbGciOi.J-_9~+/t0ken=="
-
-
-@pytest.fixture(autouse=True)
-def logging_as_before() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers = root.handlers[:]
-    names = ("", "connectors", "streams", "httpx", "aiokafka", "faust", "mode")
-    levels = {name: logging.getLogger(name).level for name in names}
-    yield
-    root.handlers[:] = handlers
-    for name, level in levels.items():
-        logging.getLogger(name).setLevel(level)
-    structlog.reset_defaults()
 
 
 def test_json_lines_carry_the_bound_values(capsys: pytest.CaptureFixture[str]) -> None:
