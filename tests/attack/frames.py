@@ -22,7 +22,8 @@ NAMES = (
 )
 ANALYTICS, MESSAGING, INTERACTIONS = "analytics socket", "messaging socket", "interactions socket"
 WELCOMES = {
-    ANALYTICS: (b'{"type":"subscribed"}', b'{"type":"error","code":"unknown_subscription"}'),
+    # Mostly the second: nothing else makes it ask for a subscription.
+    ANALYTICS: (b'{"type":"subscribed"}', *[b'{"type":"error","code":"unknown_subscription"}'] * 3),
     MESSAGING: (b'{"type":"auth.ok"}', b'{"type":"auth.expired"}'),
     INTERACTIONS: (b'{"type":"subscription.confirmed"}',),
 }
