@@ -129,7 +129,8 @@ class KeyedRows(Generic[E, K, V]):
             if keep is not None:
                 headers = record.headers
                 if len(headers) != 2 or headers[1] != known:  # noqa: PLR2004 - a position, and often the same log time
-                    come_to, known = log_time(record), headers[-1] if headers[-1][0] == LOG_TIME else None
+                    come_to = log_time(record)
+                    known = headers[1] if len(headers) == 2 and headers[1][0] == LOG_TIME else None  # noqa: PLR2004
                 if needs(key, at) + keep <= come_to:
                     self._refuse(record, self._too_late(key, at))
                     continue

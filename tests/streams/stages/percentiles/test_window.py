@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from schemas.dead_letters import DEAD_DETAIL, DEAD_REASON, DEAD_SOURCE, DEAD_STAGE
-from schemas.envelope import SOURCE_POSITION, Consumed
+from schemas.envelope import LOG_TIME, SOURCE_POSITION, Consumed
 from schemas.topics import CAMPAIGN_HOURLY
 from streams.core.keyed_rows import META, TOO_LATE, UNDECODABLE
 from streams.core.taken import NO_POSITION
@@ -130,6 +130,18 @@ def test_what_comes_for_an_hour_that_is_no_longer_kept_is_a_dead_letter_as_it_ca
     assert headers[DEAD_STAGE] == b"percentiles"
     assert headers[DEAD_SOURCE] == b"cxone.interactions.completed:7:1"
     assert iso(TEN).encode() in headers[DEAD_DETAIL]
+
+
+def test_a_record_that_names_two_log_times_speaks_for_no_other(partition: Partition) -> None:
+    honest = partition.record(1)
+    forged = partition.record(2)
+    position, said = forged.headers
+    honest_too = partition.record(1.5)  # event time does not go back: it has the same log time
+    assert honest_too.headers[1] == said
+
+    forged = replace(forged, headers=((LOG_TIME, b"%d" % (TEN + 1000 * HOUR)), position, said))
+
+    assert partition.fold(honest, forged, honest_too) == 1, "the forged one"
 
 
 def test_an_hour_is_kept_until_the_last_millisecond_of_its_retention(partition: Partition) -> None:
