@@ -27,6 +27,7 @@ KEY = b"="  # before the keys of calls
 PARKED = b"+"  # before "raw partition:raw offset|key" of a record that waits
 
 MOST_WAITING = 1_000
+FORGOTTEN = 500  # keys in a flush, at most
 SLOW = 60_000  # ms in which a life has read the tiers, but for a backlog: asking sooner holds messages up for nothing
 
 UNDECODABLE = "undecodable"
@@ -72,7 +73,8 @@ class Calls(Generic[M]):
         self._tracks = {name: _restored(tracks.get(name)) for name in (topic, *tiers.topics)}
         self._taken = Taken(topic, self._tracks[topic].positions.items(), stage=stage)
         self._parked: dict[str, _Parked] = {}
-        self._called: dict[str, int] = {}  # key -> when its first record was; the oldest first
+        self._called: dict[str, int] = {}  # key -> when its first record was
+        self._oldest: deque[str] = deque()  # the keys of `_called`, the oldest first
         self._restore(stored)
         self._awaited = Awaited(tiers.topics, ((key, source) for key, all_ in self._parked.items() for source in all_))
         self._began: int | None = None  # ms: the first `start`
@@ -160,6 +162,8 @@ class Calls(Generic[M]):
             case Done(outputs):
                 self._outputs += outputs
                 if self._once:
+                    if job.key not in self._called:
+                        self._oldest.append(job.key)
                     self._called[job.key] = now
                 self._unpark(job)
             case Refused():
@@ -303,9 +307,14 @@ class Calls(Generic[M]):
         )
 
     def _forget(self, now: int) -> None:
-        for key, at in list(self._called.items()):
-            if at > now - self._remember:
+        """Forget the keys that were remembered long enough, some at a time: after a long stop there may be a million.
+
+        They are taken off a queue: to look for the first key of a dict costs as much as were deleted before it.
+        """
+        for _ in range(FORGOTTEN):
+            if not self._oldest or self._called[self._oldest[0]] > now - self._remember:
                 break
+            key = self._oldest.popleft()
             del self._called[key]
             self._changed[key, None] = None
 
@@ -334,7 +343,9 @@ class Calls(Generic[M]):
                 raw, _, offset = source.partition(b":")
                 waiting = Waiting(*orjson.loads(value))
                 parked.append((waiting.offset, of.decode(), (int(raw), int(offset)), waiting))
-        self._called = {key: at for at, key in sorted(called)}
+        called.sort()
+        self._called = {key: at for at, key in called}
+        self._oldest = deque(self._called)
         for _, key, where, waiting in sorted(parked):
             self._parked.setdefault(key, {})[where] = waiting
         # A kill may have come between writing this and the partition's own record.

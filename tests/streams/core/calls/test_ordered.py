@@ -7,7 +7,7 @@ from schemas.dead_letters import DEAD_DETAIL, DEAD_REASON, DEAD_SOURCE, DEAD_STA
 from schemas.envelope import SOURCE_POSITION, Consumed, Outgoing
 from schemas.topics import DEAD_LETTERS
 from streams.core.calls.job import ATTEMPT, DUE, HISTORY, ORIGIN, Done, Failed, Job, Outcome, Tiers
-from streams.core.calls.ordered import MOST_WAITING, SLOW, TOO_MANY, Calls, split
+from streams.core.calls.ordered import FORGOTTEN, MOST_WAITING, SLOW, TOO_MANY, Calls, split
 from streams.core.contract import Chunk, Flush, Refused
 from streams.core.taken import NO_POSITION
 
@@ -334,6 +334,26 @@ def test_once_calls_for_the_first_record_of_a_key_until_that_is_forgotten() -> N
     ask(core, "a4", first=3)
 
     assert values(core.start(10_000, 10)) == [b"a4"]
+
+
+def test_a_flush_forgets_some_of_what_was_remembered_and_in_the_end_all_is_called_again() -> None:
+    keys = [f"{n:05}" for n in range(2 * FORGOTTEN + 1)]
+    core = Calls(
+        7,
+        {b"=" + key.encode(): orjson.dumps({"called": 0}) for key in keys},
+        stage="test",
+        topic="asked",
+        tiers=TIERS,
+        read=lambda value: (value.decode(), value),
+        once=True,
+        remember=10_000,
+    )
+
+    assert [len(core.flush(10).seal[:-1]) for _ in range(3)] == [FORGOTTEN, FORGOTTEN, 1]
+    assert not core.flush(10)
+    ask(core, *keys)
+
+    assert len(core.start(10_000, len(keys))) == len(keys)
 
 
 def test_once_drops_what_waited_behind_the_first() -> None:
