@@ -14,6 +14,7 @@ from streams.core.state_format import StateRefusedError
 from streams.programs.figures import Figures
 from streams.programs.health import HealthServer
 from streams.programs.lifecycle import Exit, on_signal, say_ready
+from streams.programs.loop_watch import LoopWatch
 from streams.runtime.app import App
 from streams.runtime.settings import WorkerSettings
 
@@ -31,6 +32,8 @@ async def run(apps: Sequence[App], settings: WorkerSettings) -> int:
     Prints one line of JSON when every app has its partitions: {"ready": [stages], "http": "host:port"}.
     """
     gc.set_threshold(*GC_THRESHOLD)
+    watch = LoopWatch(settings.loop_beat)
+    watch.start()
     stop = asyncio.Event()
     on_signal(lambda: _stopping(stop))
     named = {app.stage.name: app for app in apps}
@@ -41,6 +44,7 @@ async def run(apps: Sequence[App], settings: WorkerSettings) -> int:
     crashes = [crash for crash in await asyncio.gather(*tasks) if crash is not None]
     announcing.cancel()
     await health.stop()
+    watch.stop()
     refused = any(isinstance(crash, StateRefusedError | ConfigurationError) for crash in crashes)
     return Exit.REFUSED if refused else Exit.FAILED if crashes else Exit.DONE
 

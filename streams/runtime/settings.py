@@ -43,6 +43,12 @@ class WorkerSettings(BaseSettings):
         ge=2**20,
         description="bytes of records that a stage may have read and not finished, beside its own limit of records",
     )
+    loop_beat: float = Field(
+        0.05,
+        ge=0.001,
+        le=1,
+        description="the event loop is asked so often whether it answers; a shorter block may not be seen in metrics",
+    )
     dedupe_horizon: float = Field(900.0, gt=0, description="a redelivered event id is dropped for so long")
     idle_after: float = Field(
         60.0, gt=0, description="a raw partition without events for so long no longer holds event time back"
