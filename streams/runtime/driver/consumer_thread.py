@@ -19,21 +19,11 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from mode.threads import MethodQueue
 
-from streams.runtime.driver.record_batches import MemoryRecords
+from streams.runtime.driver.record_batches import FetchResult, MemoryRecords, partition_records
 
 CALLS_AT_A_TIME = 8
 READ_UNCOMMITTED = 0
 ENDS_WITHIN = 30_000  # ms
-
-
-def _partition_records(chunked: Collection[str]) -> type[Any]:
-    class PartitionRecords(fetcher.PartitionRecords):
-        """Hands out a chunked topic's records as they were read: aiokafka's copy of each takes ten times as long."""
-
-        def _consumer_record(self, tp: TP, record: Any) -> Any:
-            return record if tp.topic in chunked else super()._consumer_record(tp, record)
-
-    return PartitionRecords
 
 
 class GroupCoordinator(group_coordinator.GroupCoordinator):
@@ -80,14 +70,16 @@ def _using(method: Callable[..., Any], **names: Any) -> Any:
 
 
 def _consumer_class(chunked: Collection[str]) -> type[Any]:
-    """Return aiokafka's consumer, with our group coordinator, and records of `chunked` topics as they were read."""
+    """Return aiokafka's consumer, with our group coordinator, and records of `chunked` topics a batch at a time."""
 
     class Fetcher(fetcher.Fetcher):
         _proc_fetch_request = _using(
             fetcher.Fetcher._proc_fetch_request,  # noqa: SLF001
-            PartitionRecords=_partition_records(chunked),
+            PartitionRecords=partition_records(chunked),
+            FetchResult=FetchResult,
             MemoryRecords=MemoryRecords,
         )
+        fetched_records = _using(fetcher.Fetcher.fetched_records, FetchResult=FetchResult)
 
         async def _update_fetch_positions(self, assignment: Any, node_id: int, tps: Any) -> bool:
             """Ask for the committed offsets of all partitions at a time, aiokafka does for one after the other."""

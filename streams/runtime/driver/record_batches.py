@@ -1,13 +1,15 @@
-"""Kafka's record batches, read whatever their headers are called.
+"""Kafka's record batches, read whatever their headers are called, and handed out a batch at a time.
 
 A header's name is UTF-8 by convention only: the broker takes any bytes. aiokafka fails at others, and with that the
-partition would stand still for good.
+partition would stand still for good. It also takes each record through four calls in Python, which cost more than
+reading it.
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
+from aiokafka.consumer import fetcher
 from aiokafka.record.default_records import _DefaultRecordBatchPy
 from aiokafka.record.memory_records import MemoryRecords as FastRecords
 
@@ -15,7 +17,13 @@ _LENGTH = struct.Struct(">8xi")  # of what follows: an offset and the length its
 
 
 class MemoryRecords:
-    """What a fetch brought of one partition, as aiokafka's `Fetcher` reads it."""
+    """What a fetch brought of one partition, as aiokafka's `Fetcher` reads it.
+
+    Attributes:
+        whole: ask for each batch as one `Run`.
+    """
+
+    whole = False
 
     def __init__(self, data: bytes) -> None:
         self._data, self._records, self._begins = data, FastRecords(data), 0
@@ -29,23 +37,33 @@ class MemoryRecords:
     def next_batch(self) -> "Batch":
         begins = self._begins
         self._begins += _LENGTH.size + _LENGTH.unpack_from(self._data, begins)[0]
-        return Batch(self._records.next_batch(), memoryview(self._data)[begins : self._begins])
+        return Batch(self._records.next_batch(), memoryview(self._data)[begins : self._begins], whole=self.whole)
+
+
+class Run(list[Any]):
+    """All records of a batch in place of one: `offset` is that of the last."""
+
+    @property
+    def offset(self) -> int:
+        last: int = self[-1].offset
+        return last
 
 
 class Batch:
     """A batch of aiokafka's. Bytes of a header's name that are no UTF-8 are read as a backslash, x and two digits."""
 
-    def __init__(self, batch: Any, data: memoryview) -> None:
-        self._batch, self._data = batch, data
+    def __init__(self, batch: Any, data: memoryview, *, whole: bool = False) -> None:
+        self._batch, self._data, self._whole = batch, data, whole
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._batch, name)
 
     def __iter__(self) -> Iterator[Any]:
         try:
-            return iter(list(self._batch))
+            run = Run(self._batch)
         except UnicodeDecodeError:
-            return iter(_leniently(self._data))
+            run = Run(_leniently(self._data))
+        return iter([run] if self._whole and run else run)
 
     def __next__(self) -> Any:
         return next(self._batch)
@@ -69,3 +87,50 @@ class _Lenient(bytearray):
 
     def decode(self, encoding: str = "utf-8", _errors: str = "strict") -> str:
         return super().decode(encoding, "backslashreplace")
+
+
+def partition_records(chunked: Collection[str]) -> type[Any]:
+    """Return the class of what a fetch brought, which hands out records of `chunked` topics a `Run` at a time."""
+
+    class PartitionRecords(fetcher.PartitionRecords):
+        def __init__(self, tp: Any, records: MemoryRecords, *rest: Any) -> None:
+            super().__init__(tp, records, *rest)
+            self.whole = records.whole = tp.topic in chunked
+
+        def _consumer_record(self, tp: Any, record: Any) -> Any:
+            if not self.whole:
+                return super()._consumer_record(tp, record)
+            wanted: int = self.next_fetch_offset
+            return record if record[0].offset >= wanted else Run(one for one in record if one.offset >= wanted)
+
+    return PartitionRecords
+
+
+class FetchResult(fetcher.FetchResult):
+    """Hands out records, as they were read where they come in runs."""
+
+    _partition_records: Any
+    _rest: Sequence[Any] = ()  # of a run of which no more were asked for
+
+    def getall(self, max_records: int | None = None) -> list[Any]:
+        records = self._partition_records
+        if records is None or not records.whole:
+            found: list[Any] = super().getall(max_records)
+            return found
+        if not self.check_assignment(self._topic_partition):
+            return []
+        found, self._rest = list(self._rest), ()
+        if found:
+            records.next_fetch_offset = found[-1].offset + 1
+        while max_records is None or len(found) < max_records:
+            run = next(records, None)
+            if run is None:
+                self._update_position()
+                self._partition_records = None
+                return found
+            found += run
+        if len(found) > max_records:
+            self._rest, found = found[max_records:], found[:max_records]
+            records.next_fetch_offset = found[-1].offset + 1
+        self._update_position()
+        return found

@@ -1,12 +1,16 @@
 """What is read of batches whose headers are called anything."""
 
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from aiokafka.consumer.fetcher import READ_COMMITTED
+from aiokafka.errors import CorruptRecordException
 from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
+from aiokafka.structs import TopicPartition
 
-from streams.runtime.driver.record_batches import Batch, MemoryRecords
+from streams.runtime.driver.record_batches import Batch, FetchResult, MemoryRecords, partition_records
 
 NONE, GZIP, SNAPPY, LZ4, ZSTD = range(5)
 
@@ -75,3 +79,73 @@ def test_only_a_marker_of_a_transaction_may_come_without_a_checksum(
     batch = SimpleNamespace(validate_crc=lambda: right, is_control_batch=control, crc=crc)
 
     assert Batch(batch, memoryview(b"")).validate_crc() is taken
+
+
+class Assignment:
+    """One partition that is assigned, and where its consumer is."""
+
+    active = paused = True
+
+    def __init__(self, position: int) -> None:
+        self.position, self.paused = position, False
+
+    def state_value(self, _tp: object) -> "Assignment":
+        return self
+
+    def consumed_to(self, position: int) -> None:
+        self.position = position
+
+
+def result(data: bytes, assignment: Assignment, *, chunked: bool, aborted: Sequence[tuple[int, int]] = ()) -> Any:
+    tp = TopicPartition("topic", 0)
+    topics = {"topic"} if chunked else set[str]()
+    records = partition_records(topics)(
+        tp, MemoryRecords(data), list(aborted), assignment.position, None, None, True, READ_COMMITTED
+    )
+    return FetchResult(tp, assignment=assignment, partition_records=records, backoff=0)
+
+
+def test_batches_go_out_whole_as_aiokafka_hands_out_their_records_one_by_one() -> None:
+    for begin in range(9):
+        for most in (None, *range(1, 11)):
+            data, seen = batch(0) + batch(3, codec=LZ4) + batch(6), []
+            for chunked in (True, False):
+                place, steps = Assignment(begin), []
+                fetched = result(data, place, chunked=chunked)
+                while fetched.has_more():
+                    found = fetched.getall(most)
+                    steps.append(([(one.offset, one.value) for one in found], place.position))
+                seen.append(steps)
+            assert seen[0] == seen[1], (begin, most)
+
+
+def test_nothing_goes_out_after_a_seek_and_what_was_left_is_forgotten() -> None:
+    place = Assignment(0)
+    fetched = result(batch(0) + batch(3), place, chunked=True)
+    assert [one.offset for one in fetched.getall(2)] == [0, 1]
+    place.position = 1
+
+    assert (fetched.getall(2), fetched.has_more()) == ([], False)
+    assert place.position == 1
+
+
+def test_a_broken_batch_takes_nothing_with_it() -> None:
+    broken = bytearray(batch(3))
+    broken[-1] ^= 1
+    place = Assignment(0)
+    fetched = result(batch(0) + bytes(broken), place, chunked=True)
+
+    with pytest.raises(CorruptRecordException):
+        fetched.getall()
+    assert place.position == 0
+    assert (fetched.getall(), place.position) == ([], 0), "fetched again from where it was"
+
+
+def test_aborted_records_are_passed_over() -> None:
+    builder = _DefaultRecordBatchBuilderPy(2, NONE, 1, 7, 0, 0, 1_000_000)
+    builder.append(0, 1000, b"key", b"aborted", [])
+    place = Assignment(0)
+    fetched = result(bytes(builder.build()) + batch(1), place, chunked=True, aborted=[(7, 0)])
+
+    assert [one.offset for one in fetched.getall()] == [1, 2, 3]
+    assert place.position == 4
