@@ -41,7 +41,7 @@ PARTITIONS_INTERVAL = 5.0  # seconds between two looks at partitions that are in
 UNWRITTEN_FOR = 10.0  # seconds after which readiness tells of a partition that Kafka takes nothing of
 POLLED_WITHIN = 60.0  # seconds
 NEW_TOPICS = 30_000  # ms after which a topic that was missing is noticed (aiokafka's default is five minutes)
-FETCH_BYTES = 2 << 20
+FETCH_BYTES = 2 << 20  # of one partition
 NEVER = 14 * 86_400.0  # seconds: milliseconds have to fit into 32 bits
 RECORD_BYTES = 2_000_000
 
@@ -76,6 +76,7 @@ class App(faust.App):
     drain_timeout: float
     hold_bytes: int
     fetch_wait_ms: int
+    fetch_bytes: int
     resources: list[Resource]
     lease: Lease
     crash_reason: BaseException | None
@@ -292,7 +293,7 @@ def build_app(stage: str, source: str, kafka: KafkaSettings, worker: WorkerSetti
         table_standby_replicas=0,
         consumer_auto_offset_reset="earliest",
         consumer_metadata_max_age_ms=NEW_TOPICS,
-        consumer_max_fetch_size=FETCH_BYTES,
+        consumer_max_fetch_size=min(FETCH_BYTES, worker.fetch_bytes),
         broker_max_poll_records=4 * transport.CHUNK_RECORDS,
         broker_session_timeout=worker.session_timeout,
         broker_heartbeat_interval=worker.session_timeout / 5,
@@ -311,6 +312,7 @@ def build_app(stage: str, source: str, kafka: KafkaSettings, worker: WorkerSetti
     app.drain_timeout = worker.drain_timeout
     app.hold_bytes = worker.hold_bytes
     app.fetch_wait_ms = int(1000 * worker.fetch_wait)
+    app.fetch_bytes = worker.fetch_bytes
     return app
 
 

@@ -38,6 +38,12 @@ class WorkerSettings(BaseSettings):
         le=5,
         description="a fetch waits so long where nothing comes; Kafka answers at once when something does",
     )
+    fetch_bytes: int = Field(
+        16 * 2**20,
+        ge=2**20,
+        description="bytes of records, as Kafka sends them, that a stage may have fetched and not begun, of all its"
+        " partitions",
+    )
     hold_bytes: int = Field(
         128 * 2**20,
         ge=2**20,

@@ -3,15 +3,13 @@
 Private names of Faust 0.15 and aiokafka 0.14 are used: both are pinned, and tests/kafka shows each behaviour.
 """
 
-import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+import time
+from collections.abc import Collection, Iterable, Mapping
 from copy import copy
-from types import FunctionType
-from typing import Any
+from typing import Any, Self
 
 from aiokafka.consumer import consumer as aiokafka_consumer
-from aiokafka.consumer import fetcher, group_coordinator
-from aiokafka.consumer.fetcher import UNKNOWN_OFFSET, OffsetResetStrategy
+from aiokafka.consumer import group_coordinator
 from aiokafka.errors import NoError, RebalanceInProgressError
 from aiokafka.protocol.commit import OffsetCommitRequest
 from aiokafka.protocol.group import HeartbeatRequest, SyncGroupRequest
@@ -19,11 +17,12 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from mode.threads import MethodQueue
 
-from streams.runtime.driver.record_batches import FetchResult, MemoryRecords, partition_records
+from streams.runtime.driver.fetching import fetcher_class, using
 
 CALLS_AT_A_TIME = 8
 READ_UNCOMMITTED = 0
 ENDS_WITHIN = 30_000  # ms
+LOOK_INTERVAL = 1.0  # seconds between two looks at the positions of all partitions
 
 
 class GroupCoordinator(group_coordinator.GroupCoordinator):
@@ -60,35 +59,8 @@ def _lost(request: Any, response: Any) -> str | None:
     return None
 
 
-def _using(method: Callable[..., Any], **names: Any) -> Any:
-    """Return a method of aiokafka's that finds other classes under these names of its module.
-
-    aiokafka has no place to hand them in. Its modules stay as they are: other consumers of the process use them, too.
-    """
-    function: Any = method
-    return FunctionType(function.__code__, {**function.__globals__, **names}, None, function.__defaults__)
-
-
-def _consumer_class(chunked: Collection[str]) -> type[Any]:
-    """Return aiokafka's consumer, with our group coordinator, and records of `chunked` topics a batch at a time."""
-
-    class Fetcher(fetcher.Fetcher):
-        _proc_fetch_request = _using(
-            fetcher.Fetcher._proc_fetch_request,  # noqa: SLF001
-            PartitionRecords=partition_records(chunked),
-            FetchResult=FetchResult,
-            MemoryRecords=MemoryRecords,
-        )
-        fetched_records = _using(fetcher.Fetcher.fetched_records, FetchResult=FetchResult)
-
-        async def _update_fetch_positions(self, assignment: Any, node_id: int, tps: Any) -> bool:
-            """Ask for the committed offsets of all partitions at a time, aiokafka does for one after the other."""
-            try:
-                await _reset_to_committed([assignment.state_value(tp) for tp in tps], self._default_reset_strategy)
-            except asyncio.CancelledError:  # as aiokafka does: the fetch ends, what waits for it goes on
-                return False
-            changed: bool = await super()._update_fetch_positions(assignment, node_id, tps)
-            return changed
+def _consumer_class(chunked: Collection[str], fetch_bytes: int) -> type[Any]:
+    """Return aiokafka's consumer, with our group coordinator and fetcher."""
 
     class Consumer(aiokafka_consumer.AIOKafkaConsumer):
         async def seek_to_committed(self, *tps: TP) -> dict[TP, int | None]:
@@ -101,39 +73,40 @@ def _consumer_class(chunked: Collection[str]) -> type[Any]:
                     self._fetcher.seek_to(tp, offset)
             return committed
 
-        start = _using(aiokafka_consumer.AIOKafkaConsumer.start, Fetcher=Fetcher, GroupCoordinator=GroupCoordinator)
+        start = using(
+            aiokafka_consumer.AIOKafkaConsumer.start,
+            Fetcher=fetcher_class(chunked, fetch_bytes),
+            GroupCoordinator=GroupCoordinator,
+        )
 
     return Consumer
 
 
-async def _reset_to_committed(states: Sequence[Any], otherwise: int) -> None:
-    """Set partitions that have no position yet to what is committed, or to `otherwise` where nothing is."""
-    fresh = [state for state in states if not (state.has_valid_position or state.awaiting_reset)]
-    committed = await asyncio.gather(*(state.fetch_committed() for state in fresh))
-    for state, found in zip(fresh, committed, strict=True):
-        if state.has_valid_position or state.awaiting_reset:
-            continue  # sought meanwhile
-        if found.offset != UNKNOWN_OFFSET:
-            state.reset_to(found.offset)
-        elif otherwise != OffsetResetStrategy.NONE:
-            state.await_reset(otherwise)
-
-
 class Fetched(list[Any]):
-    """Records of one partition, and the consumer's position before and after fetching them.
+    """Records of one partition, and the consumer's position before and after they were handed out.
 
-    `start` is None when a seek came between: nothing is known then about what lies before the first record.
+    `start` is None where nothing is known about what lies before the first record.
     """
 
     start: int | None
     end: int
 
+    @classmethod
+    def of(cls, records: Iterable[Any], start: int | None, end: int) -> Self:
+        batch = cls(records)
+        batch.start, batch.end = start, max(end, batch[-1].offset + 1) if batch else end
+        return batch
+
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):
     """Owns the aiokafka consumer; notes positions around each fetch."""
 
-    seeks = 0
+    _looked = 0.0
     _method_queue: MethodQueue | None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._seen: dict[TP, int] = {}  # positions at the last look, or after what came since
 
     @property
     def method_queue(self) -> MethodQueue:
@@ -148,7 +121,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
-        consumer.__class__ = _consumer_class(self.app.sources)  # Faust names the class itself
+        consumer.__class__ = _consumer_class(self.app.sources, self.app.fetch_bytes)  # Faust names the class itself
         consumer._isolation_level = "read_committed"  # noqa: SLF001 - Faust asks for it only with exactly_once
         consumer._fetch_max_wait_ms = self.app.fetch_wait_ms  # noqa: SLF001 - Faust's 1.5 s cannot be set
         consumer._subscription.app = self.app  # noqa: SLF001 - what the coordinator has in common with us
@@ -157,19 +130,6 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             self._assignor = self.app.assignor
             consumer._partition_assignment_strategy = [self._assignor]  # noqa: SLF001 - as Faust gives it
         return consumer
-
-    async def seek_to_committed(self) -> Mapping[TP, int]:
-        self.seeks += 1
-        committed: Mapping[TP, int] = await super().seek_to_committed()
-        return committed
-
-    async def _seek_wait(self, consumer: Any, partitions: Mapping[TP, int]) -> None:
-        self.seeks += 1
-        await super()._seek_wait(consumer, partitions)
-
-    def seek(self, partition: TP, offset: int) -> None:
-        self.seeks += 1
-        super().seek(partition, offset)
 
     async def _highwaters(self, partitions: Any) -> Mapping[TP, int]:
         """Return where partitions end, open transactions included: what a killed worker left open is waited for.
@@ -195,7 +155,15 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         if not assignment or tp not in assignment.tps:
             return -1, -1
         state = assignment.state_value(tp)
-        return state.timestamp or -1, -1 if state.highwater is None else state.highwater
+        at = max(state.timestamp or -1, self._consumer._fetcher.heard_of(tp))  # noqa: SLF001
+        return at, -1 if state.highwater is None else state.highwater
+
+    def leave(self, partitions: Iterable[TP]) -> None:
+        """Have these partitions, and no others, not fetched for now. Called from any thread."""
+        fetcher = self._consumer and self._consumer._fetcher  # noqa: SLF001
+        if fetcher and fetcher.left != (left := frozenset(partitions)):
+            fetcher.left = left
+            self.thread_loop.call_soon_threadsafe(fetcher.look)
 
     def _positions(self, consumer: Any) -> dict[TP, int]:
         subscription = consumer._subscription.subscription  # noqa: SLF001
@@ -214,16 +182,24 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     ) -> dict[TP, Fetched]:
         if consumer._subscription.reassignment_in_progress:  # noqa: SLF001
             return {}  # aiokafka would wait for the assignment
-        seeks, before = self.seeks, self._positions(consumer)
+        moved = consumer._fetcher.moved  # noqa: SLF001
+        moved.clear()
         records = await super()._fetch_records(consumer, active_partitions, timeout=timeout, max_records=max_records)
-        # Of every partition, also where nothing came: what was dropped on the way is missed by its position, and
-        # aiokafka moves out of what retention deleted between two fetches.
-        after, found = self._positions(consumer), {}
-        for tp in after.keys() | records.keys():
-            batch = Fetched(records.get(tp, ()))
-            batch.start = before.get(tp) if seeks == self.seeks else None
-            batch.end = after.get(tp, 0)
-            if batch:
-                batch.end = max(batch.end, batch[-1].offset + 1)
-            found[tp] = batch
+        found = {tp: Fetched.of(records.get(tp, ()), *moved[tp]) for tp in moved.keys() | records.keys()}
+        moved.clear()
+        self._look(consumer, found)
         return found
+
+    def _look(self, consumer: Any, found: dict[TP, Fetched]) -> None:
+        """Put into what was found where all other partitions are, once in a while.
+
+        What was dropped on the way is missed by its position, and aiokafka moves out of what retention deleted.
+        """
+        now = time.monotonic()
+        if now - self._looked >= LOOK_INTERVAL:
+            self._looked, before, self._seen = now, self._seen, self._positions(consumer)
+            for tp, position in self._seen.items():
+                start = position if tp.topic in self.app.sources else before.get(tp)
+                found.setdefault(tp, Fetched.of((), start, position))
+        else:
+            self._seen.update({tp: batch.end for tp, batch in found.items()})

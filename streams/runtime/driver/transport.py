@@ -15,7 +15,7 @@ Private names of Faust 0.15 and aiokafka 0.14 are used: both are pinned, and tes
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from typing import Any
 
 import structlog
@@ -48,6 +48,7 @@ class Consumer(driver.Consumer):
         self._coverage: dict[TP, Coverage] = {}
         self.changelogs = ChangelogReading()
         self.polled_at = time.monotonic()
+        self._held_up: frozenset[int] = frozenset()
 
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -193,9 +194,28 @@ class Consumer(driver.Consumer):
         self._committed_offset.update(positions)
         self._read_offset.update(positions)
 
+    def pause_partitions(self, tps: Iterable[TP]) -> None:
+        super().pause_partitions(tps)
+        self._leave()
+
+    def resume_partitions(self, tps: Iterable[TP]) -> None:
+        super().resume_partitions(tps)
+        self._leave()
+
+    def _leave(self) -> None:
+        """Have nothing fetched that is not taken: Faust pauses by leaving it in aiokafka's buffers, 2 MiB of each."""
+        held_up = self.app.stage.held_up
+        held = (
+            {tp for tp in self.assignment() if tp.partition in held_up and self._is_chunked(tp)} if held_up else set()
+        )
+        self._thread.leave(self._paused_partitions | held)
+
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:  # noqa: ASYNC109 - as above
         """Leave what the stage cannot take for now where it is: in Kafka."""
         held_up = self.app.stage.held_up
+        if held_up != self._held_up:
+            self._held_up = held_up
+            self._leave()
         if held_up and active_partitions:
             active_partitions = {
                 tp for tp in active_partitions if tp.partition not in held_up or not self._is_chunked(tp)

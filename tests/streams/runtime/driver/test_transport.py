@@ -21,6 +21,7 @@ def consumer(*, expected: int, earliest: int) -> Any:
     found: Any = object.__new__(transport.Consumer)
     found.app = SimpleNamespace(recovered=True, consumer_generation_id=1, sources=(PLACE.topic,))
     found._coverage, found._acked = {PLACE: Coverage(expected)}, {}
+    found._held_up, found._paused_partitions = frozenset(), set()
 
     async def earliest_offsets(*_tps: TP) -> dict[TP, int]:
         return {PLACE: earliest}
@@ -64,6 +65,8 @@ async def test_partitions_of_which_no_more_is_taken_stay_in_kafka_and_changelogs
     reader.app.stage = SimpleNamespace(held_up=frozenset({0, 1}))
     other, changelog = TP(PLACE.topic, 2), TP("changelog", 0)
     asked: list[set[TP]] = []
+    left: list[set[TP]] = []
+    reader.assignment = lambda: {PLACE, TP(PLACE.topic, 1), other, changelog}
 
     async def getmany(active: set[TP], _timeout: float) -> dict[TP, Fetched]:
         asked.append(active)
@@ -71,7 +74,7 @@ async def test_partitions_of_which_no_more_is_taken_stay_in_kafka_and_changelogs
 
     async def sleep(_seconds: float) -> None: ...
 
-    reader._thread, reader.sleep = SimpleNamespace(getmany=getmany), sleep
+    reader._thread, reader.sleep = SimpleNamespace(getmany=getmany, leave=left.append), sleep
     await reader._getmany({PLACE, TP(PLACE.topic, 1), other, changelog}, 1.0)
     assert asked == [{other, changelog}]
 
@@ -81,6 +84,7 @@ async def test_partitions_of_which_no_more_is_taken_stay_in_kafka_and_changelogs
     reader.app.stage.held_up = frozenset()
     await reader._getmany({PLACE}, 1.0)
     assert asked[1:] == [{PLACE}]
+    assert left == [{PLACE, TP(PLACE.topic, 1)}, set()]
 
 
 def committing(commit: Callable[[Mapping[TP, int]], Awaitable[bool]]) -> Any:
