@@ -148,7 +148,8 @@ async def test_a_partition_without_a_leader_is_asked_for_once_it_has_one() -> No
 
 def room(fetches: Rig) -> Iterable[int]:
     assignment = fetches.subscriptions.subscription.assignment
-    return [request._max_bytes for _, request in fetches.fetcher._get_actions_per_node(assignment)[0]]
+    asked = dict(fetches.fetcher._get_actions_per_node(assignment)[0])
+    return [asked[node]._max_bytes for node in sorted(asked)]
 
 
 async def test_what_is_fetched_and_not_handed_out_is_bounded_over_all_partitions() -> None:
