@@ -8,6 +8,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from time import perf_counter
 from typing import Any, Protocol
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
@@ -17,6 +18,8 @@ from connectors.kafka.refusals import what_is_missing
 from schemas.envelope import Outgoing
 
 FULL_QUEUE_WAIT = 0.01  # seconds before another try to queue a record
+SLICE = 0.005  # seconds of queueing after which everything else on the loop has its turn
+LOOK_EVERY = 64  # records between two looks at the clock
 PURGE_SECONDS = 1.0  # at most: nothing is waited for but librdkafka's own threads
 
 DEFAULTS: dict[str, object] = {
@@ -150,7 +153,12 @@ class KafkaPublisher:
         batch = _Batch(len(records), asyncio.get_running_loop(), self._config)
         producer, produce = self._producer, self._producer.produce
         callbacks = {topic: batch.delivered(topic) for topic in {record.topic for record in records}}
-        for record in records:
+        until = perf_counter() + SLICE
+        for number, record in enumerate(records):
+            if not number % LOOK_EVERY and perf_counter() >= until:  # many take long: others have their turn
+                await asyncio.sleep(0)
+                self._check_not_given_up(producer)
+                until = perf_counter() + SLICE
             topic, delivered = record.topic, callbacks[record.topic]
             partition = -1 if record.partition is None else record.partition
             while True:
@@ -159,8 +167,7 @@ class KafkaPublisher:
                     produce(topic, record.value, record.key, partition, delivered, None, 0, list(record.headers))
                 except BufferError:
                     await asyncio.sleep(FULL_QUEUE_WAIT)
-                    if producer is not self._producer:
-                        raise PublishError("given up") from None
+                    self._check_not_given_up(producer)
                 except KafkaException as refused:
                     raise self._ended or PublishError(f"cannot publish to {record.topic}: {refused}") from refused
                 else:
@@ -171,6 +178,10 @@ class KafkaPublisher:
             raise self._ended or failed from None
         self.clock = max(self.clock, batch.clock)
         return batch.offsets
+
+    def _check_not_given_up(self, producer: Any) -> None:
+        if producer is not self._producer:
+            raise PublishError("given up") from None
 
     @property
     def _ended(self) -> PublishError | None:

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 from schemas.envelope import Outgoing, Record
+from streams.core.steps import Steps
 
 
 class StreamsError(Exception):
@@ -72,6 +73,14 @@ class Core(Protocol[F_co]):
         With `seal` it is all of it, and afterwards the chunks folded so far are acknowledged, as far as the flush says.
         Without (stages that publish eagerly) it is the outputs alone.
         """
+
+
+@runtime_checkable
+class FlushedInSteps(Protocol[F_co]):
+    """A core whose flush may be large."""
+
+    def flushing(self, now: float, /, *, seal: bool) -> Steps[F_co]:
+        """Do what `flush` does in steps. Nothing is folded before the last."""
 
 
 @dataclass(frozen=True, slots=True)

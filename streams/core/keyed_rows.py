@@ -2,23 +2,28 @@
 
 A flush writes three things, each with the broker before the next (`Flush`):
 
-1. *state*: each changed value, with the number of the flush and the source positions folded into it;
+1. *state*: the number of the flush with the source positions folded in, once; then each changed value, with the number;
 2. *rows*: what the changed values make, and dead letters;
 3. *seal*: the partition's own record, with the same number: up to where everything is folded in and published.
 
-A kill leaves a prefix of the changelog. A value with a higher number than the seal, or with positions beyond it, is
-*ahead*: its row may not have been published, so it is published again as it was stored, and the records that it holds
-already are skipped for it alone when they come again.
+A kill leaves a prefix of the changelog. A value whose flush is not sealed is *ahead*: its row may not have been
+published, so it is published again as it was stored, and the records that it holds already, up to the positions that
+its flush began with, are skipped for it alone when they come again. Numbers are counted in each *life*, the time for
+which one worker has the partition: two workers that began with the same state may both write a flush 7.
 
-A value that has ended rests as the bytes that are stored of it, which the table holds anyway, until an event changes
-it.
+A value that changes while it is ahead says of which flush it was, too. The positions of a life's unsealed flush stay
+until no value is ahead by them, however many lives are cut short.
 
-Cost: a heap entry for each value that ends or is forgotten, nothing for values that did not change.
+A value rests as the bytes that are stored of it, which the table holds anyway, until an event changes it: after a
+restart, and once it has ended.
+
+Cost: a place in a list for each value that ends or is forgotten, nothing for values that did not change.
 """
 
 import heapq
-from collections.abc import Iterable, Mapping
-from itertools import count
+import struct
+import zlib
+from collections.abc import Iterator, Mapping
 from typing import Any, Generic
 
 import msgspec
@@ -28,38 +33,69 @@ from schemas.envelope import LOG_TIME, Outgoing, Record
 from streams.core.contract import Change, Chunk, Flush, Refused
 from streams.core.event_time import log_time
 from streams.core.rule import E, K, Rule, V
+from streams.core.steps import Steps, finish
 from streams.core.taken import PositionError, Positions, Taken
 from streams.core.times import iso
 from streams.core.windows.watermark import BROKERS_APART, Watermark
 
 META = b""  # key of the partition's own record
+UNSEALED = b"+"  # with the number of a life: key of the positions of its flush. Keys of values are JSON
 
 UNDECODABLE = "undecodable"
 TOO_LATE = "too late"
 
+VERSION = 2  # of what is stored
 
-class _Value(msgspec.Struct, omit_defaults=True):
-    """A stored value: {"flush": 7, "positions": [[raw partition, raw offset], ...], "value": as the rule stores it}.
+# A stored value: its life and flush, its latest event time, when it ends, what is so of it (below), how many other
+# flushes it is ahead by; those; and then what the rule stores.
+_HEADER, _FLUSH = struct.Struct("<QIqqBH"), struct.Struct("<QI")
+_NEVER = 2**63 - 1
+_RESTS, _PACKED = 1, 2
+_WORTH_PACKING = 512  # bytes
+_AT_A_TIME = 256  # values that are restored in one step
 
-    Of a value that has ended also "rests": its latest event time (ms).
-    """
-
-    flush: int
-    positions: msgspec.Raw
-    value: msgspec.Raw
-    rests: int | None = None
+_Of = tuple[int, int]  # life, flush
 
 
 class _Meta(msgspec.Struct):
-    """The partition's own record. `forgotten` is the latest event time (ms) of a value that was forgotten."""
+    """The partition's own record: the flush that is sealed, and of which life it was.
 
+    `forgotten` is the latest event time (ms) of a value that was forgotten.
+    """
+
+    life: int = 0
     flush: int = 0
     positions: list[tuple[int, int]] = []
     time: dict[str, Any] = {}
     forgotten: int = -1
 
 
-_VALUE, _POSITIONS = msgspec.json.Decoder(_Value), msgspec.json.Decoder(list[tuple[int, int]])
+class _Unsealed(msgspec.Struct):
+    """The flush that a life writes, and all that the values of it hold."""
+
+    flush: int
+    positions: list[tuple[int, int]]
+
+
+class _Times:
+    """Keys by a time that each waits for."""
+
+    def __init__(self) -> None:
+        self._keys: dict[int, list[bytes]] = {}
+        self._times: list[int] = []  # heap
+
+    def add(self, time: int, key: bytes) -> None:
+        keys = self._keys.get(time)
+        if keys is None:
+            self._keys[time] = [key]
+            heapq.heappush(self._times, time)
+        else:
+            keys.append(key)
+
+    def due(self, time: int) -> Iterator[bytes]:
+        """Take out the keys whose time has come, the earliest first."""
+        while self._times and self._times[0] <= time:
+            yield from self._keys.pop(heapq.heappop(self._times))
 
 
 class KeyedRows(Generic[E, K, V]):
@@ -70,28 +106,40 @@ class KeyedRows(Generic[E, K, V]):
         stored: {key: value} of an earlier life.
         rule: of the stage.
         time: a new watermark, which is restored with the values.
+        life: a number that no other worker has had, or will have, for this partition.
     """
 
-    def __init__(self, partition: int, stored: Mapping[bytes, bytes], *, rule: Rule[E, K, V], time: Watermark) -> None:
-        self._partition, self._rule, self._time = partition, rule, time
+    def __init__(
+        self, partition: int, stored: Mapping[bytes, bytes], *, rule: Rule[E, K, V], time: Watermark, life: int
+    ) -> None:
+        self._partition, self._rule, self._time, self._life = partition, rule, time, life
         meta = msgspec.json.decode(stored.get(META, b"{}"), type=_Meta)
         time.restore(meta.time)
         self.taken = Taken(rule.declaration.reads.name, meta.positions, stage=rule.declaration.name)
         self._flush, self._forgotten = meta.flush, meta.forgotten
         self._values: dict[K, V] = {}
-        self._resting: dict[K, bytes] = {}  # as they are stored
-        self._to_rest: set[K] = set()  # with the next flush
+        self._resting: dict[bytes, bytes] = {}  # as they are stored
+        self._to_rest: set[K] = set()  # of those that are awake, when they are stored
+        self._unsealed: dict[_Of, Positions] = {}  # what earlier lives have left
+        self._left: set[int] = set()  # lives whose record of it is stored
         self._ahead: dict[K, Positions] = {}  # restored from a flush that was not completed: what is folded in
-        self._turn = count()
-        self._ends: list[tuple[int, int, K]] = []  # heap: event time at which a value ends, turn, key
-        self._keeps: list[tuple[int, int, K]] = []  # heap: a value's latest event time, turn, key
-        for key, value in stored.items():
-            if key != META:
-                self._restore(_key(key), value)
-        self._unpublished = {key: self._values[key] for key in self._ahead}
+        self._ahead_by: dict[K, list[_Of]] = {}
+        self._ends, self._keeps = _Times(), _Times()  # when a value ends; its latest event time, or an earlier one
+        self._unpublished: dict[K, None] = {}
         self._changed: dict[K, V] = {}
         self._refused: list[Outgoing] = []
         self._sealed = time.stored()
+        finish(self._restore(stored, meta))
+
+    @classmethod
+    def restoring(
+        cls, partition: int, stored: Mapping[bytes, bytes], *, rule: Rule[E, K, V], time: Watermark, life: int
+    ) -> "Steps[KeyedRows[E, K, V]]":
+        """Make one in steps."""
+        own = {META: stored[META]} if META in stored else {}
+        core = cls(partition, own, rule=rule, time=time, life=life)
+        yield from core._restore(stored, msgspec.json.decode(own.get(META, b"{}"), type=_Meta))
+        return core
 
     def __len__(self) -> int:
         """Return how many values are kept."""
@@ -103,7 +151,7 @@ class KeyedRows(Generic[E, K, V]):
         new, positions, read, place, add = (
             self.taken.new, self.taken.positions, self._rule.read, self._rule.place, self._rule.add,
         )  # fmt: skip
-        values, resting, ahead, changed = self._values, self._resting, self._ahead, self._changed
+        values, ahead, changed = self._values, self._ahead, self._changed
         keep, needs = self._rule.keep, self._rule.needs
         known, come_to = None, 0  # the header of the record before that says its log time, and that
         for record in chunk.records:
@@ -135,7 +183,7 @@ class KeyedRows(Generic[E, K, V]):
                     self._refuse(record, self._too_late(key, at))
                     continue
             if value is None:
-                value = self._wake(key) if key in resting else self._begin(key, at)
+                value = self._find(key, at)
                 if value is None:
                     self._refuse(record, self._too_late(key, at))
                     continue
@@ -147,142 +195,203 @@ class KeyedRows(Generic[E, K, V]):
             self._time.take(chunk.records[-1].offset)
         return len(self._refused) - refused_before
 
-    def flush(self, _now: float, *, seal: bool = True) -> Flush:  # noqa: ARG002 - values go out whole or not at all
+    def flush(self, now: float, *, seal: bool = True) -> Flush:
         """Return what changed since the last flush: values, rows and dead letters, the partition's own record."""
-        changed, rule = self._changed, self._rule
-        for key, value in self._ending(self._time.advance()):
-            changed[key] = value
-        for value in changed.values():
+        return finish(self.flushing(now, seal=seal))
+
+    def flushing(self, _now: float, *, seal: bool = True) -> Steps[Flush]:  # noqa: ARG002 - values go out whole
+        """Do in steps what `flush` does. Nothing may be folded before the last."""
+        changed, rule, flush = self._changed, self._rule, Flush()
+        yield from self._end(self._time.advance())
+        if changed:
+            unsealed = _Unsealed(self._flush + 1, self.taken.stored())
+            flush.state.append(Change(_unsealed_key(self._life), msgspec.json.encode(unsealed)))
+        for key, value in changed.items():
             rule.settle(value)
-        flush = Flush(
-            state=self._stored(changed),
-            outputs=[rule.row(key, value) for key, value in (self._unpublished | changed).items()] + self._refused,
-        )
+            name = _stored_key(key)
+            stored = self._stored(key, value)
+            flush.state.append(Change(name, stored))
+            self._unpublished[key] = None
+            if key in self._to_rest and key not in self._ahead:
+                del self._values[key]
+                self._resting[name] = stored
+                self._to_rest.remove(key)
+            yield
+        for key in self._unpublished:
+            flush.outputs.append(rule.row(key, changed[key] if key in changed else self._values[key]))
+            yield
+        flush.outputs += self._refused
         time = self._time.stored()
         if flush or time != self._sealed:
             self._flush, self._sealed = self._flush + 1, time
-            gone = self._forget(self._time.log_time - BROKERS_APART)
-            flush.seal = [Change(META, self._meta()), *gone]
-        self._rest(flush.state)
+            gone = yield from self._forget(self._time.log_time - BROKERS_APART)
+            flush.seal = [Change(META, self._meta()), *gone, *self._reached()]
         self._changed, self._unpublished, self._refused = {}, {}, []
         self.taken.tell(flush)
         return flush
 
-    def _rest(self, stored: Iterable[Change]) -> None:
-        """Let values that have ended rest as what was `stored` of them, in the order of the changed ones."""
-        if not self._to_rest:
-            return
-        for key, change in zip(self._changed, stored, strict=True):
-            if key in self._to_rest and key in self._values and key not in self._ahead and change.value is not None:
-                del self._values[key]  # which the same flush may have forgotten
-                self._resting[key] = change.value
-        self._to_rest.clear()
-
-    def _wake(self, key: K) -> V:
-        stored = _VALUE.decode(self._resting.pop(key))
-        value = self._values[key] = self._rule.restore(key, bytes(stored.value))
-        self._to_rest.add(key)
+    def _wake(self, key: K, name: bytes) -> V | None:
+        """Return a value that rests, `name` being its stored key; None where there is none."""
+        stored = self._resting.pop(name, None)
+        if stored is None:
+            return None
+        _, _, _, _, flags, _ = _HEADER.unpack_from(stored)
+        value = self._values[key] = self._rule.restore(key, _content(stored))
+        if flags & _RESTS:
+            self._to_rest.add(key)
         return value
 
-    def _begin(self, key: K, at: int) -> V | None:
-        """Return the value of a key that has none yet; None when it may have had one that is forgotten."""
-        rule = self._rule
+    def _find(self, key: K, at: int) -> V | None:
+        """Return a value that rests, or begins; None when it may have been forgotten."""
+        rule, name = self._rule, _stored_key(key)
+        value = self._wake(key, name)
+        if value is not None:
+            return value
         if rule.keep is not None and rule.needs(key, at) <= self._forgotten:
             return None
         value = self._values[key] = rule.begin(key)
-        self._watch(key, value)
+        self._watch(key, name, value)
         if rule.keep is not None:
-            heapq.heappush(self._keeps, (at, next(self._turn), key))
+            self._keeps.add(rule.needs(key, at), name)
         return value
 
     def _too_late(self, key: K, at: int) -> Refused:
         return Refused(TOO_LATE, f"what it belongs to began at {iso(self._rule.needs(key, at))} and is no longer kept")
 
-    def _watch(self, key: K, value: V) -> None:
+    def _watch(self, key: K, name: bytes, value: V) -> None:
         ends = self._rule.ends(key, value)
         if ends is not None:
-            heapq.heappush(self._ends, (ends, next(self._turn), key))
+            self._ends.add(ends, name)
 
-    def _ending(self, time: int) -> list[tuple[K, V]]:
-        """End the values whose end is at `time` or before; return them."""
-        ended = []
-        for key in _due(self._ends, time):
+    def _end(self, time: int) -> Steps[None]:
+        """End the values whose end is at `time` or before: they have changed."""
+        rule, moved = self._rule, list[tuple[K, bytes, V]]()
+        for name in self._ends.due(time):
+            key: K = _key(name)
             value = self._values.get(key)
             if value is None:
+                value = self._wake(key, name)
+            if value is None:
                 continue
-            ends = self._rule.ends(key, value)
+            ends = rule.ends(key, value)
             if ends is not None and ends <= time:
-                self._rule.end(value)
-                ended.append((key, value))
-                if self._rule.keep is not None and self._rule.ends(key, value) is None:
+                rule.end(value)
+                self._changed[key] = value
+                if rule.keep is not None and rule.ends(key, value) is None:
                     self._to_rest.add(key)
-            self._watch(key, value)
-        return ended
+            moved.append((key, name, value))
+            yield
+        for key, name, value in moved:
+            self._watch(key, name, value)
 
-    def _forget(self, log_time: int) -> list[Change]:
+    def _forget(self, log_time: int) -> Steps[list[Change]]:
         """Forget what is no longer kept when all that still comes has at least this log time.
 
         What has not ended is kept, and what holds records that come again.
         """
         self._release()
-        rule = self._rule
+        rule, gone, kept = self._rule, list[Change](), list[tuple[int, bytes]]()
         if rule.keep is None:
-            return []
-        until, gone = log_time - rule.keep, []
-        for key in _due(self._keeps, until):
-            value = self._values.get(key)
-            if value is None:
-                latest, ended = _rests(self._resting[key]), True
+            return gone
+        until = log_time - rule.keep
+        for name in self._keeps.due(until):
+            stored = self._resting.get(name)
+            if stored is not None:
+                _, _, latest, ends, _, _ = _HEADER.unpack_from(stored)
+                ended = ends == _NEVER
+                forget = ended and latest <= until
             else:
+                key: K = _key(name)
+                value = self._values[key]  # what does not rest is one of these until it is forgotten
                 latest, ended = rule.latest(key, value), rule.ends(key, value) is None
-            if latest <= until and key not in self._ahead and ended:
-                self._values.pop(key, None)
-                self._resting.pop(key, None)
+                forget = ended and latest <= until and key not in self._ahead
+                if forget:
+                    del self._values[key]
+                    self._to_rest.discard(key)
+            if forget:
+                self._resting.pop(name, None)
                 self._forgotten = max(self._forgotten, latest)
-                gone.append(Change(_stored_key(key), None))
+                gone.append(Change(name, None))
             else:
-                heapq.heappush(self._keeps, (max(latest, until + 1), next(self._turn), key))
+                kept.append((max(latest, until + 1), name))
+            yield
+        for latest, name in kept:
+            self._keeps.add(latest, name)
         return gone
 
     def _release(self) -> None:
         """Let go of what values are ahead by, once everything has come again."""
-        reached = self.taken.positions
-        for key in [key for key, ahead in self._ahead.items() if not _beyond(ahead.items(), reached)]:
-            del self._ahead[key]
+        reached, all_ = self.taken.positions, {id(ahead): ahead for ahead in self._ahead.values()}
+        waiting = {each for each, ahead in all_.items() if _beyond(ahead, reached)}
+        for key in [key for key, ahead in self._ahead.items() if id(ahead) not in waiting]:
+            del self._ahead[key], self._ahead_by[key]
 
-    def _stored(self, changed: Mapping[K, V]) -> list[Change]:
-        positions = self.taken.positions
-        own = msgspec.Raw(msgspec.json.encode(list(positions.items())))
-        changes = []
-        for key, value in changed.items():
-            ahead = self._ahead.get(key)
-            if ahead is None:
-                folded = own
-            else:  # it holds more of some raw partitions than the others do
-                both = {raw: max(positions.get(raw, -1), ahead.get(raw, -1)) for raw in positions | ahead}
-                folded = msgspec.Raw(msgspec.json.encode(list(both.items())))
-            rests = self._rule.latest(key, value) if key in self._to_rest else None
-            stored = _Value(self._flush + 1, folded, msgspec.Raw(self._rule.store(value)), rests)
-            changes.append(Change(_stored_key(key), msgspec.json.encode(stored)))
-        return changes
+    def _reached(self) -> list[Change]:
+        """Return what deletes the positions by which no value is ahead any more."""
+        still = {life for flushes in self._ahead_by.values() for life, _ in flushes}
+        over = self._left - still
+        self._left &= still
+        return [Change(_unsealed_key(life), None) for life in sorted(over)]
 
-    def _restore(self, key: K, stored: bytes) -> None:
-        found = _VALUE.decode(stored)
-        positions = dict(_POSITIONS.decode(found.positions))
-        ahead = found.flush > self._flush or _beyond(positions.items(), self.taken.positions)
-        if found.rests is not None and not ahead:
-            self._resting[key], latest = stored, found.rests
-        else:
-            value = self._values[key] = self._rule.restore(key, bytes(found.value))
-            if ahead:
-                self._ahead[key] = positions
-            self._watch(key, value)
-            latest = self._rule.latest(key, value) if self._rule.keep is not None else 0
-        if self._rule.keep is not None:
-            heapq.heappush(self._keeps, (latest, next(self._turn), key))
+    def _stored(self, key: K, value: V) -> bytes:
+        rule, content, flags = self._rule, self._rule.store(value), 0
+        if key in self._to_rest:
+            flags |= _RESTS
+            if len(content) >= _WORTH_PACKING:
+                content, flags = zlib.compress(content, 1), flags | _PACKED
+        ends, others = rule.ends(key, value), self._ahead_by.get(key, ())
+        header = _HEADER.pack(
+            self._life,
+            self._flush + 1,
+            0 if rule.keep is None else rule.latest(key, value),
+            _NEVER if ends is None else ends,
+            flags,
+            len(others),
+        )
+        return b"".join((header, *(_FLUSH.pack(*each) for each in others), content))
+
+    def _restore(self, stored: Mapping[bytes, bytes], meta: _Meta) -> Steps[None]:
+        for name in [name for name in stored if name[:1] == UNSEALED]:
+            left = msgspec.json.decode(stored[name], type=_Unsealed)
+            life = int(name[len(UNSEALED) :])
+            self._left.add(life)
+            self._flush = max(self._flush, left.flush)
+            if not (life == meta.life and left.flush <= meta.flush):
+                self._unsealed[life, left.flush] = dict(left.positions)
+        unpack, resting, unsealed, keep = _HEADER.unpack_from, self._resting, self._unsealed, self._rule.keep
+        ahead: list[bytes] = []
+        for number, (name, value) in enumerate(stored.items()):
+            if name[:1] in {META, UNSEALED}:
+                continue
+            life, flush, latest, ends, _, others = unpack(value)
+            resting[name] = value
+            if unsealed and (others or (life, flush) in unsealed):
+                ahead.append(name)
+            if ends != _NEVER:
+                self._ends.add(ends, name)
+            if keep is not None:
+                self._keeps.add(latest, name)
+            if not number % _AT_A_TIME:
+                yield
+        yield from self._restore_ahead(ahead)
+
+    def _restore_ahead(self, names: list[bytes]) -> Steps[None]:
+        """Note what values hold beside what is sealed, if they do, and have their rows published again."""
+        known: dict[tuple[_Of, ...], Positions] = {}
+        for name in names:
+            of = tuple(each for each in _flushes(self._resting[name]) if each in self._unsealed)
+            if of:
+                key: K = _key(name)
+                self._wake(key, name)
+                if of not in known:
+                    known[of] = _highest([self._unsealed[each] for each in of])
+                self._ahead[key], self._ahead_by[key] = known[of], list(of)
+                self._unpublished[key] = None
+            yield
 
     def _meta(self) -> bytes:
-        return msgspec.json.encode(_Meta(self._flush, self.taken.stored(), self._sealed, self._forgotten))
+        meta = _Meta(self._life, self._flush, self.taken.stored(), self._sealed, self._forgotten)
+        return msgspec.json.encode(meta)
 
     def _refuse(self, record: Record, refused: Refused) -> None:
         stage = self._rule.declaration
@@ -298,23 +407,30 @@ class KeyedRows(Generic[E, K, V]):
         )
 
 
-def _rests(stored: bytes) -> int:
-    """Return the latest event time of a value that rests."""
-    latest = _VALUE.decode(stored).rests
-    assert latest is not None  # noqa: S101 - only what was stored so rests
-    return latest
+def _flushes(stored: bytes) -> list[_Of]:
+    """Return the flush that a value is of, and those that it was ahead by then."""
+    life, flush, _, _, _, others = _HEADER.unpack_from(stored)
+    return [(life, flush), *(_FLUSH.unpack_from(stored, _HEADER.size + i * _FLUSH.size) for i in range(others))]
 
 
-def _due(heap: list[tuple[int, int, K]], time: int) -> list[K]:
-    """Take from the heap what is due at `time`."""
-    due = []
-    while heap and heap[0][0] <= time:
-        due.append(heapq.heappop(heap)[2])
-    return due
+def _content(stored: bytes) -> bytes:
+    """Return what the rule has stored."""
+    _, _, _, _, flags, others = _HEADER.unpack_from(stored)
+    content = stored[_HEADER.size + others * _FLUSH.size :]
+    return zlib.decompress(content) if flags & _PACKED else content
 
 
-def _beyond(positions: Iterable[tuple[int, int]], reached: Positions) -> bool:
-    return any(offset > reached.get(raw, -1) for raw, offset in positions)
+def _highest(all_: list[Positions]) -> Positions:
+    raws = {raw for positions in all_ for raw in positions}
+    return {raw: max(positions.get(raw, -1) for positions in all_) for raw in raws}
+
+
+def _beyond(positions: Positions, reached: Positions) -> bool:
+    return any(offset > reached.get(raw, -1) for raw, offset in positions.items())
+
+
+def _unsealed_key(life: int) -> bytes:
+    return b"%b%d" % (UNSEALED, life)
 
 
 def _stored_key(key: Any) -> bytes:

@@ -261,6 +261,10 @@ class App(faust.App):
             self._drop_queued()
             raise
 
+    async def take_up(self, generation: int) -> None:
+        """Prepare what `on_rebalance_end` needs, once the state is here."""
+        await self.stage.take_up(generation)
+
     def on_rebalance_end(self) -> None:
         super().on_rebalance_end()
         try:

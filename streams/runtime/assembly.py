@@ -22,6 +22,7 @@ from streams.core.keyed_rows import KeyedRows
 from streams.core.raw_frames.frames import Event, Frames, Reading
 from streams.core.rule import Rule
 from streams.core.state_format import StateFormat
+from streams.core.steps import Steps
 from streams.core.windows.watermark import Latest, Watermark, nothing_heard
 from streams.runtime.app import WATCH_INTERVAL, App, build_app
 from streams.runtime.call_runner import Runner
@@ -111,7 +112,7 @@ def attach_stateful(  # noqa: PLR0913 - a composition point
     app: App,
     name: str,
     state: TableState,
-    core: Callable[[int, Mapping[bytes, bytes]], Core[Flush]],
+    core: Callable[[int, Mapping[bytes, bytes]], Core[Flush] | Steps[Core[Flush]]],
     *,
     interval: float,
     refusals: float,
@@ -131,7 +132,7 @@ def attach_stateful(  # noqa: PLR0913 - a composition point
 
     stage: Stage[Flush] = Stage(
         name,
-        load=lambda: state.load(app.partitions(), app.consumer_generation_id),
+        load=lambda: state.loading(app.partitions(), app.consumer_generation_id),
         core=core,
         deliver=deliver,
         interval=interval,
@@ -170,7 +171,7 @@ def attach_calls(  # noqa: PLR0913 - a composition point
     """
     stage: Stage[Flush] = Stage(
         app.declaration.name,
-        load=lambda: state.load(app.partitions(), app.consumer_generation_id),
+        load=lambda: state.loading(app.partitions(), app.consumer_generation_id),
         core=core,
         deliver=lambda flushes: runner.deliver(flushes),  # noqa: PLW0108 - it is made below
         interval=0,
@@ -234,11 +235,13 @@ def build_rows(
     if rule.declaration.behind is not None:
         latest = hear_event_time(app, kafka, codec)
 
-    def core(partition: int, stored: Mapping[bytes, bytes]) -> KeyedRows[Any, Any, Any]:
-        return KeyedRows(partition, stored, rule=rule, time=Watermark(partition, latest))
-
     (table,) = rule.declaration.tables
     state = stored(app, table.name, kafka, rows=True)
+
+    def core(partition: int, stored: Mapping[bytes, bytes]) -> Steps[KeyedRows[Any, Any, Any]]:
+        life, time = state.epoch(partition), Watermark(partition, latest)
+        return KeyedRows.restoring(partition, stored, rule=rule, time=time, life=life)
+
     attach_stateful(app, rule.declaration.name, state, core, interval=interval, refusals=worker.dead_letter_share)
     return app
 

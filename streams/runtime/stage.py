@@ -2,26 +2,29 @@
 
 A stage is a pure `Core` for each partition; this is the shell around it. Chunks are folded as they arrive. A flush
 takes what the cores have to write, hands it to `deliver`, and acknowledges the folded chunks when all of it is with
-the broker; folding goes on meanwhile. When partitions go, the drain flushes what is held. If that cannot be done in
+the broker; folding goes on meanwhile. What takes long (a flush of many values, taking up many) is done in slices, and
+the loop is free between them. When partitions go, the drain flushes what is held. If that cannot be done in
 time, the process ends: whoever owns the partitions next starts from what is stored. A sink that is away is not waited
 for: its rows are dropped unacknowledged, and come again to their next owner.
 """
 
 import asyncio
 import time
-from collections.abc import AsyncIterable, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterable, Awaitable, Callable, Generator, Mapping
 from functools import partial
 from typing import Any, Generic, TypeVar
 
 import structlog
 from prometheus_client import Gauge, Histogram
 
-from streams.core.contract import Chunk, Core, Flush
+from streams.core.contract import Chunk, Core, Flush, FlushedInSteps
+from streams.core.steps import Steps, finish
 from streams.runtime.errors import DrainError, SuspendedError, WithdrawnError
 from streams.runtime.held import Held, HeldChunk
 from streams.runtime.notices import tell
 from streams.runtime.ownership import Ownership, State
 from streams.runtime.refusal_limit import RefusalLimit
+from streams.runtime.slices import sliced
 
 log = structlog.get_logger()
 
@@ -43,6 +46,9 @@ SETTLED = Histogram(
 RECOVERY = Gauge("cxone_recovery_seconds", "How long the state of the last assignment took to be restored.", ["stage"])
 
 F = TypeVar("F", bound=Flush)
+T = TypeVar("T")
+
+Stored = Mapping[int, Mapping[bytes, bytes]]
 
 
 async def _nothing() -> None: ...
@@ -57,7 +63,7 @@ class Stage(Generic[F]):
     Args:
         name: of the stage, as in the topology.
         load: what is stored, {partition: {key: value}}; called when partitions were assigned and recovered.
-        core: makes a partition's core from what is stored.
+        core: makes a partition's core from what is stored. Both may do it in steps.
         deliver: writes flushes; returns when they are safe, raises if they never will be.
         interval: seconds from the start of a flush to that of the next; 0 flushes as soon as the one before is done.
             No minimum: a stage that is full, and one that drains, flushes earlier.
@@ -76,8 +82,8 @@ class Stage(Generic[F]):
         self,
         name: str,
         *,
-        load: Callable[[], Mapping[int, Mapping[bytes, bytes]]],
-        core: Callable[[int, Mapping[bytes, bytes]], Core[F]],
+        load: Callable[[], Stored | Steps[Stored]],
+        core: Callable[[int, Mapping[bytes, bytes]], Core[F] | Steps[Core[F]]],
         deliver: Callable[[Mapping[int, F]], Awaitable[object]],
         interval: float,
         eager: bool = False,
@@ -102,6 +108,9 @@ class Stage(Generic[F]):
         self._chunks, self._settled = CHUNKS.labels(name), SETTLED.labels(name)
         self._assigned_at = 0.0
         self.cores: dict[int, Core[F]] = {}  # of the partitions that are loaded
+        self._taken_up: tuple[object, dict[int, Core[F]]] | None = None  # in which generation, before it is ours
+        self._flushing: dict[int, asyncio.Event] = {}  # partitions whose cores are in the middle of a flush
+        self._one_core = asyncio.Lock()  # they flush one after the other: what is ready is delivered meanwhile
         self._held = Held()
         self._next: dict[tuple[str, int], int] = {}  # topic, partition -> number of the chunk that comes next
         self._leaving = asyncio.Event()  # partitions are going, or gone
@@ -122,6 +131,8 @@ class Stage(Generic[F]):
             generation = event.message.generation_id
             if self.ownership.owned_in(generation):
                 await learn(chunk)
+                while flushing := self._flushing.get(chunk.partition):
+                    await flushing.wait()
             if not self.ownership.owned_in(generation):
                 continue  # comes again to the next owner
             source = chunk.topic, chunk.partition
@@ -181,16 +192,20 @@ class Stage(Generic[F]):
             now, cores = self._now(), self.cores
             free = {partition: core for partition, core in cores.items() if partition not in self._under_way}
             held = self._held.take(free) if seal else []
-            flushes = {partition: core.flush(now, seal=seal) for partition, core in free.items()}
-            tell(self.name, flushes.values())
             if not self._apart:
+                flushes = {partition: core.flush(now, seal=seal) for partition, core in free.items()}
+                tell(self.name, flushes.values())
                 await self._write(cores, flushes, held)
                 return
             writing = []
-            for partition, flush in flushes.items():
+            for partition, core in free.items():
                 own = [each for each in held if each.partition == partition]
-                task = asyncio.create_task(self._write(cores, {partition: flush}, own))
-                self._under_way[partition], self._began[partition] = task, asyncio.get_running_loop().time()
+                if isinstance(core, FlushedInSteps):
+                    task = asyncio.create_task(self._flush_in_slices(cores, partition, now, own, seal=seal))
+                else:
+                    flush = core.flush(now, seal=seal)
+                    task = asyncio.create_task(self._write_apart(cores, partition, flush, own))
+                self._under_way[partition] = task
                 task.add_done_callback(partial(self._written, partition))
                 writing.append(task)
             if writing:
@@ -198,8 +213,31 @@ class Stage(Generic[F]):
             if self._failure is not None:
                 raise self._failure
 
+    async def _flush_in_slices(
+        self, cores: Mapping[int, Core[F]], partition: int, now: float, held: list[HeldChunk], *, seal: bool
+    ) -> None:
+        async with self._one_core:
+            core: Any = cores[partition]
+            flushing = self._flushing[partition] = asyncio.Event()
+            try:
+                flush: F = await sliced(core.flushing(now, seal=seal))
+            except BaseException:
+                self._fail()
+                raise
+            finally:
+                del self._flushing[partition]
+                flushing.set()
+        if self.cores is cores and self.ownership.may_write:
+            await self._write_apart(cores, partition, flush, held)
+
+    async def _write_apart(self, cores: Mapping[int, Core[F]], partition: int, flush: F, held: list[HeldChunk]) -> None:
+        tell(self.name, [flush])
+        self._began[partition] = asyncio.get_running_loop().time()
+        await self._write(cores, {partition: flush}, held)
+
     def _written(self, partition: int, task: asyncio.Task[None]) -> None:
-        del self._under_way[partition], self._began[partition]
+        del self._under_way[partition]
+        self._began.pop(partition, None)
         self.held_up -= {partition}
         if not task.cancelled() and isinstance(failure := task.exception(), Exception):
             self._failure = failure
@@ -319,28 +357,57 @@ class Stage(Generic[F]):
     def forget(self) -> None:
         """Drop what is in memory: what is stored counts, when partitions come."""
         self.blocked, self._next = None, {}
-        self.cores, self._held = {}, Held()
+        self.cores, self._held, self._taken_up = {}, Held(), None
+
+    async def take_up(self, generation: object) -> None:
+        """Make what `resume` needs for the partitions that were assigned in `generation`, in slices.
+
+        Nothing of it is in use before: what fails here fails there again.
+        """
+        if self.ownership.state is not State.ASSIGNED or self.ownership.generation != generation:
+            return
+        cores = {}
+        try:
+            for partition, stored in (await _sliced(self._load())).items():
+                cores[partition] = await _sliced(self._make(partition, stored))
+        except Exception:  # noqa: BLE001 - said by `resume`
+            return
+        if self.ownership.state is State.ASSIGNED and self.ownership.generation == generation:
+            self._taken_up = generation, cores
 
     def resume(self, generation: object = None) -> None:
         """Take up the state of the partitions that were assigned in `generation`, if they are still ours."""
         if self.ownership.recovered(generation):
-            try:
-                self._take_up()
-            except BaseException:
-                self._fail()
-                raise
+            if self._taken_up is not None and self._taken_up[0] == generation:
+                self.cores, self._taken_up = self._taken_up[1], None
+            else:
+                try:
+                    self._take_up()
+                except BaseException:
+                    self._fail()
+                    raise
             RECOVERY.labels(self.name).set(self._now() - self._assigned_at)
 
     def _take_up(self) -> None:
-        self.cores = {partition: self._make(partition, stored) for partition, stored in self._load().items()}
+        self.cores = {
+            partition: _at_once(self._make(partition, stored)) for partition, stored in _at_once(self._load()).items()
+        }
 
     def _core(self, partition: int) -> Core[F]:
         if not self.cores and self.ownership.state is State.ALONE:
             self._take_up()
         core = self.cores.get(partition)
         if core is None:
-            core = self.cores[partition] = self._make(partition, {})
+            core = self.cores[partition] = _at_once(self._make(partition, {}))
         return core
+
+
+async def _sliced(made: T | Steps[T]) -> T:
+    return await sliced(made) if isinstance(made, Generator) else made
+
+
+def _at_once(made: T | Steps[T]) -> T:
+    return finish(made) if isinstance(made, Generator) else made
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

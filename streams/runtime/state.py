@@ -22,10 +22,15 @@ from connectors.errors import TimedOutError
 from schemas.envelope import Outgoing
 from streams.core.contract import Change, Flush
 from streams.core.state_format import StateFormat
+from streams.core.steps import Steps, finish
 from streams.runtime.driver import store
+from streams.runtime.errors import WithdrawnError
 from streams.runtime.lease import Lease
+from streams.runtime.slices import in_slices
 
 log = structlog.get_logger(component="state")
+
+AT_A_TIME = 256  # values that are loaded in one step
 
 KEYS = Gauge("cxone_state_keys", "Keys that are stored of this worker's partitions.", ["changelog"])
 
@@ -64,10 +69,18 @@ class TableState:
         self._publisher, self._rows = publisher, rows or publisher
         self._lease = lease
         self._epochs: dict[int, int] = {}  # partition -> what this worker writes under
-        self._stored: dict[tuple[int, bytes], int] = {}  # (partition, key) -> epoch of its value
+        self._stored: dict[int, dict[bytes, int]] = {}  # partition -> {key: epoch of its value}
         self._outlived: dict[int, list[bytes]] = {}  # partition -> table keys of earlier epochs that do not count
 
+    def epoch(self, partition: int) -> int:
+        """Return the number under which this worker stores what it has of a partition: its own, no other's."""
+        return self._epochs.get(partition, 1)
+
     def load(self, partitions: Collection[int], generation: int) -> dict[int, dict[bytes, bytes]]:
+        """Do at once what `loading` does."""
+        return finish(self.loading(partitions, generation))
+
+    def loading(self, partitions: Collection[int], generation: int) -> Steps[dict[int, dict[bytes, bytes]]]:
         """Begin an epoch; return what recovery restored of `partitions`, {partition: {key: value}}; forget the others.
 
         They belong to another worker now, who changes them: kept here they would be stale when they come back. RocksDB
@@ -78,23 +91,41 @@ class TableState:
         """
         local = self._table.data
         found: dict[int, dict[bytes, bytes]] = {partition: {} for partition in partitions}
-        self._epochs, self._stored = dict.fromkeys(partitions, generation), {}
-        self._outlived = {partition: [] for partition in partitions}
-        for table_key, value in sorted(local.items(), key=lambda item: _epoch(item[0])):
-            partition, epoch, key = _parts(table_key)
-            if partition not in found:
-                if not store.is_rocksdb(local):
-                    local.pop(table_key)
+        epochs: dict[int, dict[bytes, int]] = {partition: {} for partition in partitions}
+        outlived: dict[int, list[bytes]] = {partition: [] for partition in partitions}
+        others: list[bytes] = []
+        for number, (table_key, value) in enumerate(store.items(local)):
+            digits, of_epoch, key = table_key.split(b"|", 2)
+            partition, epoch = int(digits), int(of_epoch)
+            theirs = found.get(partition)
+            if theirs is None:
+                others.append(table_key)
                 continue
-            if key in found[partition]:
-                self._outlived[partition].append(_table_key(partition, self._stored[partition, key], key))
-            found[partition][key], self._stored[partition, key] = value, epoch
-            self._epochs[partition] = max(self._epochs[partition], epoch + generation)
+            own = epochs[partition]
+            before = own.setdefault(key, epoch)
+            if before <= epoch:
+                if before != epoch:
+                    outlived[partition].append(_table_key(partition, before, key))
+                    own[key] = epoch
+                theirs[key] = value
+            else:
+                outlived[partition].append(table_key)
+            if not number % AT_A_TIME:
+                yield
+        if not store.is_rocksdb(local):
+            for table_key in others:
+                local.pop(table_key, None)
+        yield
+        self._stored, self._outlived = epochs, outlived
+        self._epochs = {
+            partition: max({generation} | {epoch + generation for epoch in set(own.values())})
+            for partition, own in epochs.items()
+        }
         self._tell()
         return found if self._form is None else self._read(found, self._form())
 
     def _tell(self) -> None:
-        KEYS.labels(self._table.changelog_topic_name).set(len(self._stored))
+        KEYS.labels(self._table.changelog_topic_name).set(sum(map(len, self._stored.values())))
 
     def _read(self, found: dict[int, dict[bytes, bytes]], form: StateFormat) -> dict[int, dict[bytes, bytes]]:
         read = {partition: form.read(stored) for partition, stored in found.items()}
@@ -109,12 +140,20 @@ class TableState:
         Raises:
             PublishError: the broker refused a record. Nothing may be acknowledged.
             SuspendedError: the partitions may be another worker's. Nothing may be acknowledged.
+            WithdrawnError: they were taken over anew meanwhile. Nothing may be acknowledged.
         """
         self._pay(flushes)
+        epochs = self._epochs
         await self._store((partition, change) for partition, flush in flushes.items() for change in flush.state)
         offsets = await self._publish_rows([output for flush in flushes.values() for output in flush.outputs])
+        self._check_since(epochs)
         await self._store((partition, change) for partition, flush in flushes.items() for change in flush.seal)
         return offsets
+
+    def _check_since(self, epochs: Mapping[int, int]) -> None:
+        """Raise unless what is being written belongs to the epochs of now: under new ones it would pass for newer."""
+        if self._epochs is not epochs:
+            raise WithdrawnError
 
     def _pay(self, flushes: Mapping[int, Flush]) -> None:
         """Put before what flushes store what has to be stored before that."""
@@ -126,14 +165,21 @@ class TableState:
         self, changes: Iterable[tuple[int, Change]], beside: Sequence[Outgoing] = ()
     ) -> Mapping[tuple[str, int], int]:
         """Publish changes, and records `beside` them; then keep the changes. Returns the last offsets."""
-        placed = [each for partition, change in changes for each in self._place(partition, change)]
-        topic = self._table.changelog_topic_name
-        offsets = await self._publish([*beside, *(Outgoing(topic, key, value, (), p) for p, key, value in placed)])
-        for partition, key, value in placed:
-            store.keep(self._table.data, partition, key, value)
+        topic, epochs = self._table.changelog_topic_name, self._epochs
+        records, placed = list(beside), list[tuple[int, bytes, bytes | None]]()
+        async for some in in_slices(changes):
+            self._check_since(epochs)
+            new = [each for partition, change in some for each in self._place(partition, change)]
+            records += [Outgoing(topic, key, value, (), partition) for partition, key, value in new]
+            placed += new
+        offsets = await self._publish(records)
+        async for written in in_slices(placed):
+            self._lease.check()
+            self._check_since(epochs)
+            store.keep(self._table.data, written)
         self._tell()
-        for (written, partition), offset in offsets.items():
-            if written == topic:
+        for (of, partition), offset in offsets.items():
+            if of == topic:
                 store.set_persisted(self._table.data, topic, partition, offset)
         return offsets
 
@@ -162,23 +208,15 @@ class TableState:
         epoch = self._epochs.get(partition, 1)
         if change.value is not None:
             yield partition, _table_key(partition, epoch, change.key), change.value
-        before = self._stored.pop((partition, change.key), None)
+        epochs = self._stored.setdefault(partition, {})
+        before = epochs.pop(change.key, None)
         if before is not None and (change.value is None or before != epoch):
             yield partition, _table_key(partition, before, change.key), None
         if change.value is not None:
-            self._stored[partition, change.key] = epoch
+            epochs[change.key] = epoch
         for outlived in self._outlived.pop(partition, ()):
             yield partition, outlived, None
 
 
 def _table_key(partition: int, epoch: int, key: bytes) -> bytes:
     return b"%d|%d|%b" % (partition, epoch, key)
-
-
-def _parts(table_key: bytes) -> tuple[int, int, bytes]:
-    partition, epoch, key = table_key.split(b"|", 2)
-    return int(partition), int(epoch), key
-
-
-def _epoch(table_key: bytes) -> int:
-    return _parts(table_key)[1]

@@ -59,6 +59,7 @@ class Recovery(recovery.Recovery):
         await super()._resume_streams(generation_id)
 
     async def on_recovery_completed(self, generation_id: int = 0) -> None:
+        await self.app.take_up(generation_id)
         self.ending = generation_id
         await super().on_recovery_completed(generation_id)
 

@@ -18,6 +18,7 @@ from connectors.settings import CrmSettings, KafkaSettings, load
 from connectors.sinks.crm import Crm, HttpCrm
 from connectors.sinks.until_answered import until_answered
 from schemas.records import GuestMessage
+from streams.core.steps import Steps
 from streams.runtime.app import App
 from streams.runtime.assembly import attach, declared, form_of
 from streams.runtime.refusal_limit import RefusalLimit
@@ -99,10 +100,10 @@ def assemble(  # noqa: PLR0913 - a composition point
     form = form_of(app, DECLARATION, "batches")
     state = TableState(app.Table("batches", key_type=bytes, value_type=bytes), publisher, app.lease, form)
 
-    def take_up() -> Mapping[int, Mapping[bytes, bytes]]:
+    def take_up() -> Steps[Mapping[int, Mapping[bytes, bytes]]]:
         calls.begin()
         door.reset()
-        return state.load(app.partitions(), app.consumer_generation_id)
+        return state.loading(app.partitions(), app.consumer_generation_id)
 
     async def deliver(flushes: Mapping[int, Due]) -> None:
         cores = stage.cores

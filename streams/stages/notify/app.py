@@ -95,7 +95,7 @@ def assemble(  # noqa: PLR0913 - a composition point
 
     stage: Stage[Telling] = Stage(
         STAGE,
-        load=lambda: state.load(app.partitions(), app.consumer_generation_id),
+        load=lambda: state.loading(app.partitions(), app.consumer_generation_id),
         core=lambda partition, stored: Notices(partition, stored, resend=receiver.resend, decode=decode),
         deliver=deliver,
         interval=FLUSH_INTERVAL,

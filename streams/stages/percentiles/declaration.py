@@ -2,11 +2,20 @@
 
 from schemas.topics import CAMPAIGN_HOURLY, INTERACTIONS_COMPLETED, RAW_INTERACTIONS
 from streams.core.declaration import Declaration, Table
+from streams.core.keyed_rows import VERSION
 
 DECLARATION = Declaration(
     name="percentiles",
     reads=INTERACTIONS_COMPLETED,
     behind=RAW_INTERACTIONS,
     writes=(CAMPAIGN_HOURLY,),
-    tables=(Table(name="windows", key="partition | epoch | [campaign, hour]", holds="windows", offsets=False),),
+    tables=(
+        Table(
+            name="windows",
+            key="partition | epoch | [campaign, hour]",
+            holds="windows",
+            version=VERSION,
+            offsets=False,
+        ),
+    ),
 )

@@ -1,6 +1,11 @@
 """The law of keyed rows, for a stage of a few lines: killed anywhere, its rows are those of a plain reading."""
 
 from collections import defaultdict
+from collections.abc import Iterator
+from functools import partial
+from itertools import count as numbers
+from itertools import product
+from typing import Any
 
 import msgspec
 import pytest
@@ -12,21 +17,31 @@ from schemas.dead_letters import DEAD_REASON
 from schemas.envelope import SOURCE_POSITION, Consumed
 from schemas.records import InteractionCompleted
 from schemas.releases import FileSchemaIds
-from streams.core.keyed_rows import TOO_LATE, KeyedRows
+from streams.core.contract import Change
+from streams.core.keyed_rows import TOO_LATE, UNSEALED, KeyedRows
+from streams.core.steps import Steps
 from streams.core.windows.watermark import Watermark, nothing_heard
 from tests.streams.core.skills import CAMPAIGN_SKILLS, DAY, DECLARATION, HOUR, Skill, Skills
-from tests.support.kill_law import START, Broker, KillLaw, Step, dead_offsets, steps, upserts
+from tests.support.kill_law import START, Broker, Kill, KillLaw, Step, dead_offsets, steps, upserts
 
 CODEC = Codec(FileSchemaIds())
 decode, encode = CODEC.decoder(InteractionCompleted), CODEC.encoder(InteractionCompleted)
 MS = int(START * 1000)
+LIVES = numbers(1)
 
 
-def skills(stored: dict[bytes, bytes]) -> KeyedRows[InteractionCompleted, str, Skill]:
-    return KeyedRows(0, stored, rule=Skills(decode), time=Watermark(0, nothing_heard))
+def made(kind: type[Any], stored: dict[bytes, bytes], life: int | None = None) -> KeyedRows[Any, str, Skill]:
+    core: KeyedRows[Any, str, Skill] = kind(
+        0,
+        stored,
+        rule=Skills(decode),
+        time=Watermark(0, nothing_heard),
+        life=next(LIVES) if life is None else life,
+    )
+    return core
 
 
-LAW = KillLaw(skills, topic=DECLARATION.reads.name)
+LAW = KillLaw(partial(made, KeyedRows), topic=DECLARATION.reads.name)
 
 
 @st.composite
@@ -121,13 +136,75 @@ def test_a_kill_at_each_single_write_leaves_the_rows_of_a_plain_reading(log: lis
     assert runs > 40
 
 
+@settings(max_examples=200, deadline=None)
+@given(logs(), steps(), st.integers(0, 20))
+def test_what_a_suspended_worker_had_queued_counts_nothing_twice(
+    log: list[Consumed], script: list[Step], folded: int
+) -> None:
+    check(LAW.with_late_writes(log, script, folded))
+
+
+def kills_after_kills(law: KillLaw, log: list[Consumed]) -> Iterator[Broker]:
+    """Yield what survives of three lives: each of the first two ends at some write, the second soon after the first."""
+    for first, second in product(range(9), range(9)):
+        for folded in (1, 3):
+            script = [
+                Step(2),
+                Step(3, kill=Kill(first, arrived=0)),
+                Step(folded, kill=Kill(second, arrived=0)),
+                Step(1),
+            ]
+            yield law.run(log, script)
+
+
+def test_a_second_kill_before_all_has_come_again_leaves_the_rows_of_a_plain_reading(log: list[Consumed]) -> None:
+    for broker in kills_after_kills(LAW, log):
+        check(broker)
+
+
+def test_what_a_kill_left_is_gone_once_all_has_come_again(log: list[Consumed]) -> None:
+    for broker in kills_after_kills(LAW, log):
+        life = LAW.life(broker)
+        life.fold(len(log))
+        life.flush(Step(0))
+        assert len([key for key in broker.changelog if key[:1] == UNSEALED]) <= 1, "of the last life alone"
+
+
+def test_a_core_that_lets_go_of_positions_too_early_breaks_the_law(log: list[Consumed]) -> None:
+    class Early(KeyedRows[InteractionCompleted, str, Skill]):
+        def _reached(self) -> list[Change]:
+            return [Change(b"%b%d" % (UNSEALED, life), None) for life in self._left]
+
+    law = KillLaw(partial(made, Early), topic=DECLARATION.reads.name)
+
+    with pytest.raises(AssertionError):
+        list(map(check, kills_after_kills(law, log)))
+
+
+def test_lives_of_one_number_break_the_law() -> None:
+    events = [(0, "a", 0), (0, "b", 1), (0, "c", 2)]
+    log = [
+        Consumed(
+            offset,
+            encode(InteractionCompleted(None, campaign, 1.0, 1.0, MS + hour * HOUR)),
+            b"k",
+            ((SOURCE_POSITION, b"%d:%d" % (raw, offset)),),
+        )
+        for offset, (raw, campaign, hour) in enumerate(events)
+    ]
+    law = KillLaw(partial(made, KeyedRows, life=1), topic=DECLARATION.reads.name)
+    check(LAW.with_late_writes(log, [Step(1)], folded=3))
+
+    with pytest.raises(AssertionError):
+        check(law.with_late_writes(log, [Step(1)], folded=3))
+
+
 def test_a_core_that_forgets_what_a_kill_cut_off_breaks_the_law(log: list[Consumed]) -> None:
     class Forgetful(KeyedRows[InteractionCompleted, str, Skill]):
-        def __init__(self, stored: dict[bytes, bytes]) -> None:
-            super().__init__(0, stored, rule=Skills(decode), time=Watermark(0, nothing_heard))
-            self._ahead, self._unpublished = {}, {}
+        def _restore_ahead(self, names: list[bytes]) -> Steps[None]:
+            yield
 
-    law = KillLaw(Forgetful, topic=DECLARATION.reads.name)
+    law = KillLaw(partial(made, Forgetful), topic=DECLARATION.reads.name)
 
     with pytest.raises(AssertionError):
         list(map(check, law.at_every_write(log, fold=2, meanwhile=1)))

@@ -18,7 +18,7 @@ from streams.core.contract import Change, Flush
 from streams.core.state_format import KEY, StateFormat, StateRefusedError
 from streams.runtime.app import build_app
 from streams.runtime.driver.store import discard_stale
-from streams.runtime.errors import SuspendedError
+from streams.runtime.errors import SuspendedError, WithdrawnError
 from streams.runtime.lease import Lease
 from streams.runtime.settings import WorkerSettings
 from streams.runtime.state import TableState
@@ -106,6 +106,25 @@ async def test_after_a_refusal_nothing_more_goes_out_and_the_table_has_what_the_
 
     assert len(publisher.steps) == refused + 1
     assert len(dict(table.data.items())) == kept
+
+
+@pytest.mark.parametrize("step", [0, 1])
+async def test_what_is_written_when_partitions_are_taken_over_anew_is_not_gone_on_with(table: Any, step: int) -> None:
+    class TakenOver(Steps):
+        async def publish(self, records: Sequence[Outgoing]) -> Mapping[tuple[str, int], int]:
+            offsets = await super().publish(records)
+            if len(self.steps) == step + 1:
+                state.load({0, 12}, 7)
+            return offsets
+
+    publisher = TakenOver(table)
+    state = TableState(table, publisher, lease())
+
+    with pytest.raises(WithdrawnError):
+        await state.deliver(FLUSHES)
+
+    assert len(publisher.steps) == step + 1
+    assert len(dict(table.data.items())) == (0 if step == 0 else 3)
 
 
 async def test_what_was_stored_is_loaded_by_partition_without_its_prefix(table: Any) -> None:

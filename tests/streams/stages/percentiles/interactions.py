@@ -1,6 +1,7 @@
 """Interactions of one partition for the tests of hours, and what a flush publishes, read back."""
 
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 import orjson
@@ -11,7 +12,7 @@ from schemas.records import CampaignHour, InteractionCompleted
 from schemas.releases import FileSchemaIds
 from schemas.topics import CAMPAIGN_HOURLY, DEAD_LETTERS
 from streams.core.contract import Change, Chunk, Flush
-from streams.core.keyed_rows import META, KeyedRows
+from streams.core.keyed_rows import META, UNSEALED, KeyedRows
 from streams.core.windows.watermark import Latest, Watermark, nothing_heard
 from streams.stages.percentiles.hours import Hours, Policy
 from streams.stages.percentiles.window import HOUR, Window
@@ -23,6 +24,7 @@ encode_interaction, decode_row = CODEC.encoder(InteractionCompleted), CODEC.deco
 
 MINUTE = 60_000
 TEN = 1_795_255_200_000 // HOUR * HOUR  # ms: an hour that starts
+LIVES = count(1)
 POLICY = Policy(allowed_lateness=5 * MINUTE, retention=2 * HOUR, exact_values=100)
 
 
@@ -31,7 +33,7 @@ def hours(
 ) -> KeyedRows[Any, Any, Window]:
     """Return the core of a partition."""
     rule = Hours(policy, decode=decode, encode=encode)
-    return KeyedRows(partition, stored, rule=rule, time=Watermark(partition, latest))
+    return KeyedRows(partition, stored, rule=rule, time=Watermark(partition, latest), life=next(LIVES))
 
 
 @dataclass
@@ -75,6 +77,11 @@ class Partition:
         """What is stored of it."""
         reached: int = orjson.loads(self.changelog[META])["time"]["reached"]
         return reached
+
+    @property
+    def stored(self) -> set[tuple[str, int]]:
+        """The hours that are stored."""
+        return {tuple(orjson.loads(key)) for key in self.changelog if key[:1] not in {META, UNSEALED}}
 
     def fold(self, *records: Consumed) -> int:
         return self.hours.fold(Chunk("completed", 7, records))

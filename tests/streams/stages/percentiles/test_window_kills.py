@@ -7,7 +7,7 @@ import pytest
 from schemas.dead_letters import DEAD_REASON
 from streams.core.keyed_rows import TOO_LATE
 from streams.stages.percentiles.window import HOUR
-from tests.streams.stages.percentiles.interactions import MINUTE, POLICY, TEN, Partition, dead
+from tests.streams.stages.percentiles.interactions import MINUTE, POLICY, TEN, Partition, dead, rows
 
 
 @pytest.fixture
@@ -148,3 +148,26 @@ def test_a_final_hour_that_a_kill_cut_off_is_not_counted_twice(partition: Partit
     partition.fold(late, partition.record(3))
     (row,) = partition.write()
     assert (row.count, row.final) == (3, True)
+
+
+def test_an_hour_that_ends_while_it_holds_what_comes_again_still_holds_it_after_another_kill(
+    partition: Partition,
+) -> None:
+    records = [partition.record(1), partition.record(2, raw=1)]
+    partition.raw.told.clear()
+    partition.fold(*records)
+    partition.store(partition.flush().state)  # and no seal
+
+    partition.restart()
+    for raw in (0, 1):
+        partition.raw.tell(raw, -1, TEN + 200 * MINUTE)
+    ended = partition.flush()
+    assert [(row.count, row.final) for row in rows(ended)] == [(2, True)]
+    partition.store(ended.state)
+
+    partition.restart()
+    partition.fold(*records)
+    assert [(row.count, row.final) for row in partition.write()] == [(2, True)]
+    partition.restart()
+    partition.fold(*records)
+    assert partition.write() == []
