@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import orjson
 from confluent_kafka import Message
 
 from benchmarks.results import WrongResults
@@ -35,10 +36,22 @@ def times(messages: Iterable[Message]) -> dict[str, int]:
     """Return when each record was written, by event id: the first time, if it was written again."""
     found: dict[str, int] = {}
     for message in messages:
-        event_id = dict(message.headers() or []).get(EVENT_ID)
+        event_id = _event_id(message)
         if event_id is not None:
-            found.setdefault(event_id.decode(), message.timestamp()[1])
+            found.setdefault(event_id, message.timestamp()[1])
     return found
+
+
+def _event_id(message: Message) -> str | None:
+    """Return what the header says, or else the frame itself: raw records have no such header."""
+    header = dict(message.headers() or []).get(EVENT_ID)
+    if header is not None:
+        return header.decode()
+    try:
+        event_id: str | None = orjson.loads(message.value() or b"").get("eventId")
+    except orjson.JSONDecodeError:  # Avro
+        return None
+    return event_id
 
 
 def journeys(results: Iterable[RoutingResult], *topics: Mapping[str, int]) -> list[Journey]:

@@ -14,9 +14,8 @@ LOG_TIME = "cxone-log-time"  # milliseconds since the epoch, as decimal text: wh
 # Name of the stage that a frame is replayed for. It stands before the position, and others pass over its records
 REPLAY_FOR = "cxone-replay-for"
 REPLAYS = "cxone-replays"  # how often a frame was replayed, as decimal text
-SOURCE = "cxone-source"  # the connector that received a frame, e.g. "interactions"
+SOURCE = "cxone-source"  # the connector that received a frame, and its connection: "interactions:4f1c"
 RECEIVED_AT = "cxone-received-at"  # milliseconds since the epoch, as decimal text
-CONNECTION_ID = "cxone-connection-id"
 WEBHOOK_PATH = "cxone-webhook-path"  # that CXone called: one of the two below
 
 # The values of `WEBHOOK_PATH`

@@ -7,7 +7,7 @@ from prometheus_client import Counter, Gauge
 
 from connectors.cxone.connection import Frame
 from schemas.dead_letters import DEAD_DETAIL, DEAD_REASON, DEAD_SOURCE, DEAD_STAGE, DEAD_TRUNCATED
-from schemas.envelope import CONNECTION_ID, EVENT_ID, RECEIVED_AT, SOURCE, Headers, Outgoing
+from schemas.envelope import RECEIVED_AT, SOURCE, Headers, Outgoing
 from schemas.frame_fields import Paths, identity
 from schemas.json_limits import Unreadable, read
 from schemas.topics import DEAD_LETTERS, TopicSpec
@@ -48,9 +48,8 @@ class Feed:
 def outgoing(frame: Frame, feed: Feed) -> Outgoing:
     """Return the record of a frame: the raw bytes under the feed's key, or a dead letter."""
     headers: Headers = (
-        (SOURCE, feed.connector.encode()),
+        (SOURCE, f"{feed.connector}:{frame.connection_id}".encode()),
         (RECEIVED_AT, str(frame.received_at).encode()),
-        (CONNECTION_ID, frame.connection_id.encode()),
     )
     if len(frame.data) > LARGEST_FRAME:
         return _dead(frame, headers, feed.stage, TOO_LARGE, f"{len(frame.data)} bytes are more than {LARGEST_FRAME}")
@@ -59,10 +58,7 @@ def outgoing(frame: Frame, feed: Feed) -> Outgoing:
         return _dead(frame, headers, feed.stage, content.reason, content.detail)
     if not isinstance(content, dict):
         return _dead(frame, headers, feed.stage, NOT_AN_OBJECT, f"the frame is a JSON {type(content).__name__}")
-    event_id = identity(content, feed.event_id)
-    key = feed.key(content) or event_id
-    if event_id is not None:
-        headers = (*headers, (EVENT_ID, event_id.encode()))
+    key = feed.key(content) or identity(content, feed.event_id)
     return Outgoing(feed.topic.name, None if key is None else key.encode(), frame.data, headers)
 
 

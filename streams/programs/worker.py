@@ -15,6 +15,7 @@ from streams.programs.figures import Figures
 from streams.programs.health import HealthServer
 from streams.programs.lifecycle import Exit, on_signal, say_ready
 from streams.programs.loop_watch import LoopWatch
+from streams.programs.memory import keep_freed
 from streams.runtime.app import App
 from streams.runtime.settings import WorkerSettings
 
@@ -32,6 +33,7 @@ async def run(apps: Sequence[App], settings: WorkerSettings) -> int:
     Prints one line of JSON when every app has its partitions: {"ready": [stages], "http": "host:port"}.
     """
     gc.set_threshold(*GC_THRESHOLD)
+    keep_freed()
     watch = LoopWatch(settings.loop_beat)
     watch.start()
     stop = asyncio.Event()

@@ -6,7 +6,7 @@ from random import Random
 
 from confluent_kafka import Producer
 
-from schemas.envelope import CONNECTION_ID, EVENT_ID, RECEIVED_AT, SOURCE, WEBHOOK_PATH
+from schemas.envelope import EVENT_ID, RECEIVED_AT, SOURCE, WEBHOOK_PATH
 from schemas.topics import RAW_ANALYTICS, RAW_INTERACTIONS, RAW_MESSAGES, RAW_WEBHOOKS
 from tests.attack.frames import NAMES, VALUES
 from tests.attack.ways import BOMB, WAYS, Bag
@@ -78,8 +78,7 @@ class Records:
             received = b"0"  # 1970
         return [
             (RECEIVED_AT, received),
-            (SOURCE, self._random.choice((b"interactions", b"\xff", b""))),
-            (CONNECTION_ID, b"\x1b[2J\n"),
+            (SOURCE, self._random.choice((b"interactions:1", b"\xff", b"", b"\x1b[2J\n"))),
             (EVENT_ID, self._random.choice((b"e" * 1000, b"\xff", b"e-1"))),
             (WEBHOOK_PATH, self._random.choice(PATHS)),
         ]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from connectors.ingress.webhooks.payload import Unusable
 from schemas.dead_letters import DEAD_DETAIL, DEAD_REASON, DEAD_SOURCE, DEAD_STAGE, DEAD_TRUNCATED
-from schemas.envelope import CONNECTION_ID, EVENT_ID, RECEIVED_AT, SOURCE, WEBHOOK_PATH, Headers, Outgoing
+from schemas.envelope import EVENT_ID, RECEIVED_AT, SOURCE, WEBHOOK_PATH, Headers, Outgoing
 from schemas.frame_fields import Paths
 from schemas.topics import DEAD_LETTERS, RAW_WEBHOOKS
 
@@ -55,9 +55,8 @@ def dead_letter(delivery: Delivery, why: Unusable) -> Outgoing:
 
 def _headers(delivery: Delivery) -> Headers:
     headers: Headers = (
-        (SOURCE, SOURCE_NAME.encode()),
+        (SOURCE, f"{SOURCE_NAME}:{delivery.door}".encode()),
         (RECEIVED_AT, b"%d" % delivery.received_at),
-        (CONNECTION_ID, delivery.door.encode()),
         (WEBHOOK_PATH, delivery.path.encode()),
     )
     return headers if delivery.delivery_id is None else (*headers, (EVENT_ID, delivery.delivery_id.encode()))

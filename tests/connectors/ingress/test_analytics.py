@@ -17,7 +17,7 @@ from connectors.ingress.analytics import feed, opening, source
 from connectors.ingress.raw_record import outgoing
 from connectors.ingress.subscription import Subscription
 from connectors.settings import CxoneSettings
-from schemas.envelope import EVENT_ID, SOURCE
+from schemas.envelope import SOURCE
 
 DIALECT = load("v2").analytics
 FIELDS = DIALECT.fields.analytics()
@@ -57,8 +57,7 @@ def test_the_key_is_whom_a_frame_tells_of(content: dict[str, Any], key: bytes) -
     record = outgoing(Frame(data, "c0ffee", 0, 1), FEED)
 
     assert (record.topic, record.key, record.value) == ("cxone.raw.analytics", key, data)
-    assert dict(record.headers)[SOURCE] == b"analytics"
-    assert dict(record.headers).get(EVENT_ID) == (b"e" if "eventId" in content else None)
+    assert dict(record.headers)[SOURCE] == b"analytics:c0ffee"
 
 
 def test_a_frame_that_tells_of_nobody_has_the_same_key_each_time() -> None:

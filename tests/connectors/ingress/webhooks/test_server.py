@@ -21,7 +21,7 @@ from connectors.ingress.webhooks.callers import SECRET, Scheme, known_callers
 from connectors.ingress.webhooks.delivery import LARGEST_BODY, Endpoint
 from connectors.ingress.webhooks.server import Door
 from schemas.dead_letters import DEAD_DETAIL, DEAD_REASON, DEAD_SOURCE, DEAD_STAGE
-from schemas.envelope import CONNECTION_ID, EVENT_ID, RECEIVED_AT, SOURCE, WEBHOOK_PATH, Outgoing
+from schemas.envelope import EVENT_ID, RECEIVED_AT, SOURCE, WEBHOOK_PATH, Outgoing
 from schemas.topics import DEAD_LETTERS, RAW_WEBHOOKS
 from tests.support.transactions import RecordingTransactions
 
@@ -88,9 +88,8 @@ async def test_what_comes_is_stored_byte_for_byte_and_then_answered() -> None:
         answer = await at.post(sent)
 
     headers = (
-        (SOURCE, b"webhooks"),
+        (SOURCE, b"webhooks:door-1"),
         (RECEIVED_AT, b"1700000000500"),
-        (CONNECTION_ID, b"door-1"),
         (WEBHOOK_PATH, PATH.encode()),
     )
     assert (answer.status, answer.content) == (200, {"status": "accepted", "interactionId": "i1"})

@@ -23,7 +23,7 @@ READING = replace(
 HORIZON = 3 * SLICE
 NOW = 1_795_250_400_000  # ms
 
-RECEIVED: Headers = (("cxone-source", b"interactions"), ("cxone-connection-id", b"7"))
+RECEIVED: Headers = (("cxone-source", b"interactions:7"), ("cxone-received-at", b"1"))
 PAYLOAD = {"campaignId": "sales", "handleTime": 312, "waitTime": 12.5}
 
 
