@@ -46,7 +46,7 @@ def _event_id(message: Message) -> str | None:
     """Return what the header says, or else the frame itself: raw records have no such header."""
     header = dict(message.headers() or []).get(EVENT_ID)
     if header is not None:
-        return header.decode()
+        return str(header, "utf-8")
     try:
         event_id: str | None = orjson.loads(message.value() or b"").get("eventId")
     except orjson.JSONDecodeError:  # Avro

@@ -10,6 +10,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from benchmarks.results import Truth
+from connectors.cxone import dialect
+from connectors.cxone.connection import Frame
+from connectors.ingress import interactions
+from connectors.ingress.raw_record import outgoing
+from connectors.settings import DialectSettings, load
 from connectors.simulator.clock import DAY
 from connectors.simulator.interactions.traffic import Delivery, Plan, deliveries
 from schemas.envelope import Outgoing
@@ -17,6 +22,7 @@ from schemas.envelope import Outgoing
 STARTED_AT = datetime(2026, 1, 16, 12, tzinfo=UTC).timestamp()  # event time begins a day before
 EVENTS_PER_DAY = 4_000_000
 RATE = 500.0  # frames per second, were it live: decides how soon redeliveries come
+CONNECTION = "5f0c7a3e91d24b6c8a47"  # its id, which is in a header of each frame
 PLAN = Plan(rate=RATE, speedup=RATE * DAY / EVENTS_PER_DAY, history=DAY, campaigns=200, redelivered=0.1, malformed=0)
 
 
@@ -33,14 +39,19 @@ class Traffic:
         self.events, self._stock_events = events, stock_events
 
     def records(self, ours: str, stock: str) -> Iterator[Outgoing]:
-        """Yield all frames for the topic `ours`, and those of the first `stock_events` events for `stock` too."""
+        """Yield all frames for the topic `ours`, and those of the first `stock_events` events for `stock` too.
+
+        Those for `ours` have the key and the headers that `connect interactions` gives them.
+        """
         compared: set[str] = set()
-        for delivery in frames(self.events):
+        feed = interactions.feed(dialect.load(load(DialectSettings).dialect).interactions.fields.interaction())
+        for number, delivery in enumerate(frames(self.events)):
             event = delivery.event
             if event is None:
                 continue
             key = event.event_id.encode()
-            yield Outgoing(ours, key, delivery.body)
+            received = outgoing(Frame(delivery.body, CONNECTION, number, int(1000 * STARTED_AT) + number), feed)
+            yield Outgoing(ours, received.key, received.value, received.headers)
             if not delivery.again:
                 self.truth.add(event)
                 if len(compared) < self._stock_events:

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from streams.programs import memory
+from streams.programs.memory import keep_freed
 
 FREED_AGAIN = """
 import ctypes, json, resource, sys
@@ -40,10 +40,13 @@ def pages(how: str) -> tuple[bool | None, int]:
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries have no such setting")
 def test_a_block_that_was_freed_is_not_asked_of_the_kernel_again() -> None:
-    assert pages("kept") == (True, pytest.approx(0, abs=100))
+    kept, faults = pages("kept")
+
+    assert kept
+    assert faults < 100, "one block has 5,120"
 
 
 def test_it_does_nothing_where_the_c_library_has_no_such_setting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory.ctypes, "CDLL", lambda _name: object())
+    monkeypatch.setattr("ctypes.CDLL", lambda _name: object())
 
-    assert memory.keep_freed() is False
+    assert not keep_freed()
