@@ -20,6 +20,7 @@ from schemas.envelope import Outgoing
 FULL_QUEUE_WAIT = 0.01  # seconds before another try to queue a record
 SLICE = 0.005  # seconds of queueing after which everything else on the loop has its turn
 LOOK_EVERY = 64  # records between two looks at the clock
+IDLE_SECONDS = 5.0  # between two looks at what librdkafka says while nobody publishes
 PURGE_SECONDS = 1.0  # at most: nothing is waited for but librdkafka's own threads
 
 DEFAULTS: dict[str, object] = {
@@ -133,6 +134,8 @@ class KafkaPublisher:
         self._producer = self._new_producer()
         self._fatal: KafkaError | None = None  # after which librdkafka takes and delivers nothing
         self._open = True
+        self._publishing = 0
+        self._awake = threading.Event()  # somebody publishes, or it is the end
         self._polling = threading.Thread(target=self._poll, name="publisher", daemon=True)
         self._polling.start()
 
@@ -141,8 +144,9 @@ class KafkaPublisher:
 
     def _poll(self) -> None:
         while self._open:
+            self._awake.wait(IDLE_SECONDS)  # what nobody publishes by costs nothing
             try:
-                self._producer.poll(0.1)
+                self._producer.poll(0.1 if self._awake.is_set() else 0)
             except KafkaException as fatal:
                 self._fatal = fatal.args[0]
                 self._producer.purge()  # nothing of it is delivered any more: whoever waits hears with the next poll
@@ -150,6 +154,16 @@ class KafkaPublisher:
     async def publish(self, records: Sequence[Outgoing]) -> Mapping[tuple[str, int], int]:
         if not records:
             return {}
+        self._publishing += 1
+        self._awake.set()
+        try:
+            return await self._publish(records)
+        finally:
+            self._publishing -= 1
+            if self._open and not self._publishing:
+                self._awake.clear()
+
+    async def _publish(self, records: Sequence[Outgoing]) -> Mapping[tuple[str, int], int]:
         batch = _Batch(len(records), asyncio.get_running_loop(), self._config)
         producer, produce = self._producer, self._producer.produce
         callbacks = {topic: batch.delivered(topic) for topic in {record.topic for record in records}}
@@ -204,6 +218,7 @@ class KafkaPublisher:
 
     async def close(self) -> None:
         self._open = False
+        self._awake.set()
         await asyncio.to_thread(self._polling.join)
         self._producer.purge()
         self._producer.poll(0)

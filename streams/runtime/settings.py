@@ -32,8 +32,7 @@ class WorkerSettings(BaseSettings):
         15.0, gt=0, le=20, description="time to flush before partitions go or the worker stops"
     )
     fetch_wait: float = Field(
-        # An idle fetch holds up what follows it on its connection, such as the requests of a recovery.
-        0.25,
+        1.0,
         ge=0.01,
         le=5,
         description="a fetch waits so long where nothing comes; Kafka answers at once when something does",

@@ -34,6 +34,11 @@ class FetchSession:
         self._id, self._epoch = NO_SESSION, FIRST
         self._number, self._answered, self._at = 0, 0, -1
 
+    @property
+    def has_more(self) -> bool:
+        """Whether something is wanted that the last fetch did not ask for."""
+        return not self._changed.isdisjoint(self.wanted)
+
     def want(self, tp: TP, position: int) -> None:
         """Fetch a partition from a position on."""
         if self.wanted.get(tp) != position:

@@ -26,6 +26,8 @@ from streams.runtime.driver.fetch_session import NO_SESSION, Asked, FetchSession
 log = structlog.get_logger(component="fetching")
 
 LOOK_INTERVAL = 1.0  # seconds between two looks at all partitions
+SHORT_WAIT = 50  # ms that a fetch waits at most while some of the broker's partitions are not in it
+FETCHING, ASKING = (0, 2, 3), 4  # groups of connections; 1 is the coordinator's
 WITH_SESSIONS = 7  # the first version of a fetch that has them
 _NOBODY = {None, -1}
 LEAST = 64 * 1024  # bytes: less room than this is not worth a fetch
@@ -123,13 +125,17 @@ class Fetcher(fetcher.Fetcher):
         self._touched: set[TP] = set()  # partitions to look at
         self._buffered: set[TP] = set()  # at the last look
         self._looked: tuple[Any, float] = None, 0.0  # of the assignment, and when: the last look at all
+        self._fetches: dict[int, asyncio.Task[Any]] = {}  # node -> the fetch that waits for its answer
+        self._turn = 0  # which connection fetches
+        self._urgent = False  # partitions were sought or resumed since the last look
         self.left: frozenset[TP] = frozenset()
         self._left: frozenset[TP] = frozenset()
         super().__init__(*args, **kwargs)
+        self._fetcher_timeout = LOOK_INTERVAL  # what happens meanwhile wakes it
 
-    def look(self, tps: Iterable[TP] = ()) -> None:
-        """Look at partitions, or at what is left alone now, before the next fetch; in the consumer's thread."""
-        self._touched.update(tps)
+    def look(self) -> None:
+        """Look at what is left alone now; in the consumer's thread."""
+        self._urgent = True
         self._notify(self._wait_consume_future)
 
     def heard_of(self, tp: TP) -> int:
@@ -139,10 +145,12 @@ class Fetcher(fetcher.Fetcher):
 
     def seek_to(self, tp: TP, offset: int) -> None:
         self._touched.add(tp)
+        self._urgent = True
         super().seek_to(tp, offset)
 
     def request_offset_reset(self, tps: Collection[TP], strategy: int) -> Any:
         self._touched.update(tps)
+        self._urgent = True
         return super().request_offset_reset(tps, strategy)
 
     async def _update_fetch_positions(self, assignment: Any, node_id: int, tps: Any) -> bool:
@@ -171,10 +179,13 @@ class Fetcher(fetcher.Fetcher):
         share = min(self.most // max(len(asking.keys() | in_hand.keys()), 1), self._fetch_max_bytes)
         requests = []
         for node, session in asking.items():
-            if not (node in self._in_flight or node in awaiting_reset or waits.get(node)):
-                room = share - in_hand[node]
-                if room >= min(LEAST, share) or not in_hand[node]:
-                    requests.append((node, self._request(session, room)))
+            if node in self._in_flight:
+                self._hasten(node)
+            elif not (node in awaiting_reset or waits.get(node)):
+                taken = in_hand.get(node, 0)
+                if share - taken >= min(LEAST, share) or not taken:
+                    requests.append((node, self._request(session, share - taken, in_part=taken > 0)))
+        self._urgent = False
         backoff = min(filter(None, waits.values()), default=self._fetcher_timeout)
         return requests, awaiting_reset, backoff, missing, []
 
@@ -230,14 +241,28 @@ class Fetcher(fetcher.Fetcher):
         if node is not None:
             self._node_of[tp] = node
 
-    def _request(self, session: FetchSession, room: int) -> Request:
-        most = self._max_partition_fetch_bytes
-        return Request(session.ask(), most, self._fetch_max_wait_ms, self._fetch_min_bytes, room, self._isolation_level)
+    def _hasten(self, node: int) -> None:
+        """End a fetch that waits for records, if it stands before one of partitions that were sought or resumed."""
+        if self._urgent and node in self._fetches and self._sessions[node].has_more:
+            self._fetches[node].cancel()
+
+    def _request(self, session: FetchSession, room: int, *, in_part: bool) -> Request:
+        most, wait = self._max_partition_fetch_bytes, self._fetch_max_wait_ms
+        wait = min(wait, SHORT_WAIT) if in_part else wait
+        return Request(session.ask(), most, wait, self._fetch_min_bytes, room, self._isolation_level)
+
+    async def _proc_offset_request(self, node_id: int, topic_data: Any) -> Any:
+        """Ask on a connection that no fetch is waiting on: Kafka answers what came before first."""
+        asking = copy(self)
+        asking._client = _Asking(self._client)  # noqa: SLF001 - where aiokafka asks
+        return await super(Fetcher, asking)._proc_offset_request(node_id, topic_data)
 
     async def _proc_fetch_request(self, assignment: Any, node_id: int, request: Request) -> bool:
-        session = self._sessions[node_id]
+        session, own = self._sessions[node_id], asyncio.current_task()
+        assert own is not None  # noqa: S101 - aiokafka makes it
+        self._fetches[node_id] = own
         try:
-            response = await self._client.send(node_id, request)
+            response = await self._client.send(node_id, request, group=FETCHING[self._turn])
         except errors.KafkaError as failure:
             log.error("a fetch failed", node=node_id, reason=str(failure))  # noqa: TRY400 - it says it all
             session.lost()
@@ -245,7 +270,10 @@ class Fetcher(fetcher.Fetcher):
             return False
         except asyncio.CancelledError:  # closing, or other partitions
             session.lost()
+            self._turn = (self._turn + 1) % len(FETCHING)  # what follows is not to stand behind it
             return False
+        finally:
+            del self._fetches[node_id]
         named = NO_SESSION
         if response.API_VERSION >= WITH_SESSIONS:
             named = response.session_id
@@ -275,6 +303,16 @@ class _Answered:
 
     def force_metadata_update(self) -> Any:
         return self._client.force_metadata_update()
+
+
+class _Asking:
+    """aiokafka's client, on a connection of its own."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    async def send(self, node_id: int, request: object) -> Any:
+        return await self._client.send(node_id, request, group=ASKING)
 
 
 async def _reset_to_committed(states: Sequence[Any], otherwise: int) -> None:

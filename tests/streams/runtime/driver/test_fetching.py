@@ -176,3 +176,40 @@ async def test_a_batch_that_is_larger_than_all_room_is_taken_by_itself() -> None
         fetches.fetcher.most = 10
 
         assert room(fetches) == [10], "Kafka answers with one batch at least"
+
+
+async def test_a_fetch_that_waits_gives_way_to_partitions_that_are_resumed() -> None:
+    async with rig(A, B) as fetches:
+        fetches.fetcher.left = frozenset({B})
+        fetches.ask()
+        waiting = fetches.fetcher._fetches[1] = asyncio.create_task(asyncio.sleep(60))
+        fetches.fetcher._in_flight.add(1)
+        await asyncio.sleep(0)
+
+        fetches.state(A).consumed_to(5)
+        fetches.fetcher._touched.add(A)
+        fetches.ask()
+        assert not waiting.cancelling(), "what was handed out is asked for with the next fetch"
+
+        fetches.fetcher.left = frozenset()
+        fetches.fetcher.look()
+        fetches.ask()
+        assert waiting.cancelling()
+        await asyncio.gather(waiting, return_exceptions=True)
+
+
+async def test_a_fetch_waits_long_only_where_all_of_a_broker_s_partitions_are_in_it() -> None:
+    async with rig(A, B) as fetches:
+        fetches.fetcher._fetch_max_wait_ms = 1000
+
+        def wait() -> int:
+            ((_, request),) = fetches.fetcher._get_actions_per_node(fetches.subscriptions.subscription.assignment)[0]
+            fetches.fetcher._sessions[1].answered(7, 1)
+            found: int = request._max_wait_ms
+            return found
+
+        assert wait() == 1000
+        fetches.buffer(A, 10)
+        assert wait() == fetching.SHORT_WAIT
+        del fetches.fetcher._records[A]
+        assert wait() == 1000
