@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from benchmarks import dashboards, guests, measure, report
+from benchmarks import dashboards, guests, latency, measure, report
 from benchmarks.brokers import own_kafka
 from benchmarks.contenders import OURS, STOCK, STOCK_RAW, Contender, contenders
 from benchmarks.measure import Run, Start
@@ -31,6 +31,7 @@ EMBEDDED, KAFKA = "embedded", "Kafka"
 class Section(StrEnum):
     PEERS = "peers"
     INTERACTIONS = "interactions"
+    LATENCY = "latency"
     GUESTS = "guests"
     DASHBOARDS = "dashboards"
 
@@ -46,7 +47,9 @@ def main(  # noqa: PLR0913 - one argument per option
     stock_events: Annotated[int, typer.Option(min=1000, help="The first so many of them for stock Faust.")] = 50_000,
     rounds: Annotated[int, typer.Option(min=1, help="How often everything runs, alternating.")] = 2,
     starts: Annotated[int, typer.Option(min=1, help="Cold starts of each kind.")] = 5,
-    seconds: Annotated[float, typer.Option(min=5, help="How long guests write, after the first seconds.")] = 60,
+    seconds: Annotated[
+        float, typer.Option(min=5, help="How long frames come, and guests write, after the first seconds.")
+    ] = 60,
     calls: Annotated[int, typer.Option(min=1000, help="Messages that one routing worker works off.")] = 30_000,
     json: Annotated[Path | None, typer.Option(help="Write the figures to this file, too.")] = None,
 ) -> None:
@@ -60,6 +63,8 @@ def main(  # noqa: PLR0913 - one argument per option
                 compared = min(stock_events, events)
                 everybody, traffic = programs(only, events, compared), Traffic(events, compared)
                 figures |= measure_interactions(everybody, topics, traffic, rounds=rounds, starts=starts)
+            if only in {None, Section.LATENCY}:
+                figures["latency"] = measure_latency(topics, seconds)
             if only in {None, Section.GUESTS}:
                 figures["guests"] = measure_guests(topics, seconds, calls)
             if only in {None, Section.DASHBOARDS}:
@@ -92,6 +97,15 @@ def measure_interactions(
     runs = backlogs(everybody, topics, traffic, started, rounds)
     report.show(console, runs, started)
     return report.as_json(runs, started)
+
+
+def measure_latency(topics: Topics, seconds: float) -> dict[str, Any]:
+    latencies = []
+    for layout in latency.LAYOUTS:
+        with console.status(f"interactions come for {seconds:g} s: {layout}"):
+            latencies.append(latency.latency(topics, seconds, layout))
+    report.show_latencies(console, latencies)
+    return report.latencies_as_json(latencies)
 
 
 def measure_guests(topics: Topics, seconds: float, calls: int) -> dict[str, Any]:

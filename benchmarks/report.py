@@ -15,14 +15,17 @@ from rich.table import Table
 
 from benchmarks.contenders import OURS, PERCENTILES, SINK, SLICE, STOCK
 from benchmarks.guests import CONCURRENCY, POSSIBLE, Latency, Sustained
+from benchmarks.journeys import Spread
 from benchmarks.measure import Run, Start
 
 if TYPE_CHECKING:
+    from benchmarks import latency as interactions
     from benchmarks.dashboards import Updates
 
 JOBS = (PERCENTILES, SLICE, SINK)
 TARGET = 30  # times stock Faust, per CPU-second
-LATENCY_TARGETS = (30, 150)  # p50 and p99 in milliseconds
+LATENCY_TARGETS = (30, 100)  # p50 and p99 in milliseconds
+ROW_TARGETS = (10, 40)  # the same, of interactions
 CALLS_TARGET = 0.8  # of the calls that are possible
 MEASURED = ("faust-streaming", "aiokafka", "confluent-kafka", "fastavro", "orjson", "uvloop")
 
@@ -54,6 +57,20 @@ def as_json(runs: Sequence[Run], starts: Sequence[Start]) -> dict[str, Any]:
 
 def guests_as_json(latencies: Sequence[Latency], sustained: Sustained) -> dict[str, Any]:
     return {"machine": machine(), "latencies": list(map(asdict, latencies)), "calls": asdict(sustained)}
+
+
+def latencies_as_json(latencies: "Sequence[interactions.Latency]") -> dict[str, Any]:
+    return {"machine": machine(), "latencies": list(map(asdict, latencies))}
+
+
+def show_latencies(console: Console, latencies: "Sequence[interactions.Latency]") -> None:
+    console.print(machine(), style="dim", highlight=False)
+    p50, p99 = ROW_TARGETS
+    for each in latencies:
+        title = f"{each.layout}: {each.events:,} events, {each.rate:.0f} a second, at a load of {each.load:.1f} (ms)"
+        console.print(_spreads(title, "from the raw topic to the hour's row", {"whole": each.whole}, each.hops))
+        verdict = _verdict(reached=each.whole.p50 <= p50 and each.whole.p99 <= p99)
+        console.print(f"target: p50 at most {p50} ms and p99 {p99}: {verdict}; cores: {_by_process(each.cpu)}")
 
 
 def dashboards_as_json(updates: "Sequence[Updates]") -> dict[str, Any]:
@@ -109,12 +126,16 @@ def _latency(latency: Latency) -> Table:
     title = (
         f"{latency.layout}: {latency.messages:,} messages, {latency.rate:.0f} a second, at a load of {latency.load:.1f}"
     )
-    table = Table(title=f"{title} (ms)")
-    table.add_column("from the socket to CXone's answer", min_width=60)
+    whole = {"frame received to answer": latency.received, "frame written to call taken": latency.written}
+    return _spreads(f"{title} (ms)", "from the socket to CXone's answer", whole, latency.hops)
+
+
+def _spreads(title: str, of: str, whole: Mapping[str, Spread], hops: Mapping[str, Spread]) -> Table:
+    table = Table(title=title)
+    table.add_column(of, min_width=60)
     for name in ("p50", "p99", "worst"):
         table.add_column(name, justify="right")
-    rows = {"frame received to answer": latency.received, "frame written to call taken": latency.written}
-    for name, spread in (rows | {f"  {hop}": spread for hop, spread in latency.hops.items()}).items():
+    for name, spread in ({**whole} | {f"  {hop}": spread for hop, spread in hops.items()}).items():
         table.add_row(name, *(f"{each:,.0f}" for each in spread))
     return table
 
