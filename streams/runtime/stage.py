@@ -10,7 +10,8 @@ for: its rows are dropped unacknowledged, and come again to their next owner.
 
 import asyncio
 import time
-from collections.abc import AsyncIterable, Awaitable, Callable, Generator, Mapping
+from collections import defaultdict
+from collections.abc import AsyncIterable, Awaitable, Callable, Collection, Generator, Mapping
 from functools import partial
 from typing import Any, Generic, TypeVar
 
@@ -29,6 +30,7 @@ from streams.runtime.slices import sliced
 log = structlog.get_logger()
 
 SEAL_INTERVAL = 1.0  # seconds, of eager stages: how much is published again, and dropped again by readers, after a kill
+LOOK_INTERVAL = 1.0  # seconds between two looks at partitions of which nothing was folded: windows close by time, too
 TOGETHER = 0.5  # seconds that partitions wait for each other's deliveries
 PATIENCE = 2.0  # seconds that a delivery of a partition takes before no more of that partition is taken
 HELD_BYTES = 128 * 2**20
@@ -121,7 +123,8 @@ class Stage(Generic[F]):
         self._deliveries = 0
         self._failure: Exception | None = None  # of a delivery
         self._wanted = asyncio.Event()
-        self._sealed_at = 0.0
+        self._touched: set[int] = set()  # partitions that were folded since their last flush
+        self._sealed_at = self._looked_at = 0.0
 
     async def run(self, stream: Any, learn: Callable[[Chunk], Awaitable[None]] = _readable) -> None:
         """Be the body of the stage's agent. `learn` returns when a chunk can be folded without asking anybody."""
@@ -153,6 +156,7 @@ class Stage(Generic[F]):
             del chunk
             event.value = event.message.value = None  # acknowledging needs no records: let go of them
             self._held.add(HeldChunk(event, *source, last, taken, size, since))
+            self._touched.add(source[1])
             self._wanted.set()
             self._folded()
             while self._holds_enough:
@@ -176,11 +180,20 @@ class Stage(Generic[F]):
             elif left > 0:
                 await asyncio.sleep(left)
             left = self._sealed_at + self._interval - loop.time()
-            await self.flush(seal=left <= 0)
+            at_once = self._interval == 0 or left > 0
+            await self.flush(seal=left <= 0, at_once=at_once and loop.time() < self._looked_at + LOOK_INTERVAL)
 
-    async def flush(self, *, seal: bool = True) -> None:
-        """Write what the cores have, and (sealing) acknowledge the chunks folded until now."""
+    async def flush(self, *, seal: bool = True, at_once: bool = False) -> None:
+        """Write what the cores have, and (sealing) acknowledge the chunks folded until now.
+
+        With `at_once`, of a stage that delivers apart, it is what folded partitions have, and no delivery is waited
+        for: what comes next of another partition need not stand behind it.
+        """
         async with self._turn:
+            at_once = at_once and self._apart
+            if not at_once:
+                await self._together(self._young())
+                self._looked_at = asyncio.get_running_loop().time()
             if self._failure is not None:
                 raise self._failure
             self._wanted.clear()
@@ -190,26 +203,18 @@ class Stage(Generic[F]):
                 return
             self._hold_up()
             now, cores = self._now(), self.cores
-            free = {partition: core for partition, core in cores.items() if partition not in self._under_way}
+            looked_at = self._touched & cores.keys() if at_once else cores.keys()
+            free = {partition: cores[partition] for partition in looked_at if partition not in self._under_way}
+            self._touched -= free.keys()
             held = self._held.take(free) if seal else []
             if not self._apart:
                 flushes = {partition: core.flush(now, seal=seal) for partition, core in free.items()}
                 tell(self.name, flushes.values())
                 await self._write(cores, flushes, held)
                 return
-            writing = []
-            for partition, core in free.items():
-                own = [each for each in held if each.partition == partition]
-                if isinstance(core, FlushedInSteps):
-                    task = asyncio.create_task(self._flush_in_slices(cores, partition, now, own, seal=seal))
-                else:
-                    flush = core.flush(now, seal=seal)
-                    task = asyncio.create_task(self._write_apart(cores, partition, flush, own))
-                self._under_way[partition] = task
-                task.add_done_callback(partial(self._written, partition))
-                writing.append(task)
-            if writing:
-                await asyncio.wait(writing, timeout=TOGETHER)
+            writing = self._begin(cores, free, held, now, seal=seal)
+            if not at_once:
+                await self._together(writing)
             if self._failure is not None:
                 raise self._failure
 
@@ -235,10 +240,44 @@ class Stage(Generic[F]):
         self._began[partition] = asyncio.get_running_loop().time()
         await self._write(cores, {partition: flush}, held)
 
+    def _begin(
+        self,
+        cores: Mapping[int, Core[F]],
+        free: Mapping[int, Core[F]],
+        held: list[HeldChunk],
+        now: float,
+        *,
+        seal: bool,
+    ) -> list[asyncio.Task[None]]:
+        """Begin to flush each of `free` by itself; `held` is what that acknowledges."""
+        of = defaultdict[int, list[HeldChunk]](list)
+        for chunk in held:
+            of[chunk.partition].append(chunk)
+        for partition, core in free.items():
+            if isinstance(core, FlushedInSteps):
+                writing = self._flush_in_slices(cores, partition, now, of[partition], seal=seal)
+            else:
+                flush = core.flush(now, seal=seal)
+                writing = self._write_apart(cores, partition, flush, of[partition])
+            task = self._under_way[partition] = asyncio.create_task(writing)
+            task.add_done_callback(partial(self._written, partition))
+        return [self._under_way[partition] for partition in free]
+
+    async def _together(self, writing: Collection[asyncio.Task[None]]) -> None:
+        if writing:
+            await asyncio.wait(writing, timeout=TOGETHER)
+
+    def _young(self) -> list[asyncio.Task[None]]:
+        """Return deliveries that others may wait for: what takes longer holds up its own partition alone."""
+        old = self.unwritten(TOGETHER)
+        return [task for partition, task in self._under_way.items() if partition not in old]
+
     def _written(self, partition: int, task: asyncio.Task[None]) -> None:
         del self._under_way[partition]
         self._began.pop(partition, None)
         self.held_up -= {partition}
+        if partition in self._touched:
+            self._wanted.set()
         if not task.cancelled() and isinstance(failure := task.exception(), Exception):
             self._failure = failure
             self._wanted.set()
@@ -294,6 +333,7 @@ class Stage(Generic[F]):
 
     def wake(self) -> None:
         """Flush soon: a core has something to write that did not come from folding."""
+        self._looked_at = 0.0
         self._wanted.set()
 
     async def pause(self, seconds: float) -> None:
@@ -358,6 +398,7 @@ class Stage(Generic[F]):
         """Drop what is in memory: what is stored counts, when partitions come."""
         self.blocked, self._next = None, {}
         self.cores, self._held, self._taken_up = {}, Held(), None
+        self._touched = set()
 
     async def take_up(self, generation: object) -> None:
         """Make what `resume` needs for the partitions that were assigned in `generation`, in slices.

@@ -373,9 +373,9 @@ def test_a_pause_is_a_sleep_when_nothing_drains() -> None:
     run(main())
 
 
-def apart(stuck: int) -> Rig:
+def apart(stuck: int, interval: float = 1.0) -> Rig:
     """Return a stage of two partitions that are delivered apart, one of which cannot be written."""
-    rig = Rig(apart=True, stuck=stuck, stored={0: {}, 1: {}})
+    rig = Rig(interval=interval, apart=True, stuck=stuck, stored={0: {}, 1: {}})
     own(rig.stage, GENERATION)
     rig.open.clear()
     return rig
@@ -434,6 +434,33 @@ def test_no_more_is_taken_of_a_partition_that_cannot_be_written_and_the_others_g
         assert rig.stage.unwritten(0) == {}
 
     run(main())
+
+
+def test_at_once_no_partition_stands_behind_another_and_each_keeps_its_order() -> None:
+    async def main() -> None:
+        rig = apart(stuck=0, interval=0)
+        flushing = asyncio.create_task(rig.stage.keep_flushing())
+        await asyncio.sleep(1.1)  # after the look at all partitions
+        began = asyncio.get_running_loop().time()
+        rig.open.clear()
+        events = [await put(rig, partition, value, number) for partition, value, number in THREE]
+        await asyncio.sleep(0.01)
+        assert rig.values() == [b"b"], "it does not wait for the stuck one"
+        events.append(await put(rig, 1, b"d", 1))
+        await asyncio.sleep(0.01)
+        assert rig.values() == [b"b", b"d"]
+        assert asyncio.get_running_loop().time() < began + TOGETHER
+
+        rig.open.set()
+        await asyncio.sleep(0.1)
+        assert rig.values() == [b"b", b"d", b"a", b"c"], "what was folded meanwhile follows by itself"
+        assert all(event.acknowledged for event in events)
+        flushing.cancel()
+
+    run(main())
+
+
+THREE = ((0, b"a", 0), (1, b"b", 0), (0, b"c", 1))
 
 
 def test_a_drain_waits_for_a_partition_that_was_not_waited_for() -> None:
