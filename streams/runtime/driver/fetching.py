@@ -265,15 +265,17 @@ class Fetcher(fetcher.Fetcher):
             response = await self._client.send(node_id, request, group=FETCHING[self._turn])
         except errors.KafkaError as failure:
             log.error("a fetch failed", node=node_id, reason=str(failure))  # noqa: TRY400 - it says it all
-            session.lost()
-            await asyncio.sleep(self._retry_backoff)
-            return False
+            response = None
         except asyncio.CancelledError:  # closing, or other partitions
             session.lost()
             self._turn = (self._turn + 1) % len(FETCHING)  # what follows is not to stand behind it
             return False
         finally:
             del self._fetches[node_id]
+        if response is None:
+            session.lost()
+            await asyncio.sleep(self._retry_backoff)
+            return False
         named = NO_SESSION
         if response.API_VERSION >= WITH_SESSIONS:
             named = response.session_id
