@@ -180,7 +180,7 @@ class TableState:
         self._tell()
         for (of, partition), offset in offsets.items():
             if of == topic:
-                store.set_persisted(self._table.data, topic, partition, offset)
+                store.note_kept(self._table, topic, partition, offset)
         return offsets
 
     async def _publish_rows(self, records: Sequence[Outgoing]) -> Mapping[tuple[str, int], int]:

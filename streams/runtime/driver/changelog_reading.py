@@ -19,6 +19,10 @@ class ChangelogReading:
         self._position[tp] = position
         self._handed_out.pop(tp, None)
 
+    def position(self, tp: TP) -> int | None:
+        """Return up to where a changelog is read; None of one that is not."""
+        return self._position.get(tp)
+
     def passed(self, tp: TP, start: int | None, end: int, *, last: int | None = None) -> bool:
         """Note that a fetch led from `start` to `end`, its last record being `last`. Returns whether that is news."""
         position = self._position.get(tp)

@@ -59,7 +59,7 @@ def _lost(request: Any, response: Any) -> str | None:
     return None
 
 
-def _consumer_class(chunked: Collection[str], fetch_bytes: int) -> type[Any]:
+def _consumer_class(in_runs: Collection[str], fetch_bytes: int) -> type[Any]:
     """Return aiokafka's consumer, with our group coordinator and fetcher."""
 
     class Consumer(aiokafka_consumer.AIOKafkaConsumer):
@@ -75,7 +75,7 @@ def _consumer_class(chunked: Collection[str], fetch_bytes: int) -> type[Any]:
 
         start = using(
             aiokafka_consumer.AIOKafkaConsumer.start,
-            Fetcher=fetcher_class(chunked, fetch_bytes),
+            Fetcher=fetcher_class(in_runs, fetch_bytes),
             GroupCoordinator=GroupCoordinator,
         )
 
@@ -121,7 +121,8 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
-        consumer.__class__ = _consumer_class(self.app.sources, self.app.fetch_bytes)  # Faust names the class itself
+        in_runs = {*self.app.sources, *self.app.tables.changelog_topics}
+        consumer.__class__ = _consumer_class(in_runs, self.app.fetch_bytes)  # Faust names the class itself
         consumer._isolation_level = "read_committed"  # noqa: SLF001 - Faust asks for it only with exactly_once
         consumer._fetch_max_wait_ms = self.app.fetch_wait_ms  # noqa: SLF001 - Faust's 1.5 s cannot be set
         consumer._subscription.app = self.app  # noqa: SLF001 - what the coordinator has in common with us

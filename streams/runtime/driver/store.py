@@ -76,3 +76,9 @@ def _keep_in_memory(data: MutableMapping[bytes, bytes], changes: Iterable[tuple[
 def set_persisted(store: Any, topic: str, partition: int, offset: int) -> None:
     """Note up to which offset of its changelog a local store has come."""
     store.set_persisted_offset(TP(topic, partition), offset)
+
+
+def note_kept(table: Any, topic: str, partition: int, offset: int) -> None:
+    """Note that a table has what was written to its changelog, up to an offset, so that it is not read again."""
+    set_persisted(table.data, topic, partition, offset)
+    table.app.tables.recovery.kept(TP(topic, partition), offset)

@@ -2,7 +2,7 @@
 
 Stock Faust spends about 200 µs in asyncio tasks per record; here one Faust message is a whole run of records of one
 partition, and groups, rebalancing, tables, recovery, commits and the command line stay Faust's. Only an app's `sources`
-are chunked; changelogs and internal topics take the stock path. The other half, in the thread that owns the aiokafka
+are chunked; changelogs go into their tables a fetch at a time. The other half, in the thread that owns the aiokafka
 consumer, is `streams.runtime.driver.consumer_thread`.
 
 What may be committed and what may be delivered is decided by `Coverage`, one for each partition: Faust hands out
@@ -247,13 +247,20 @@ class Consumer(driver.Consumer):
             if not (active is None or tp in active or tp in self._buffered_partitions):
                 passed_over[tp] = batch
                 continue
-            if batch:
-                self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
-            for message in await self._messages(tp, batch):
+            for message in await self._taken(tp, batch):
                 if not self.flow_active or self.app.consumer_generation_id != generation:
                     return
                 yield tp, message
         await self._put_back(passed_over)
+
+    async def _taken(self, tp: TP, batch: Fetched) -> list[ConsumerMessage]:
+        """Return what is to be delivered: of a changelog nothing, its table has it now."""
+        if batch:
+            self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
+            if tp.topic in self.app.tables.changelog_topics:
+                await self.app.tables.recovery.take(tp, batch)
+                return []
+        return await self._messages(tp, batch)
 
     async def _put_back(self, records: Mapping[TP, Fetched]) -> None:
         """Have records that are not delivered fetched again.
@@ -267,7 +274,6 @@ class Consumer(driver.Consumer):
 
     async def _messages(self, tp: TP, batch: Fetched) -> list[ConsumerMessage]:
         if not self._is_chunked(tp):
-            self.changelogs.passed(tp, batch.start, batch.end, last=batch[-1].offset)
             return [self._to_message(tp, record) for record in batch]
         coverage = self._coverage.get(tp)
         if coverage is None or not self.app.recovered:

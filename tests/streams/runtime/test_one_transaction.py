@@ -1,6 +1,7 @@
 """A flush is one transaction, committed while the lease is held."""
 
 from collections.abc import Callable, Mapping, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -30,6 +31,8 @@ class Table:
 
     def __init__(self) -> None:
         self.data = Data()
+        recovery = SimpleNamespace(kept=lambda *_kept: None)
+        self.app = SimpleNamespace(tables=SimpleNamespace(recovery=recovery))
 
 
 class Transactions:

@@ -1,7 +1,8 @@
-"""The end of a recovery: Faust's own code, with a consumer that only writes down."""
+"""A recovery, and its end: Faust's own code, with a consumer that only writes down."""
 
 import asyncio
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,11 +11,14 @@ from faust.types import TP
 from connectors.settings import KafkaSettings
 from streams.runtime.app import App, build_app
 from streams.runtime.assembly import attach
+from streams.runtime.driver.changelog_reading import ChangelogReading
+from streams.runtime.driver.consumer_thread import Fetched
 from streams.runtime.settings import WorkerSettings
 from streams.runtime.stage import Stage
 from tests.support.echo_stage import Echo
 
 GENERATION = 5
+CHANGELOG = TP("cxone-echo-values-changelog", 0)
 
 
 class Consumer:
@@ -101,3 +105,116 @@ async def test_a_recovery_that_ends_after_its_partitions_went_revives_nothing(ap
     assert not app.recovered
     assert not app.stage.cores
     assert not app.stage.ownership.may_write
+
+
+class Reading:
+    """A consumer of a changelog, as far as it was sought, that notes where it is sought again."""
+
+    def __init__(self) -> None:
+        self.changelogs, self.sought = ChangelogReading(), list[dict[TP, int]]()
+
+    async def seek_wait(self, positions: dict[TP, int]) -> None:
+        self.sought.append(positions)
+
+
+def fetched(first: int, last: int, start: int | None, *, end: int | None = None) -> Fetched:
+    records = [SimpleNamespace(offset=offset, key=b"%d" % offset, value=b"v") for offset in range(first, last + 1)]
+    return Fetched.of(records, start, last + 1 if end is None else end)
+
+
+@pytest.fixture(name="recovery")
+def _recovery(tmp_path: Path) -> Any:
+    """A recovery of one changelog of ten records, of which nothing is read."""
+    app = build_app("echo", "source", KafkaSettings(), WorkerSettings(data_dir=tmp_path))
+    table = app.Table("values", key_type=bytes, value_type=bytes)
+    recovery = app.tables.recovery
+    recovery.add_active(table, CHANGELOG)
+    recovery.active_offsets[CHANGELOG], recovery.active_highwaters[CHANGELOG] = -1, 9
+    app.consumer = Reading()
+    app.consumer.changelogs.begin(CHANGELOG, 0)
+    recovery._set_recovery_started()
+    return recovery
+
+
+def restored(recovery: Any) -> set[int]:
+    return {int(key) for key in recovery.tp_to_table[CHANGELOG].data}
+
+
+async def test_what_a_fetch_brings_of_a_changelog_is_in_its_table_and_the_last_ends_the_recovery(recovery: Any) -> None:
+    ending = asyncio.create_task(recovery.signal_recovery_end.wait())
+    await asyncio.sleep(0)
+
+    await recovery.take(CHANGELOG, fetched(0, 4, start=0))
+    assert recovery.in_recovery
+    assert restored(recovery) == set(range(5))
+    await recovery.take(CHANGELOG, fetched(5, 9, start=5))
+    await ending
+
+    assert not recovery.in_recovery
+    assert restored(recovery) == set(range(10))
+
+
+async def test_a_record_without_value_takes_the_key_out(recovery: Any) -> None:
+    await recovery.take(CHANGELOG, fetched(0, 4, start=0))
+
+    batch = fetched(5, 5, start=5)
+    batch[0].key, batch[0].value = b"3", None
+    await recovery.take(CHANGELOG, batch)
+
+    assert restored(recovery) == {0, 1, 2, 4}
+
+
+async def test_a_recovery_that_nobody_waits_for_yet_is_told_of_its_end_later(recovery: Any) -> None:
+    await recovery.take(CHANGELOG, fetched(0, 9, start=0))
+    assert recovery.in_recovery
+
+    async with asyncio.timeout(5):
+        await recovery.signal_recovery_end.wait()
+
+    assert not recovery.in_recovery
+
+
+@pytest.mark.parametrize("start", [None, 6])
+async def test_a_changelog_gets_no_hole_from_a_fetch_of_before(recovery: Any, start: int | None) -> None:
+    await recovery.take(CHANGELOG, fetched(0, 2, start=0))
+
+    await recovery.take(CHANGELOG, fetched(6, 9, start=start))
+
+    assert restored(recovery) == {0, 1, 2}
+    assert recovery.app.consumer.sought == [{CHANGELOG: 3}]
+    await recovery.take(CHANGELOG, fetched(3, 9, start=3))
+    assert restored(recovery) == set(range(10))
+
+
+async def test_what_comes_a_second_time_does_not_go_over_what_is_newer(recovery: Any) -> None:
+    newer = fetched(5, 5, start=5)
+    newer[0].key, newer[0].value = b"2", b"newer"
+    await recovery.take(CHANGELOG, fetched(0, 4, start=0))
+    await recovery.take(CHANGELOG, newer)
+
+    await recovery.take(CHANGELOG, fetched(0, 4, start=0))
+
+    assert recovery.tp_to_table[CHANGELOG].data[b"2"] == b"newer"
+
+
+async def test_nothing_is_taken_outside_of_a_recovery_or_of_partitions_that_are_not_ours(recovery: Any) -> None:
+    await recovery.take(TP(CHANGELOG.topic, 1), fetched(0, 9, start=0))
+    recovery._set_recovery_ended()
+    await recovery.take(CHANGELOG, fetched(0, 9, start=0))
+
+    assert restored(recovery) == set()
+
+
+async def test_of_a_partition_that_stays_only_what_others_wrote_is_read(recovery: Any) -> None:
+    ending = asyncio.create_task(recovery.signal_recovery_end.wait())
+    await asyncio.sleep(0)
+    await recovery.take(CHANGELOG, fetched(0, 9, start=0))
+    await ending
+
+    recovery.kept(CHANGELOG, 14)
+    recovery.kept(TP(CHANGELOG.topic, 1), 14)
+    recovery.active_highwaters[CHANGELOG] = 14
+
+    assert not recovery.need_recovery()
+    assert recovery.active_offsets[CHANGELOG] == 14
+    assert TP(CHANGELOG.topic, 1) not in recovery.active_offsets
