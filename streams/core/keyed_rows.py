@@ -14,6 +14,9 @@ which one worker has the partition: two workers that began with the same state m
 A value that changes while it is ahead says of which flush it was, too. The positions of a life's unsealed flush stay
 until no value is ahead by them, however many lives are cut short.
 
+Rows may be bounded, so many a second. What changed longest ago goes first, and the seal says since which flush rows are
+owed: the next life publishes those of all values that are of that flush or a later one.
+
 A value rests as the bytes that are stored of it, which the table holds anyway, until an event changes it: after a
 restart, and once it has ended.
 
@@ -24,6 +27,7 @@ import heapq
 import struct
 import zlib
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any, Generic
 
 import msgspec
@@ -60,7 +64,8 @@ _Of = tuple[int, int]  # life, flush
 class _Meta(msgspec.Struct):
     """The partition's own record: the flush that is sealed, and of which life it was.
 
-    `forgotten` is the latest event time (ms) of a value that was forgotten.
+    `forgotten` is the latest event time (ms) of a value that was forgotten. `unpublished` is the number of the first
+    flush of which rows are not published, 0 where there is none.
     """
 
     life: int = 0
@@ -68,6 +73,7 @@ class _Meta(msgspec.Struct):
     positions: list[tuple[int, int]] = []
     time: dict[str, Any] = {}
     forgotten: int = -1
+    unpublished: int = 0
 
 
 class _Unsealed(msgspec.Struct):
@@ -107,10 +113,18 @@ class KeyedRows(Generic[E, K, V]):
         rule: of the stage.
         time: a new watermark, which is restored with the values.
         life: a number that no other worker has had, or will have, for this partition.
+        rows: a second, that are published at most; None publishes all that changed with each flush.
     """
 
-    def __init__(
-        self, partition: int, stored: Mapping[bytes, bytes], *, rule: Rule[E, K, V], time: Watermark, life: int
+    def __init__(  # noqa: PLR0913 - a composition point
+        self,
+        partition: int,
+        stored: Mapping[bytes, bytes],
+        *,
+        rule: Rule[E, K, V],
+        time: Watermark,
+        life: int,
+        rows: float | None = None,
     ) -> None:
         self._partition, self._rule, self._time, self._life = partition, rule, time, life
         meta = msgspec.json.decode(stored.get(META, b"{}"), type=_Meta)
@@ -125,19 +139,27 @@ class KeyedRows(Generic[E, K, V]):
         self._ahead: dict[K, Positions] = {}  # restored from a flush that was not completed: what is folded in
         self._ahead_by: dict[K, list[_Of]] = {}
         self._ends, self._keeps = _Times(), _Times()  # when a value ends; its latest event time, or an earlier one
-        self._unpublished: dict[K, None] = {}
+        self._unpublished: dict[K, int] = {}  # whose rows are owed, and since which flush, the longest ago first
+        self._rows, self._room, self._flushed_at = rows, rows or 0.0, -1.0  # how many may go out, since when
         self._changed: dict[K, V] = {}
         self._refused: list[Outgoing] = []
         self._sealed = time.stored()
         finish(self._restore(stored, meta))
 
     @classmethod
-    def restoring(
-        cls, partition: int, stored: Mapping[bytes, bytes], *, rule: Rule[E, K, V], time: Watermark, life: int
+    def restoring(  # noqa: PLR0913 - as above
+        cls,
+        partition: int,
+        stored: Mapping[bytes, bytes],
+        *,
+        rule: Rule[E, K, V],
+        time: Watermark,
+        life: int,
+        rows: float | None = None,
     ) -> "Steps[KeyedRows[E, K, V]]":
         """Make one in steps."""
         own = {META: stored[META]} if META in stored else {}
-        core = cls(partition, own, rule=rule, time=time, life=life)
+        core = cls(partition, own, rule=rule, time=time, life=life, rows=rows)
         yield from core._restore(stored, msgspec.json.decode(own.get(META, b"{}"), type=_Meta))
         return core
 
@@ -199,7 +221,7 @@ class KeyedRows(Generic[E, K, V]):
         """Return what changed since the last flush: values, rows and dead letters, the partition's own record."""
         return finish(self.flushing(now, seal=seal))
 
-    def flushing(self, _now: float, *, seal: bool = True) -> Steps[Flush]:  # noqa: ARG002 - values go out whole
+    def flushing(self, now: float, *, seal: bool = True) -> Steps[Flush]:  # noqa: ARG002 - values go out whole
         """Do in steps what `flush` does. Nothing may be folded before the last."""
         changed, rule, flush = self._changed, self._rule, Flush()
         yield from self._end(self._time.advance())
@@ -211,14 +233,15 @@ class KeyedRows(Generic[E, K, V]):
             name = _stored_key(key)
             stored = self._stored(key, value)
             flush.state.append(Change(name, stored))
-            self._unpublished[key] = None
+            self._unpublished.setdefault(key, self._flush + 1)
             if key in self._to_rest and key not in self._ahead:
                 del self._values[key]
                 self._resting[name] = stored
                 self._to_rest.remove(key)
             yield
-        for key in self._unpublished:
-            flush.outputs.append(rule.row(key, changed[key] if key in changed else self._values[key]))
+        for key in list(islice(self._unpublished, self._may_publish(now))):
+            flush.outputs.append(rule.row(key, changed[key] if key in changed else self._value(key)))
+            del self._unpublished[key]
             yield
         flush.outputs += self._refused
         time = self._time.stored()
@@ -226,9 +249,24 @@ class KeyedRows(Generic[E, K, V]):
             self._flush, self._sealed = self._flush + 1, time
             gone = yield from self._forget(self._time.log_time - BROKERS_APART)
             flush.seal = [Change(META, self._meta()), *gone, *self._reached()]
-        self._changed, self._unpublished, self._refused = {}, {}, []
+        self._changed, self._refused = {}, []
         self.taken.tell(flush)
         return flush
+
+    def _may_publish(self, now: float) -> int | None:
+        """Return how many rows may go out at `now`; None for all."""
+        if self._rows is None:
+            return None
+        passed = max(now - self._flushed_at, 0.0) if self._flushed_at >= 0 else 0.0
+        self._flushed_at = now
+        self._room = min(self._room + self._rows * passed, self._rows * max(passed, 1.0))
+        most = min(int(self._room), len(self._unpublished))
+        self._room -= most
+        return most
+
+    def _value(self, key: K) -> V:
+        value = self._values.get(key)
+        return self._rule.restore(key, _content(self._resting[_stored_key(key)])) if value is None else value
 
     def _wake(self, key: K, name: bytes) -> V | None:
         """Return a value that rests, `name` being its stored key; None where there is none."""
@@ -299,12 +337,12 @@ class KeyedRows(Generic[E, K, V]):
             if stored is not None:
                 _, _, latest, ends, _, _ = _HEADER.unpack_from(stored)
                 ended = ends == _NEVER
-                forget = ended and latest <= until
+                forget = ended and latest <= until and not (self._unpublished and _key(name) in self._unpublished)
             else:
                 key: K = _key(name)
                 value = self._values[key]  # what does not rest is one of these until it is forgotten
                 latest, ended = rule.latest(key, value), rule.ends(key, value) is None
-                forget = ended and latest <= until and key not in self._ahead
+                forget = ended and latest <= until and key not in self._ahead and key not in self._unpublished
                 if forget:
                     del self._values[key]
                     self._to_rest.discard(key)
@@ -350,7 +388,7 @@ class KeyedRows(Generic[E, K, V]):
         )
         return b"".join((header, *(_FLUSH.pack(*each) for each in others), content))
 
-    def _restore(self, stored: Mapping[bytes, bytes], meta: _Meta) -> Steps[None]:
+    def _restore_unsealed(self, stored: Mapping[bytes, bytes], meta: _Meta) -> None:
         for name in [name for name in stored if name[:1] == UNSEALED]:
             left = msgspec.json.decode(stored[name], type=_Unsealed)
             life = int(name[len(UNSEALED) :])
@@ -358,8 +396,12 @@ class KeyedRows(Generic[E, K, V]):
             self._flush = max(self._flush, left.flush)
             if not (life == meta.life and left.flush <= meta.flush):
                 self._unsealed[life, left.flush] = dict(left.positions)
+
+    def _restore(self, stored: Mapping[bytes, bytes], meta: _Meta) -> Steps[None]:
+        self._restore_unsealed(stored, meta)
         unpack, resting, unsealed, keep = _HEADER.unpack_from, self._resting, self._unsealed, self._rule.keep
         ahead: list[bytes] = []
+        owed: list[tuple[int, bytes]] = []
         for number, (name, value) in enumerate(stored.items()):
             if name[:1] in {META, UNSEALED}:
                 continue
@@ -367,30 +409,38 @@ class KeyedRows(Generic[E, K, V]):
             resting[name] = value
             if unsealed and (others or (life, flush) in unsealed):
                 ahead.append(name)
+            if meta.unpublished and flush >= meta.unpublished:
+                owed.append((flush, name))
             if ends != _NEVER:
                 self._ends.add(ends, name)
             if keep is not None:
                 self._keeps.add(latest, name)
             if not number % _AT_A_TIME:
                 yield
-        yield from self._restore_ahead(ahead)
+        owed += yield from self._restore_ahead(ahead)
+        for flush, name in sorted(owed):
+            self._unpublished.setdefault(_key(name), flush)
 
-    def _restore_ahead(self, names: list[bytes]) -> Steps[None]:
-        """Note what values hold beside what is sealed, if they do, and have their rows published again."""
+    def _restore_ahead(self, names: list[bytes]) -> Steps[list[tuple[int, bytes]]]:
+        """Note what values hold beside what is sealed, if they do. Returns those whose rows are published again."""
+        owed: list[tuple[int, bytes]] = []
         known: dict[tuple[_Of, ...], Positions] = {}
         for name in names:
-            of = tuple(each for each in _flushes(self._resting[name]) if each in self._unsealed)
+            flushes = _flushes(self._resting[name])
+            of = tuple(each for each in flushes if each in self._unsealed)
             if of:
                 key: K = _key(name)
                 self._wake(key, name)
                 if of not in known:
                     known[of] = _highest([self._unsealed[each] for each in of])
                 self._ahead[key], self._ahead_by[key] = known[of], list(of)
-                self._unpublished[key] = None
+                owed.append((flushes[0][1], name))
             yield
+        return owed
 
     def _meta(self) -> bytes:
-        meta = _Meta(self._life, self._flush, self.taken.stored(), self._sealed, self._forgotten)
+        owed_since = next(iter(self._unpublished.values()), 0)
+        meta = _Meta(self._life, self._flush, self.taken.stored(), self._sealed, self._forgotten, owed_since)
         return msgspec.json.encode(meta)
 
     def _refuse(self, record: Record, refused: Refused) -> None:

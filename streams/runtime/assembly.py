@@ -217,8 +217,14 @@ def keep(app: App, run: Callable[[], Awaitable[None]]) -> None:
             raise
 
 
-def build_rows(
-    rule: Rule[Any, Any, Any], kafka: KafkaSettings, worker: WorkerSettings, *, codec: StageCodec, interval: float
+def build_rows(  # noqa: PLR0913 - a composition point
+    rule: Rule[Any, Any, Any],
+    kafka: KafkaSettings,
+    worker: WorkerSettings,
+    *,
+    codec: StageCodec,
+    interval: float,
+    rows: float | None = None,
 ) -> App:
     """Make the app of the stage that keeps a value per key and publishes a row per value: see `Rule`.
 
@@ -230,6 +236,7 @@ def build_rows(
         worker: how stages run.
         codec: reads what the stage reads, and the event time of the raw topic behind it, if it declares one.
         interval: seconds in which a row is published once at most.
+        rows: a second that a partition publishes at most; None publishes all that changed.
     """
     app, latest = declared(rule.declaration, kafka, worker, codec), nothing_heard
     if rule.declaration.behind is not None:
@@ -240,7 +247,7 @@ def build_rows(
 
     def core(partition: int, stored: Mapping[bytes, bytes]) -> Steps[KeyedRows[Any, Any, Any]]:
         life, time = state.epoch(partition), Watermark(partition, latest)
-        return KeyedRows.restoring(partition, stored, rule=rule, time=time, life=life)
+        return KeyedRows.restoring(partition, stored, rule=rule, time=time, life=life, rows=rows)
 
     attach_stateful(app, rule.declaration.name, state, core, interval=interval, refusals=worker.dead_letter_share)
     return app

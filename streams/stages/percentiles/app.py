@@ -24,4 +24,5 @@ def build() -> App:
         exact_values=own.exact_values,
     )
     rule = Hours(policy, decode=codec.decoder(InteractionCompleted), encode=codec.encoder(CampaignHour))
-    return build_rows(rule, kafka, worker, codec=codec, interval=own.publish_interval)
+    rows = own.publish_rows or None
+    return build_rows(rule, kafka, worker, codec=codec, interval=own.publish_interval, rows=rows)

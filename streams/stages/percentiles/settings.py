@@ -14,6 +14,9 @@ class PercentilesSettings(BaseSettings):
     publish_interval: float = Field(
         1.0, ge=0, description="a changed window is published once in so long; 0 publishes at once"
     )
+    publish_rows: int = Field(
+        0, ge=0, description="rows a second that a partition publishes at most, the longest unpublished first; 0: all"
+    )
     allowed_lateness: float = Field(300.0, ge=0, description="an hour is final so long after its end, in event time")
     window_retention: float = Field(
         172_800.0, ge=3600, description="an hour takes late events for so long; later ones become dead letters"

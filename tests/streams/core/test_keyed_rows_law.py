@@ -17,7 +17,7 @@ from schemas.dead_letters import DEAD_REASON
 from schemas.envelope import SOURCE_POSITION, Consumed
 from schemas.records import InteractionCompleted
 from schemas.releases import FileSchemaIds
-from streams.core.contract import Change
+from streams.core.contract import Change, Chunk
 from streams.core.keyed_rows import TOO_LATE, UNSEALED, KeyedRows
 from streams.core.steps import Steps
 from streams.core.windows.watermark import Watermark, nothing_heard
@@ -30,13 +30,16 @@ MS = int(START * 1000)
 LIVES = numbers(1)
 
 
-def made(kind: type[Any], stored: dict[bytes, bytes], life: int | None = None) -> KeyedRows[Any, str, Skill]:
+def made(
+    kind: type[Any], stored: dict[bytes, bytes], life: int | None = None, rows: float | None = None
+) -> KeyedRows[Any, str, Skill]:
     core: KeyedRows[Any, str, Skill] = kind(
         0,
         stored,
         rule=Skills(decode),
         time=Watermark(0, nothing_heard),
         life=next(LIVES) if life is None else life,
+        rows=rows,
     )
     return core
 
@@ -181,6 +184,54 @@ def test_a_core_that_lets_go_of_positions_too_early_breaks_the_law(log: list[Con
         list(map(check, kills_after_kills(law, log)))
 
 
+BOUNDED = KillLaw(partial(made, KeyedRows, rows=0.5), topic=DECLARATION.reads.name, last=(20.0,) * 4)
+
+
+@settings(max_examples=300, deadline=None)
+@given(logs(), steps(passed=(0.0, 1.0, 3.0)))
+def test_rows_that_wait_are_published_whatever_is_killed(log: list[Consumed], script: list[Step]) -> None:
+    check(BOUNDED.run(log, script))
+
+
+def test_rows_that_wait_at_a_kill_at_any_write_are_published(log: list[Consumed]) -> None:
+    for broker in BOUNDED.at_every_write(log, fold=3, meanwhile=0):
+        check(broker)
+
+
+def test_a_core_that_does_not_say_which_rows_wait_breaks_the_law(log: list[Consumed]) -> None:
+    class Silent(KeyedRows[InteractionCompleted, str, Skill]):
+        def _meta(self) -> bytes:
+            unpublished, self._unpublished = self._unpublished, {}
+            meta, self._unpublished = super()._meta(), unpublished
+            return meta
+
+    law = KillLaw(partial(made, Silent, rows=0.5), topic=DECLARATION.reads.name, last=(20.0,) * 4)
+
+    with pytest.raises(AssertionError):
+        list(map(check, law.at_every_write(log, fold=3, meanwhile=0)))
+
+
+def test_so_many_rows_a_second_go_out_and_what_changed_longest_ago_goes_first() -> None:
+    core, offset = made(KeyedRows, {}, rows=2.0), -1
+
+    def flush(now: float, *campaigns: str) -> list[bytes | None]:
+        nonlocal offset
+        records = []
+        for campaign in campaigns:
+            offset += 1
+            content = encode(InteractionCompleted(None, campaign, 1.0, 1.0, MS))
+            records.append(Consumed(offset, content, b"k", ((SOURCE_POSITION, b"0:%d" % offset),)))
+        core.fold(Chunk("completed", 0, records))
+        return [row.key for row in core.flush(now).outputs]
+
+    assert flush(START, "a", "b", "c", "d", "e") == [b"a", b"b"]
+    assert flush(START + 1, "a", "d", "f") == [b"c", b"d"]
+    assert flush(START + 1.1) == []
+    assert flush(START + 1.5) == [b"e"]
+    assert flush(START + 9) == [b"a", b"f"]
+    assert flush(START + 10) == []
+
+
 def test_lives_of_one_number_break_the_law() -> None:
     events = [(0, "a", 0), (0, "b", 1), (0, "c", 2)]
     log = [
@@ -201,8 +252,9 @@ def test_lives_of_one_number_break_the_law() -> None:
 
 def test_a_core_that_forgets_what_a_kill_cut_off_breaks_the_law(log: list[Consumed]) -> None:
     class Forgetful(KeyedRows[InteractionCompleted, str, Skill]):
-        def _restore_ahead(self, names: list[bytes]) -> Steps[None]:
+        def _restore_ahead(self, names: list[bytes]) -> Steps[list[tuple[int, bytes]]]:
             yield
+            return []
 
     law = KillLaw(partial(made, Forgetful), topic=DECLARATION.reads.name)
 
