@@ -2,7 +2,7 @@
 
 import contextlib
 import shutil
-from collections.abc import Collection, Iterable, MutableMapping
+from collections.abc import Collection, Iterable, Iterator, MutableMapping
 from typing import Any
 
 from faust.types import TP
@@ -33,9 +33,15 @@ def is_rocksdb(store: Any) -> bool:
     return hasattr(store, "_db_for_partition")
 
 
-def items(store: Any) -> Iterable[tuple[bytes, bytes]]:
-    """Return what is in a local store. In memory it is as of now, whatever is written meanwhile."""
-    return store.items() if is_rocksdb(store) else list(_data(store).items())
+def items(store: Any) -> Iterator[tuple[bytes, bytes]]:
+    """Yield what is in a local store, whatever is written meanwhile."""
+    if is_rocksdb(store):
+        yield from store.items()
+        return
+    data = _data(store)
+    for key in list(data):  # a list of pairs would be many objects, for the garbage collector to look at all at once
+        if (value := data.get(key)) is not None:
+            yield key, value
 
 
 def keep(store: Any, changes: Iterable[tuple[int, bytes, bytes | None]]) -> None:
