@@ -126,7 +126,7 @@ class Exchange:
         except TimeoutError:
             return f"within {self._timeout:g} s"
         except Exception as failure:  # noqa: BLE001 - libraries raise ValueErrors and worse over what peers send
-            return f"({_named(failure)})"
+            return f"({_named(_let_go(failure))})"
 
     async def _read(self, response: httpx.Response) -> Answer:
         body, cut, stream = bytearray(), False, response.stream
@@ -144,6 +144,20 @@ class Exchange:
             response.headers.get(name, "") for name in ("www-authenticate", "etag", "content-encoding")
         )
         return Answer(response.status_code, bytes(body[:LONGEST_BODY]), later, cut, challenge, etag, encoding)
+
+
+def _let_go(failure: Exception) -> Exception:
+    """Take away the frames that `failure`, and what it came from, went through; return it.
+
+    aiohttp's objects keep the errors that end them, and these their frames, which hold those objects: a circle, with
+    what the peer sent (some 200 kB) in it. Only the garbage collector would find that, and it counts objects, not
+    bytes.
+    """
+    each: BaseException | None = failure
+    while each is not None and each.__traceback__ is not None:
+        each.__traceback__ = None
+        each = each.__cause__ or each.__context__
+    return failure
 
 
 def _named(failure: Exception) -> str:

@@ -20,6 +20,7 @@ from connectors.settings import KafkaSettings
 from schemas.envelope import DASHBOARD_PATH, DATA_ACTION_PATH
 from schemas.topics import DEAD_LETTERS, RAW_WEBHOOKS
 from streams.programs.lifecycle import on_signal, say_ready
+from streams.programs.memory import keep_tidy
 
 # What a request allocates is freed without a search for cycles. With some hundred requests on their way a search every
 # 700 objects, the default, takes a third of the CPU.
@@ -70,11 +71,13 @@ async def run(
         say_ready([STAGE], f"{host}:{port}")
         stopping = asyncio.create_task(stop.wait())
         watching = asyncio.create_task(transactions.watch())
+        tidying = asyncio.create_task(keep_tidy())
         await asyncio.wait((stopping, watching), return_when=asyncio.FIRST_COMPLETED)
         door.stop()
         if watching.done():
             await watching
         watching.cancel()
+        tidying.cancel()
     finally:
         await runner.cleanup()
         await transactions.close()

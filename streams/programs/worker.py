@@ -15,7 +15,7 @@ from streams.programs.figures import Figures
 from streams.programs.health import HealthServer
 from streams.programs.lifecycle import Exit, on_signal, say_ready
 from streams.programs.loop_watch import LoopWatch
-from streams.programs.memory import keep_freed
+from streams.programs.memory import keep_freed, keep_tidy
 from streams.runtime.app import App
 from streams.runtime.settings import WorkerSettings
 
@@ -42,9 +42,10 @@ async def run(apps: Sequence[App], settings: WorkerSettings) -> int:
     health = HealthServer(apps, settings.http_host, settings.http_port, Figures(named, named))
     address = await health.start()
     tasks = [asyncio.create_task(_live(app, stop)) for app in apps]
-    announcing = asyncio.create_task(_announce(apps, address))
+    announcing, tidying = asyncio.create_task(_announce(apps, address)), asyncio.create_task(keep_tidy())
     crashes = [crash for crash in await asyncio.gather(*tasks) if crash is not None]
     announcing.cancel()
+    tidying.cancel()
     await health.stop()
     watch.stop()
     refused = any(isinstance(crash, StateRefusedError | ConfigurationError) for crash in crashes)

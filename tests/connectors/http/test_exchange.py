@@ -2,12 +2,15 @@
 
 import asyncio
 import contextlib
+import gc
 import gzip
 import traceback
 from collections.abc import AsyncIterator
 
+import aiohttp
 import httpx
 import pytest
+import uvloop
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
@@ -17,6 +20,7 @@ from connectors.http.exchange import LONGEST_BODY, Answer, Exchange
 from connectors.http.transport import Transport
 from tests.support.hostile_http import (
     Answering,
+    Asked,
     HostilePeer,
     answering,
     dripping,
@@ -244,6 +248,41 @@ async def test_nobody_listening_is_no_answer() -> None:
     with pytest.raises(Unavailable, match=r"InfluxDB did not answer \(ClientConnectorError: Connection refused\)"):
         await exchange.ask("GET", "http://127.0.0.1:9")
     await exchange.close()
+
+
+@pytest.mark.parametrize(
+    "wire",
+    [
+        response(b"", f"X: {'x' * 400_000}"),
+        response(b"", *(f"X-{number}: x" for number in range(5000))),
+        b"10000\r\n" + b"[" * 100_000,
+        response(b"x" * 200_000)[:-1],
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n10000\r\nx",
+    ],
+    ids=["a long header", "many headers", "no HTTP", "cut", "a cut chunk"],
+)
+def test_what_an_exchange_that_failed_has_read_does_not_wait_for_the_garbage_collector(wire: bytes) -> None:
+    async def answer(_: Asked, writer: asyncio.StreamWriter) -> None:
+        writer.write(wire)
+        await writer.drain()
+        raise ConnectionResetError  # the peer's end
+
+    async def ask() -> None:
+        async with asking(answer) as (exchange, peer):
+            with pytest.raises(Unavailable, match="Error"):
+                await exchange.ask("GET", peer.url)
+            await asyncio.wait_for(peer.ended.acquire(), 60)
+
+    gc.collect()
+    gc.disable()
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:  # as our programs do
+            runner.run(ask())
+        left = [each for each in gc.get_objects() if type(each) in {aiohttp.ClientResponse, aiohttp.StreamReader}]
+    finally:
+        gc.enable()
+
+    assert left == []
 
 
 @pytest.mark.parametrize("failure", [httpx.ReadError(SECRET), ValueError(SECRET), RecursionError(SECRET)])

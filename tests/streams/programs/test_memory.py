@@ -1,13 +1,17 @@
-"""What the kernel is asked for when large blocks come and go."""
+"""What the kernel is asked for when large blocks come and go, and what goes back to it by the clock."""
 
+import asyncio
+import gc
 import json
 import platform
 import subprocess
 import sys
+import weakref
+from contextlib import suppress
 
 import pytest
 
-from streams.programs.memory import keep_freed
+from streams.programs.memory import TIDY_EVERY, give_back, keep_freed, keep_tidy
 
 FREED_AGAIN = """
 import ctypes, json, resource, sys
@@ -50,3 +54,66 @@ def test_it_does_nothing_where_the_c_library_has_no_such_setting(monkeypatch: py
     monkeypatch.setattr("ctypes.CDLL", lambda _name: object())
 
     assert not keep_freed()
+    give_back()
+
+
+# A hundred answers, and behind each a small block that stays.
+ANSWERS = """
+import json
+from pathlib import Path
+from streams.programs.memory import give_back, keep_freed
+
+def resident():
+    return next(int(line.split()[1]) for line in Path("/proc/self/status").open() if line.startswith("RssAnon")) // 1024
+
+keep_freed()
+before, answers, kept = resident(), [], []
+for _ in range(100):
+    answers.append(bytearray(b"x") * (1 << 20))
+    kept.append(bytearray(1000))
+answers.clear()
+freed = resident()
+give_back()
+print(json.dumps([freed - before, resident() - before]))
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries have no such setting")
+def test_what_is_free_goes_back_wherever_it_lies() -> None:
+    done = subprocess.run([sys.executable, "-c", ANSWERS], capture_output=True, check=True)
+    freed, given_back = json.loads(done.stdout)
+
+    assert (freed > 90, given_back < 10) == (True, True)  # MiB
+
+
+class Circle:
+    """Something that holds itself."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+
+async def test_circles_of_garbage_go_by_the_clock_however_few_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept, given_back = list[float](), list[bool]()
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if given_back:
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr("streams.programs.memory.give_back", lambda: given_back.append(True))
+    gc.disable()
+    circle = weakref.ref(Circle())
+    tidying = asyncio.create_task(keep_tidy(sleep))
+    try:
+        assert circle() is not None
+        while len(slept) <= 1:  # noqa: ASYNC110 - it needs no time
+            await asyncio.sleep(0)
+
+        assert circle() is None
+        assert (slept[0], given_back) == (TIDY_EVERY, [True])
+    finally:
+        gc.enable()
+        tidying.cancel()
+        with suppress(asyncio.CancelledError):
+            await tidying
