@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
+LONGEST_DELAY = 15.0
 LONGEST_RETRY_AFTER = 300.0
 SHORTEST_RETRY_AFTER = 1.0
 
@@ -13,7 +14,7 @@ _SECONDS = re.compile(r"\d+(\.\d+)?", re.ASCII)
 
 
 def delays(
-    initial: float = 1.0, maximum: float = 30.0, *, random: Callable[[], float] = _random.random
+    initial: float = 1.0, maximum: float = LONGEST_DELAY, *, random: Callable[[], float] = _random.random
 ) -> Iterator[float]:
     """Yield seconds to wait, without end: anything from 0 to a ceiling that doubles from `initial` to `maximum`.
 

@@ -10,6 +10,7 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from connectors.cxone.oauth import Token
+from connectors.retry import LONGEST_DELAY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +28,7 @@ class Policy:
     open_timeout: float = 10.0
     close_timeout: float = 3.0
     first_delay: float = 1.0
-    longest_delay: float = 30.0
+    longest_delay: float = LONGEST_DELAY
     healthy: float = 60.0
     overlap: float = 5.0
     red_after: int = 1

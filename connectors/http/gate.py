@@ -3,9 +3,9 @@
 import time
 from collections.abc import Awaitable, Callable
 
-from connectors.retry import delays
+from connectors.retry import LONGEST_DELAY, delays
 
-REFUSED = 30.0  # seconds after credentials were refused
+REFUSED = LONGEST_DELAY  # seconds after credentials were refused
 
 
 class Gate:

@@ -304,7 +304,7 @@ async def test_trouble_is_waited_out_with_growing_jitter(failure: Callable[[], h
 
     assert value(token) == "t1"
     assert len(clock.slept) == 8
-    for waited, ceiling in zip(clock.slept, [1, 2, 4, 8, 16, 30, 30, 30], strict=True):
+    for waited, ceiling in zip(clock.slept, [1, 2, 4, 8, 15, 15, 15, 15], strict=True):
         assert 0 < waited <= ceiling
 
 

@@ -126,7 +126,7 @@ def test_a_tenant_s_socket_is_put_together_from_its_dialect_and_settings() -> No
     assert found.credentials.token_url == "https://api-na1.cxone.com/oauth/token"
     assert found.credentials.scope == "analytics:read realtime:read events:subscribe"
     assert (found.credentials.renew_before, found.policy.open_timeout, found.policy.red_after) == (60, 5, 10)
-    assert (found.policy.first_delay, found.policy.longest_delay) == (1, 30)
+    assert (found.policy.first_delay, found.policy.longest_delay) == (1, 15)
     assert found.subscription is not None
     assert found.subscription.wanted.url == "https://api-na1.cxone.com/api/v2/analytics/eventsub"
     assert found.subscription.wanted.request["filters"] == {"status": "active"}

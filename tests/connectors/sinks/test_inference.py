@@ -73,7 +73,7 @@ async def test_who_is_not_known_waits_for_a_person() -> None:
         with pytest.raises(InterruptedError):
             await model.ask(b"{}", key="k")
 
-    assert 29 < pauses.slept[0] <= 30
+    assert 14 < pauses.slept[0] <= 15
     assert pauses.troubles == ["the model answered 401. Check INFERENCE_TOKEN."]
 
 
