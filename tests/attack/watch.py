@@ -61,7 +61,7 @@ class Phase:
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """How long it took until all were green, who was last, and who is `red` even now and why."""
+    """How long it took until all were green, who was last and why, and who is `red` even now and why."""
 
     took: float
     last: list[str]
@@ -122,14 +122,14 @@ class Watcher:
         return phase
 
     async def green(self, within: float) -> Recovery:
-        """Return who was red last and for how many seconds, and who is not ready by then and why."""
+        """Return who was red last, why and for how many seconds, and who is not ready by then and why."""
         began, red = time.monotonic(), dict[str, str]()
         while True:
             looks = await asyncio.gather(*(self._look(name, began) for name in self._addresses))
             before, took = red, time.monotonic() - began
             red = {name: look.why_not for name, look in zip(self._addresses, looks, strict=True) if look.why_not}
             if not red or took > within:
-                return Recovery(took, sorted(before), red)
+                return Recovery(took, sorted(map(": ".join, before.items())), red)
             await asyncio.sleep(0.25)
 
     async def metrics(self, process: str) -> str:
