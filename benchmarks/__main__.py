@@ -12,8 +12,12 @@ import typer
 from rich.console import Console
 
 from benchmarks import dashboards, guests, latency, measure, report
-from benchmarks.brokers import own_kafka
+from benchmarks.brokers import own_broker
 from benchmarks.contenders import OURS, STOCK, STOCK_RAW, Contender, contenders
+from benchmarks.growth import measure as growth
+from benchmarks.growth import plot as growth_plot
+from benchmarks.growth import report as growth_report
+from benchmarks.growth.points import points
 from benchmarks.measure import Run, Start
 from benchmarks.peers.contenders import PEERS_FRAMES, once, peers
 from benchmarks.process import ProcessFailed
@@ -34,6 +38,7 @@ class Section(StrEnum):
     LATENCY = "latency"
     GUESTS = "guests"
     DASHBOARDS = "dashboards"
+    GROWTH = "growth"  # only when it is asked for: it takes a quarter of an hour
 
 
 console = Console()
@@ -52,13 +57,17 @@ def main(  # noqa: PLR0913 - one argument per option
     ] = 60,
     calls: Annotated[int, typer.Option(min=1000, help="Messages that one routing worker works off.")] = 30_000,
     json: Annotated[Path | None, typer.Option(help="Write the figures to this file, too.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw the figures of growth into this SVG.")] = None,
 ) -> None:
-    """Measure throughput, cold starts, guests and dashboards. Exit status 1 when a result is wrong: no figure then."""
+    """Measure throughput, cold starts, guests and dashboards; or how costs grow.
+
+    Exit status 1 when a result is wrong: no figure then.
+    """
     if sys.platform != "linux":
         sys.exit("CPU and memory of the workers are read from /proc: run this on Linux")
     figures: dict[str, Any] = {}
     try:
-        with own_kafka() as bootstrap, closing(Topics(bootstrap)) as topics:
+        with own_broker() as (bootstrap, logs), closing(Topics(bootstrap)) as topics:
             if only in {None, Section.INTERACTIONS, Section.PEERS}:
                 compared = min(stock_events, events)
                 everybody, traffic = programs(only, events, compared), Traffic(events, compared)
@@ -69,10 +78,14 @@ def main(  # noqa: PLR0913 - one argument per option
                 figures["guests"] = measure_guests(topics, seconds, calls)
             if only in {None, Section.DASHBOARDS}:
                 figures["dashboards"] = measure_dashboards(bootstrap)
+            if only is Section.GROWTH:
+                figures["growth"] = measure_growth(topics, logs, events, plot)
     except (WrongResults, ProcessFailed, Missing, Failed) as problem:
         sys.exit(str(problem))
     if json is not None:
         json.write_text(jsonlib.dumps(figures, indent=2) + "\n")
+    if any("why" in point for point in figures.get("growth", {}).get("points", ())):
+        sys.exit("Points without a figure: see above")
 
 
 def programs(only: Section | None, events: int, compared: int) -> list[Contender]:
@@ -124,6 +137,15 @@ def measure_dashboards(bootstrap: str) -> dict[str, Any]:
         updates = dashboards.measure(bootstrap, told=console.print)
     report.show_dashboards(console, updates)
     return report.dashboards_as_json(updates)
+
+
+def measure_growth(topics: Topics, logs: Path, events: int, plot: Path | None) -> dict[str, Any]:
+    found = growth.measure(points(events), topics, logs, console.print)
+    figures = growth_report.as_json(found)
+    growth_report.show(console, figures)
+    if plot is not None:
+        plot.write_text(growth_plot.svg(figures))
+    return figures
 
 
 def cold_starts(everybody: Sequence[Contender], topics: Topics, number: int) -> list[Start]:

@@ -12,11 +12,18 @@ from deploy.local.kafka.broker import Broker
 @contextmanager
 def own_kafka() -> Iterator[str]:
     """Run a broker that is gone afterwards, with everything in it."""
+    with own_broker() as (bootstrap, _):
+        yield bootstrap
+
+
+@contextmanager
+def own_broker() -> Iterator[tuple[str, Path]]:
+    """Run a broker that is gone afterwards; yield how to reach it, and the folder with the logs of its topics."""
     with tempfile.TemporaryDirectory(prefix="bench-kafka-") as folder:
         broker = Broker(_free_pair_of_ports(), Path(folder))
         broker.start()
         try:
-            yield broker.bootstrap
+            yield broker.bootstrap, Path(folder) / "log"
         finally:
             broker.kill()
 

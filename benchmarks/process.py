@@ -61,6 +61,11 @@ class Process:
             self._process.wait()
         self._folder.cleanup()
 
+    def kill(self) -> None:
+        """Kill -9, and wait for its end."""
+        self._process.kill()
+        self._process.wait()
+
     def ready(self, within: float = 60.0) -> dict[str, Any]:
         """Return the line of JSON that it prints when it is ready. Raises ProcessFailed."""
         while (line := JSON_LINE.search(self._output.read_bytes())) is None:
@@ -91,8 +96,16 @@ class Process:
     @property
     def peak_mb(self) -> float:
         """The most memory that it held (resident set)."""
+        return self._memory("VmHWM")
+
+    @property
+    def mb(self) -> float:
+        """The memory that it holds now (resident set)."""
+        return self._memory("VmRSS")
+
+    def _memory(self, name: str) -> float:
         status = Path(f"/proc/{self._process.pid}/status").read_text()
-        return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+        return int(status.partition(f"{name}:")[2].split()[0]) / 1024
 
     def __str__(self) -> str:
         return " ".join(Path(part).name for part in self._command)

@@ -1,9 +1,12 @@
 """Topics and groups on the broker of a benchmark: made afresh, filled, watched and read back."""
 
+import asyncio
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.protocol.group import LeaveGroupRequest
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
@@ -52,6 +55,12 @@ class Topics:
                 deleted.result(TIMEOUT)
         TopicAdmin(self._config).create(specs)
 
+    def let_go(self, group: str) -> None:
+        """Have a group forget its members, who were killed: it would wait for them as long as a session lasts."""
+        described = self._admin.describe_consumer_groups([group])[group].result(TIMEOUT)
+        members = [member.member_id for member in described.members]
+        asyncio.run(_leave(self.bootstrap, group, members))
+
     def touch(self, specs: Sequence[TopicSpec]) -> None:
         """Ask for `specs`: on the embedded broker that creates them."""
         asker = self._consumer("touch", **{"allow.auto.create.topics": True})
@@ -79,13 +88,16 @@ class Topics:
     def _is_finished(self, leg: Leg) -> bool:
         if leg.group not in self._groups:
             self._groups[leg.group] = self._consumer(leg.group)
-        places = self._places(leg.topic)
-        asked = self._admin.list_offsets({place: OffsetSpec.latest() for place in places})
-        ends = {place.partition: answer.result(TIMEOUT).offset for place, answer in asked.items()}
+        places, ends = self._places(leg.topic), self.ends(leg.topic)
         committed = self._groups[leg.group].committed(places, timeout=TIMEOUT)
         return sum(ends.values()) >= leg.records and all(
             max(place.offset, 0) >= ends[place.partition] for place in committed
         )
+
+    def ends(self, topic: str) -> dict[int, int]:
+        """Return the end of each partition."""
+        asked = self._admin.list_offsets({place: OffsetSpec.latest() for place in self._places(topic)})
+        return {place.partition: answer.result(TIMEOUT).offset for place, answer in asked.items()}
 
     def follow(self, topic: str) -> Any:
         """Return a consumer of all there is and will be of `topic`; close it."""
@@ -118,3 +130,15 @@ class Topics:
     def _places(self, topic: str) -> list[TopicPartition]:
         listed = self._admin.list_topics(topic, timeout=TIMEOUT).topics[topic].partitions
         return [TopicPartition(topic, partition) for partition in sorted(listed)]
+
+
+async def _leave(bootstrap: str, group: str, members: Sequence[str]) -> None:
+    """Say it for members that cannot: librdkafka's client says it for none but itself."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        coordinator = await admin.find_coordinator(group)
+        for member in members:
+            await admin._send_request_to_node(coordinator, LeaveGroupRequest(group, member))  # noqa: SLF001
+    finally:
+        await admin.close()
