@@ -59,7 +59,8 @@ class Topics:
         """Have a group forget its members, who were killed: it would wait for them as long as a session lasts."""
         described = self._admin.describe_consumer_groups([group])[group].result(TIMEOUT)
         members = [member.member_id for member in described.members]
-        asyncio.run(_leave(self.bootstrap, group, members))
+        if members:
+            asyncio.run(_leave(self.bootstrap, group, members))
 
     def touch(self, specs: Sequence[TopicSpec]) -> None:
         """Ask for `specs`: on the embedded broker that creates them."""

@@ -23,6 +23,7 @@ from benchmarks.growth.traffic import Traffic
 from benchmarks.process import Process, ProcessFailed
 from benchmarks.results import Row, Window, WrongResults, require_equal
 from benchmarks.topics import Leg, Topics
+from connectors.errors import ConnectorError
 from schemas.avro import Codec
 from schemas.envelope import Outgoing
 from schemas.records import CampaignHour
@@ -164,7 +165,7 @@ class Bench:
         began = time.monotonic()
         try:
             return self._measure(point, Deadline(LIMIT_SECONDS + LIMIT_PER_EVENT * point.events))
-        except (WrongResults, ProcessFailed) as problem:
+        except (WrongResults, ProcessFailed, KafkaException, ConnectorError) as problem:
             return NoFigure(point, str(problem))
         finally:
             self._told(f"  {time.monotonic() - began:.0f} s for all of it")
@@ -278,6 +279,7 @@ class Bench:
     def _fresh(self, point: Point) -> None:
         several = (RAW_INTERACTIONS, INTERACTIONS_COMPLETED, CAMPAIGN_HOURLY, CHANGELOG)
         specs = [replace(spec, partitions=point.partitions) for spec in several]
+        self._topics.let_go(LEG.group)
         self._topics.fresh([*specs, EVENT_TIME, DEAD_LETTERS], [LEG.group])
 
     def _worker(self, point: Point, store: str, folder: str | None = None) -> Process:
