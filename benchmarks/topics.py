@@ -41,7 +41,7 @@ class Topics:
             consumer.close()
 
     def fresh(self, specs: Sequence[TopicSpec], groups: Sequence[str]) -> None:
-        """Make `specs` empty and let `groups` begin again. Their consumers must have stopped."""
+        """Make `specs` empty and let `groups` begin again. Their consumers must have stopped, or been killed."""
         there = {spec.name for spec in specs} & set(self._names())
         if there:
             for deleted in self._admin.delete_topics(sorted(there)).values():
@@ -50,6 +50,8 @@ class Topics:
             time.sleep(0.05)
         known = {group.group_id for group in self._admin.list_consumer_groups().result(TIMEOUT).valid}
         forgotten = sorted(known & set(groups))
+        for group in forgotten:
+            self.let_go(group)
         if forgotten:
             for deleted in self._admin.delete_consumer_groups(forgotten).values():
                 deleted.result(TIMEOUT)

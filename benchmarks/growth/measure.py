@@ -279,7 +279,6 @@ class Bench:
     def _fresh(self, point: Point) -> None:
         several = (RAW_INTERACTIONS, INTERACTIONS_COMPLETED, CAMPAIGN_HOURLY, CHANGELOG)
         specs = [replace(spec, partitions=point.partitions) for spec in several]
-        self._topics.let_go(LEG.group)
         self._topics.fresh([*specs, EVENT_TIME, DEAD_LETTERS], [LEG.group])
 
     def _worker(self, point: Point, store: str, folder: str | None = None) -> Process:
