@@ -44,8 +44,18 @@ def give_back() -> None:
 
 
 async def keep_tidy(sleep: Callable[[float], Awaitable[object]] = asyncio.sleep) -> None:
-    """Free circles that were made lately, and give back what is free, every `TIDY_EVERY` seconds, until cancelled."""
+    """Free circles that were made lately, and give back what is free, every `TIDY_EVERY` seconds, until cancelled.
+
+    Where Python has looked itself meanwhile, so much is new that to look at it again would hold the loop up.
+    """
+    looks = _looks()
     while True:
         await sleep(TIDY_EVERY)
-        gc.collect(_YOUNG)
+        if _looks() == looks:
+            gc.collect(_YOUNG)
+        looks = _looks()
         give_back()
+
+
+def _looks() -> int:
+    return sum(generation["collections"] for generation in gc.get_stats())

@@ -93,24 +93,28 @@ class Circle:
         self.itself = self
 
 
-async def test_circles_of_garbage_go_by_the_clock_however_few_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    slept, given_back = list[float](), list[bool]()
+@pytest.mark.parametrize("looked", [False, True], ids=["quiet", "Python looked itself"])
+async def test_circles_of_garbage_go_by_the_clock_unless_much_is_new(
+    monkeypatch: pytest.MonkeyPatch, *, looked: bool
+) -> None:
+    slept, given_back, circles = list[float](), list[bool](), list[weakref.ref[Circle]]()
 
     async def sleep(seconds: float) -> None:
         slept.append(seconds)
         if given_back:
             await asyncio.Event().wait()
+        if looked:
+            gc.collect(0)
+        circles.append(weakref.ref(Circle()))
 
     monkeypatch.setattr("streams.programs.memory.give_back", lambda: given_back.append(True))
     gc.disable()
-    circle = weakref.ref(Circle())
     tidying = asyncio.create_task(keep_tidy(sleep))
     try:
-        assert circle() is not None
         while len(slept) <= 1:  # noqa: ASYNC110 - it needs no time
             await asyncio.sleep(0)
 
-        assert circle() is None
+        assert (circles[0]() is None) is not looked
         assert (slept[0], given_back) == (TIDY_EVERY, [True])
     finally:
         gc.enable()
