@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from aiokafka.errors import KafkaError
 from confluent_kafka import KafkaException
 
 from benchmarks.growth import beats
@@ -165,8 +166,8 @@ class Bench:
         began = time.monotonic()
         try:
             return self._measure(point, Deadline(LIMIT_SECONDS + LIMIT_PER_EVENT * point.events))
-        except (WrongResults, ProcessFailed, KafkaException, ConnectorError) as problem:
-            return NoFigure(point, str(problem))
+        except (WrongResults, ProcessFailed, KafkaException, KafkaError, ConnectorError, OSError) as problem:
+            return NoFigure(point, str(problem) or repr(problem))  # the other points have theirs
         finally:
             self._told(f"  {time.monotonic() - began:.0f} s for all of it")
 
