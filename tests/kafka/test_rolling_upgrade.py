@@ -17,6 +17,7 @@ from tests.kafka.services.workers import until
 from tests.kafka.test_worker import create_topics
 
 (WINDOWS,) = DECLARATIONS["percentiles"].changelogs
+(TABLE,) = DECLARATIONS["percentiles"].tables
 CODEC = Codec(FileSchemaIds())
 AT = 1_795_255_200_000  # ms
 PARTITIONS = 2
@@ -46,11 +47,11 @@ def await_counts(broker: Broker, count: int) -> None:
     until(counted, 60, f"rows that count {count}")
 
 
-def await_form(broker: Broker, version: bytes) -> None:
+def await_form(broker: Broker, version: int) -> None:
     """Wait until a partition of the changelog says that it is of this version."""
     until(
         lambda: any(
-            record.key().endswith(KEY) and b'"version":' + version in record.value()
+            record.key().endswith(KEY) and b'"version":%d' % version in record.value()
             for record in read(broker.bootstrap, WINDOWS.name)
             if record.value() is not None
         ),
@@ -67,12 +68,12 @@ def test_an_older_worker_ends_when_it_meets_newer_state_and_the_newer_one_counts
     new = new_worker(own_kafka.bootstrap, "percentiles", program=(next_release.__file__, "worker"))
     old.start().ready()
     produce(own_kafka, *range(10))
-    await_form(own_kafka, b"1")
+    await_form(own_kafka, TABLE.version)
     await_counts(own_kafka, 10)
 
     new.start().ready()  # it has one of two partitions now, and the older one the other
     produce(own_kafka, *range(10, 20))
-    await_form(own_kafka, b"2")
+    await_form(own_kafka, TABLE.version + 1)
     await_counts(own_kafka, 20)
     assert old.runs, old.said("an older worker goes on with what it has")
 

@@ -1,6 +1,6 @@
-"""Workers as of a release to come, in which percentiles writes its state in version 2. Usage: as `cxone-streams`.
+"""Workers as of a release to come, in which percentiles writes its state in the version after ours. Usage: as `cxone-streams`.
 
-What is stored of version 1 is migrated. (Both look alike here: what counts is which of them a worker may read.)
+What is stored of ours is migrated. (Both look alike here: what counts is which of them a worker may read.)
 """
 
 from dataclasses import replace
