@@ -1,4 +1,4 @@
-"""Workers as of a release to come, in which percentiles writes its state in the version after ours. Usage: as `cxone-streams`.
+"""Workers as of a release to come, whose percentiles writes the next version of state. Usage: as `cxone-streams`.
 
 What is stored of ours is migrated. (Both look alike here: what counts is which of them a worker may read.)
 """
