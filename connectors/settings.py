@@ -106,6 +106,9 @@ class KafkaSettings(BaseSettings):
     replication_factor: Annotated[int, AfterValidator(_replicas)] = Field(
         -1, description="replicas of a created topic; -1 takes the broker's default"
     )
+    linger: float = Field(
+        0, ge=0, le=1, description="seconds that raw frames wait for more of them: larger batches are cheaper to read"
+    )
 
     @model_validator(mode="after")
     def _credentials_complete(self) -> Self:

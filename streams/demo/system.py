@@ -164,7 +164,9 @@ def _settings(bootstrap_servers: str, addresses: Addresses, folder: Path) -> dic
         "SCORING_RETRY_BASE": "0.2",
         "CXONE_WEBHOOK_SECRETS": callers.SECRET,
         "WEBHOOKS_PORT": "0",
-        "STREAMS_FETCH_WAIT": "0.03",  # the embedded broker lets a fetch wait even when something comes
+        # The embedded broker lets a fetch wait even when something comes, and answers with one batch of a partition
+        "STREAMS_FETCH_WAIT": "0.1",
+        "KAFKA_LINGER": "0.05",
         # So short that one sees retries, batches and messages that are given up, and that a bounded demo ends soon
         "CRM_WAIT": "2",
         "ROUTING_RETRY_BASE": "0.5",

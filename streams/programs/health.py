@@ -14,7 +14,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from streams.programs.figures import Figures, Probed
 
 MOST_CONNECTIONS = 64  # the oldest one ends for one more: a probe always gets in
-LONGEST_CONNECTION = 10.0  # seconds, whatever it is in the middle of
+LONGEST_CONNECTION = 10.0  # seconds for one request and its answer
 
 
 class HealthServer:
@@ -72,11 +72,16 @@ class HealthServer:
         return _answer([app.why_not_ready() for app in self._apps])
 
     async def _metrics(self, _request: web.Request) -> web.Response:
-        return web.Response(
-            body=generate_latest() + generate_latest(self._figures), headers={"Content-Type": CONTENT_TYPE_LATEST}
-        )
+        body = generate_latest() + generate_latest(self._figures)
+        return _last(web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST}))
+
+
+def _last(response: web.Response) -> web.Response:
+    """Say that the connection ends with this answer: whoever asked again on it might meet its end at that moment."""
+    response.force_close()
+    return response
 
 
 def _answer(reasons: list[str | None]) -> web.Response:
     wrong = [reason for reason in reasons if reason is not None]
-    return web.json_response({"ok": not wrong, "reasons": wrong}, status=503 if wrong else 200)
+    return _last(web.json_response({"ok": not wrong, "reasons": wrong}, status=503 if wrong else 200))

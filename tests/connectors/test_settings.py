@@ -45,6 +45,7 @@ def test_defaults_reach_a_broker_on_this_machine(tmp_path: Path) -> None:
     assert settings.librdkafka() == {"bootstrap.servers": "localhost:9092", "security.protocol": "PLAINTEXT"}
     assert settings.create_topics
     assert settings.replication_factor == -1
+    assert settings.linger == 0
 
 
 def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,6 +87,7 @@ def test_sasl_ssl_gives_librdkafka_the_revealed_password(tmp_path: Path) -> None
         ("KAFKA_SECURITY_PROTOCOL=SASL_SSL", ["KAFKA_SASL_USERNAME is needed for SASL_SSL"]),
         ("KAFKA_BOOTSTRAP_SERVERS=a:1,b", ["KAFKA_BOOTSTRAP_SERVERS", "'b' is not host:port"]),
         ("KAFKA_CREATE_TOPICS=perhaps", ["KAFKA_CREATE_TOPICS", "boolean", "it is 'perhaps'"]),
+        ("KAFKA_LINGER=50", ["KAFKA_LINGER", "less than or equal to 1"]),
         ("KAFKA_REPLICATION_FACTOR=0", ["KAFKA_REPLICATION_FACTOR", "-1 for the broker's default"]),
         ("KAFKA_SSL_CA_LOCATION=/nowhere.pem", ["KAFKA_SSL_CA_LOCATION", "'/nowhere.pem'", "PEM file"]),
     ],

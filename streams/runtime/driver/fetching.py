@@ -285,9 +285,10 @@ class Fetcher(fetcher.Fetcher):
         session.answered(named, int(1000 * time.time()))
         positions: list[tuple[str, list[tuple[int, int, int]]]] = []
         for topic, partitions in response.topics:
-            asked = [(TP(topic, partition), error) for partition, error, *_ in partitions]
-            self._touched.update(tp for tp, error in asked if error)
-            positions.append((topic, [(tp.partition, session.asked.get(tp, -1), 0) for tp, _ in asked]))
+            tps = [TP(topic, partition) for partition, *_ in partitions]
+            # Their records may be in hand and handed out before the next look, which would see nothing of it.
+            self._touched.update(tps)
+            positions.append((topic, [(tp.partition, session.asked.get(tp, -1), 0) for tp in tps]))
         taking = copy(self)
         taking._client = _Answered(self._client, response)  # noqa: SLF001 - where aiokafka asks
         taken: bool = await self.take.__get__(taking)(assignment, node_id, SimpleNamespace(topics=positions))

@@ -121,6 +121,13 @@ async def test_requests_that_are_never_sent_whole_use_up_nothing_and_keep_no_pro
         writer.close()
 
 
+async def test_an_answer_says_that_its_connection_ends() -> None:
+    async with served(Stage()) as session:
+        for path in ("/livez", "/readyz", "/metrics"):
+            async with session.get(path) as response:
+                assert response.headers["Connection"] == "close"
+
+
 async def test_a_connection_does_not_last() -> None:
     server = HealthServer([Stage()], "127.0.0.1", 0)
     address = await server.start()

@@ -17,14 +17,18 @@ ROOM = 1_000_000
 
 
 class Client:
-    """Knows leaders; answers no fetch."""
+    """Knows leaders; answers a fetch with `answer`."""
 
     _metadata_max_age_ms = 30_000
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self.leaders: dict[TP, int | None] = {}
+        self.answer: Any = None
         self.cluster: Any = SimpleNamespace(leader_for_partition=lambda tp: self.leaders.get(tp, 1))
+
+    async def send(self, _node: int, _request: object, group: int) -> Any:
+        return self.answer
 
 
 class Rig:
@@ -95,6 +99,20 @@ async def test_what_nobody_told_of_is_found_with_the_next_look_at_all() -> None:
         fetches.fetcher._looked = fetches.fetcher._looked[0], -fetching.LOOK_INTERVAL
 
         assert fetches.ask() == {1: ({A: 5}, frozenset({B})), 2: ({B: 0}, frozenset())}
+
+
+async def test_what_is_handed_out_before_the_next_look_is_not_fetched_again() -> None:
+    async with rig(A, B) as fetches:
+        fetches.ask()
+        fetches.client.answer = SimpleNamespace(
+            API_VERSION=11, error_code=0, session_id=7, topics=[("topic", [(A.partition, 0, 5, 5, 0, [], -1, b"")])]
+        )
+        fetcher, assignment = fetches.fetcher, fetches.subscriptions.subscription.assignment
+
+        await fetcher._proc_fetch_request(assignment, 1, SimpleNamespace())
+        fetches.state(A).consumed_to(5)
+
+        assert fetches.ask() == {1: ({A: 5}, frozenset())}
 
 
 async def test_partitions_that_are_left_alone_are_not_fetched_nor_kept() -> None:
