@@ -144,7 +144,7 @@ class KeyedRows(Generic[E, K, V]):
         self._changed: dict[K, V] = {}
         self._refused: list[Outgoing] = []
         self._sealed = time.stored()
-        finish(self._restore(stored, meta))
+        finish(self._restore(dict(stored), meta))
 
     @classmethod
     def restoring(  # noqa: PLR0913 - as above
@@ -157,10 +157,11 @@ class KeyedRows(Generic[E, K, V]):
         life: int,
         rows: float | None = None,
     ) -> "Steps[KeyedRows[E, K, V]]":
-        """Make one in steps."""
+        """Make one in steps. It takes a dict over: a copy of many values would be one long step."""
         own = {META: stored[META]} if META in stored else {}
         core = cls(partition, own, rule=rule, time=time, life=life, rows=rows)
-        yield from core._restore(stored, msgspec.json.decode(own.get(META, b"{}"), type=_Meta))
+        values = stored if isinstance(stored, dict) else dict(stored)
+        yield from core._restore(values, msgspec.json.decode(own.get(META, b"{}"), type=_Meta))
         return core
 
     def __len__(self) -> int:
@@ -388,25 +389,28 @@ class KeyedRows(Generic[E, K, V]):
         )
         return b"".join((header, *(_FLUSH.pack(*each) for each in others), content))
 
-    def _restore_unsealed(self, stored: Mapping[bytes, bytes], meta: _Meta) -> None:
-        for name in [name for name in stored if name[:1] == UNSEALED]:
-            left = msgspec.json.decode(stored[name], type=_Unsealed)
+    def _restore_unsealed(self, stored: dict[bytes, bytes], meta: _Meta) -> Steps[None]:
+        names, found = iter(stored), list[bytes]()
+        for _ in range(0, len(stored), _AT_A_TIME):
+            found += [name for name in islice(names, _AT_A_TIME) if name[:1] == UNSEALED]
+            yield
+        for name in found:
+            left = msgspec.json.decode(stored.pop(name), type=_Unsealed)
             life = int(name[len(UNSEALED) :])
             self._left.add(life)
             self._flush = max(self._flush, left.flush)
             if not (life == meta.life and left.flush <= meta.flush):
                 self._unsealed[life, left.flush] = dict(left.positions)
 
-    def _restore(self, stored: Mapping[bytes, bytes], meta: _Meta) -> Steps[None]:
-        self._restore_unsealed(stored, meta)
-        unpack, resting, unsealed, keep = _HEADER.unpack_from, self._resting, self._unsealed, self._rule.keep
+    def _restore(self, stored: dict[bytes, bytes], meta: _Meta) -> Steps[None]:
+        yield from self._restore_unsealed(stored, meta)
+        stored.pop(META, None)
+        self._resting = stored
+        unpack, unsealed, keep = _HEADER.unpack_from, self._unsealed, self._rule.keep
         ahead: list[bytes] = []
         owed: list[tuple[int, bytes]] = []
         for number, (name, value) in enumerate(stored.items()):
-            if name[:1] in {META, UNSEALED}:
-                continue
             life, flush, latest, ends, _, others = unpack(value)
-            resting[name] = value
             if unsealed and (others or (life, flush) in unsealed):
                 ahead.append(name)
             if meta.unpublished and flush >= meta.unpublished:

@@ -48,16 +48,18 @@ class StateFormat:
     topics: Mapping[str, str] = field(default_factory=dict)
     migrations: Mapping[int, Migration] = field(default_factory=dict)
 
-    def read(self, stored: Stored) -> dict[bytes, bytes]:
-        """Return what is stored of a partition, as this version has it and without the format's record.
+    def read(self, stored: Stored, own: bytes | None) -> Stored:
+        """Return what is stored of a partition as this version has it: `stored` itself if nothing has to be migrated.
+
+        `own` is the format's record. However much is stored, it is not looked at here.
 
         Raises:
             StateRefusedError: it cannot be read for what it is.
         """
-        values = {key: value for key, value in stored.items() if key != KEY}
+        values = stored
         if not values:
             return values
-        said = self._said(stored)
+        said = self._said(own)
         version = said.get("version", 0)
         if version > self.version:
             raise StateRefusedError(
@@ -72,24 +74,26 @@ class StateFormat:
                     f"{self.stage}: the state in {self.changelog} is of version {version}, and this cxone-streams "
                     f"reads version {self.version}: {self._way_out}"
                 )
-            values, version = dict(self.migrations[version](values)), version + 1
+            values, version = self.migrations[version](values), version + 1
         return values
 
-    def changes(self, stored: Stored, read: Stored) -> list[Change]:
+    def changes(self, stored: Stored, own: bytes | None, read: Stored) -> list[Change]:
         """Return what has to be written before anything else, so that it says `read`: what was migrated, the form."""
-        migrated = [Change(key, value) for key, value in read.items() if stored.get(key) != value]
-        gone = [Change(key, None) for key in stored if key != KEY and key not in read]
-        said = self._said(stored)  # what the broker does not say now stays known
+        migrated: list[Change] = []
+        if read is not stored:
+            migrated = [Change(key, value) for key, value in read.items() if stored.get(key) != value]
+            migrated += [Change(key, None) for key in stored if key not in read]
+        said = self._said(own)  # what the broker does not say now stays known
         said["version"] = self.version
         if self.partitions is not None:
             said["partitions"] = self.partitions
         said["topics"] = said.get("topics", {}) | self.topics
-        own = orjson.dumps(said, option=orjson.OPT_SORT_KEYS)
-        return [*migrated, *gone, *([Change(KEY, own)] if stored.get(KEY) != own else [])]
+        now = orjson.dumps(said, option=orjson.OPT_SORT_KEYS)
+        return migrated if own == now else [*migrated, Change(KEY, now)]
 
-    def _said(self, stored: Stored) -> dict[str, Any]:
+    def _said(self, own: bytes | None) -> dict[str, Any]:
         try:
-            said: dict[str, Any] = orjson.loads(stored.get(KEY, b"{}"))
+            said: dict[str, Any] = orjson.loads(own or b"{}")
         except orjson.JSONDecodeError:
             raise StateRefusedError(
                 f"{self.stage}: what {self.changelog} says of its form is no JSON. {self._way_out}"

@@ -22,6 +22,12 @@ def _gate() -> asyncio.Lock:
     return _gates.setdefault(asyncio.get_running_loop(), asyncio.Lock())
 
 
+async def _turns() -> None:
+    """Let everything else have its turn: a timer that is due needs one, and who waited for it the next."""
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+
 async def sliced(steps: Steps[T]) -> T:
     """Do all steps, some at a time; return what comes of them."""
     gate = _gate()
@@ -34,7 +40,7 @@ async def sliced(steps: Steps[T]) -> T:
             except StopIteration as done:
                 result: T = done.value
                 return result
-            await asyncio.sleep(0)
+            await _turns()
 
 
 async def in_slices(items: Iterable[T]) -> AsyncIterator[list[T]]:
@@ -44,5 +50,5 @@ async def in_slices(items: Iterable[T]) -> AsyncIterator[list[T]]:
         yield taken
         if len(taken) == MANY and perf_counter() >= until:
             async with gate:
-                await asyncio.sleep(0)
+                await _turns()
             until = perf_counter() + SLICE

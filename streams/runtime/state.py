@@ -13,6 +13,7 @@ each) and reach the table when the broker has them. Recovery is Faust's.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any, Protocol
 
 import structlog
@@ -21,7 +22,7 @@ from prometheus_client import Gauge
 from connectors.errors import TimedOutError
 from schemas.envelope import Outgoing
 from streams.core.contract import Change, Flush
-from streams.core.state_format import StateFormat
+from streams.core.state_format import KEY, StateFormat, Stored
 from streams.core.steps import Steps, finish
 from streams.runtime.driver import store
 from streams.runtime.errors import WithdrawnError
@@ -76,11 +77,11 @@ class TableState:
         """Return the number under which this worker stores what it has of a partition: its own, no other's."""
         return self._epochs.get(partition, 1)
 
-    def load(self, partitions: Collection[int], generation: int) -> dict[int, dict[bytes, bytes]]:
+    def load(self, partitions: Collection[int], generation: int) -> dict[int, Stored]:
         """Do at once what `loading` does."""
         return finish(self.loading(partitions, generation))
 
-    def loading(self, partitions: Collection[int], generation: int) -> Steps[dict[int, dict[bytes, bytes]]]:
+    def loading(self, partitions: Collection[int], generation: int) -> Steps[dict[int, Stored]]:
         """Begin an epoch; return what recovery restored of `partitions`, {partition: {key: value}}; forget the others.
 
         They belong to another worker now, who changes them: kept here they would be stale when they come back. RocksDB
@@ -93,43 +94,57 @@ class TableState:
         found: dict[int, dict[bytes, bytes]] = {partition: {} for partition in partitions}
         epochs: dict[int, dict[bytes, int]] = {partition: {} for partition in partitions}
         outlived: dict[int, list[bytes]] = {partition: [] for partition in partitions}
+        newest = dict.fromkeys(partitions, 0)
         others: list[bytes] = []
-        for number, (table_key, value) in enumerate(store.items(local)):
-            digits, of_epoch, key = table_key.split(b"|", 2)
-            partition, epoch = int(digits), int(of_epoch)
-            theirs = found.get(partition)
-            if theirs is None:
-                others.append(table_key)
-                continue
-            own = epochs[partition]
-            before = own.setdefault(key, epoch)
-            if before <= epoch:
+        items, prefix, partition, epoch = store.items(local), b"|", -1, 0
+        while some := list(islice(items, AT_A_TIME)):
+            new: list[tuple[int, bytes, bytes]] = []
+            for table_key, value in some:
+                if not table_key.startswith(prefix):  # else of the partition and epoch of the one before, as most are
+                    digits, of_epoch, _ = table_key.split(b"|", 2)
+                    prefix, partition, epoch = b"%b|%b|" % (digits, of_epoch), int(digits), int(of_epoch)
+                    newest[partition] = max(newest.get(partition, 0), epoch)
+                own = epochs.get(partition)
+                if own is None:
+                    others.append(table_key)
+                    continue
+                key = table_key[len(prefix) :]
+                before = own.setdefault(key, epoch)
+                if before > epoch:
+                    outlived[partition].append(table_key)
+                    continue
                 if before != epoch:
                     outlived[partition].append(_table_key(partition, before, key))
                     own[key] = epoch
-                theirs[key] = value
-            else:
-                outlived[partition].append(table_key)
+                new.append((partition, key, value))
+            yield  # a dict of many keys takes long to grow: let no two do so in one step
+            for of, key, value in new:
+                found[of][key] = value
+            yield
+        yield from self._drop(others)
+        self._stored, self._outlived = epochs, outlived
+        self._epochs = {partition: newest[partition] + generation for partition in partitions}
+        self._tell()
+        return self._read(found)
+
+    def _drop(self, table_keys: Iterable[bytes]) -> Steps[None]:
+        local = self._table.data
+        if store.is_rocksdb(local):
+            return
+        for number, table_key in enumerate(table_keys):
+            local.pop(table_key, None)
             if not number % AT_A_TIME:
                 yield
-        if not store.is_rocksdb(local):
-            for table_key in others:
-                local.pop(table_key, None)
-        yield
-        self._stored, self._outlived = epochs, outlived
-        self._epochs = {
-            partition: max({generation} | {epoch + generation for epoch in set(own.values())})
-            for partition, own in epochs.items()
-        }
-        self._tell()
-        return found if self._form is None else self._read(found, self._form())
 
     def _tell(self) -> None:
         KEYS.labels(self._table.changelog_topic_name).set(sum(map(len, self._stored.values())))
 
-    def _read(self, found: dict[int, dict[bytes, bytes]], form: StateFormat) -> dict[int, dict[bytes, bytes]]:
-        read = {partition: form.read(stored) for partition, stored in found.items()}
-        self._owed = {partition: form.changes(stored, read[partition]) for partition, stored in found.items()}
+    def _read(self, found: Mapping[int, dict[bytes, bytes]]) -> dict[int, Stored]:
+        if self._form is None:
+            return dict(found)
+        form, own = self._form(), {partition: stored.pop(KEY, None) for partition, stored in found.items()}
+        read = {partition: form.read(stored, own[partition]) for partition, stored in found.items()}
+        self._owed = {each: form.changes(stored, own[each], read[each]) for each, stored in found.items()}
         return read
 
     async def deliver(self, flushes: Mapping[int, Flush]) -> Mapping[tuple[str, int], int]:

@@ -17,11 +17,11 @@ from schemas.envelope import Outgoing
 from streams.core.contract import Change, Flush
 from streams.core.state_format import KEY, StateFormat, StateRefusedError
 from streams.runtime.app import build_app
-from streams.runtime.driver.store import discard_stale
+from streams.runtime.driver import store
 from streams.runtime.errors import SuspendedError, WithdrawnError
 from streams.runtime.lease import Lease
 from streams.runtime.settings import WorkerSettings
-from streams.runtime.state import TableState
+from streams.runtime.state import AT_A_TIME, TableState
 from tests.support.fakes import RecordingPublisher
 
 CHANGELOG = "cxone-stage-windows-changelog"
@@ -245,7 +245,7 @@ async def test_rocksdb_does_not_keep_what_may_have_missed_deletions(
         del table.data._dbs[12]
     written = max(file.stat().st_mtime for file in (folder, *folder.iterdir()))
 
-    discard_stale(table.data, {12, 13}, written + hours * 3600)
+    store.discard_stale(table.data, {12, 13}, written + hours * 3600)
 
     assert folder.exists() is kept
 
@@ -397,3 +397,14 @@ async def test_rows_that_were_given_up_are_published_again_while_the_lease_is_he
 
     assert rows.records == [OUTPUT]
     assert len(changes.records) == 1, "the seal waits for the rows"
+
+
+def test_loading_many_values_is_many_short_steps(table: Any) -> None:
+    store.keep(table.data, [(0, b"0|1|%d" % number, b"1") for number in range(3 * AT_A_TIME)])
+    store.keep(table.data, [(1, b"1|1|%d" % number, b"1") for number in range(3 * AT_A_TIME)])
+    state = TableState(table, RecordingPublisher(), lease())
+
+    steps = list(state.loading({0}, 7))
+
+    assert len(steps) >= 12
+    assert len(state.load({0}, 8)[0]) == 3 * AT_A_TIME
