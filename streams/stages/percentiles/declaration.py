@@ -14,7 +14,8 @@ DECLARATION = Declaration(
             name="windows",
             key="partition | epoch | [campaign, hour]",
             holds="windows",
-            version=VERSION,
+            version=VERSION + 1,  # final hours are packed
+            migrations={VERSION: lambda stored: stored},  # those of before are read as they are
             offsets=False,
         ),
     ),

@@ -1,13 +1,17 @@
 """One campaign's hour: its durations, the row that they make, and how it is stored."""
 
+import struct
 from typing import Any
 
 import orjson
 
 from schemas.records import CampaignHour
 from streams.stages.percentiles.durations import Durations
+from streams.stages.percentiles.packed import pack, unpack
 
 HOUR = 3_600_000  # ms
+_PACKED = b"\0"  # before what is no JSON
+_REVISION = struct.Struct("<xQ")
 
 
 class Window:
@@ -35,7 +39,12 @@ class Window:
         )
 
     def stored(self) -> bytes:
-        """Return what `restored` reads: {"revision": 3, "final": false, "handle": {...}, "wait": {...}}."""
+        """Return what `restored` reads: {"revision": 3, "final": false, "handle": {...}, "wait": {...}}.
+
+        A final hour is packed: it hardly changes any more, and is kept for long.
+        """
+        if self.final and self.handle.exact and self.wait.exact:
+            return _REVISION.pack(self.revision) + pack(self.handle.counts) + pack(self.wait.counts)
         return orjson.dumps(
             {
                 "revision": self.revision,
@@ -47,8 +56,13 @@ class Window:
 
     @classmethod
     def restored(cls, value: bytes) -> "Window":
-        stored: dict[str, Any] = orjson.loads(value)
         window = cls()
+        if value.startswith(_PACKED):
+            (window.revision,), window.final = _REVISION.unpack_from(value), True
+            window.handle.counts, end = unpack(value, _REVISION.size)
+            window.wait.counts, _ = unpack(value, end)
+            return window
+        stored: dict[str, Any] = orjson.loads(value)
         window.revision, window.final = stored["revision"], stored["final"]
         window.handle, window.wait = Durations.restored(stored["handle"]), Durations.restored(stored["wait"])
         return window
