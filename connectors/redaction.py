@@ -24,6 +24,8 @@ ROOM = 8  # times as much as is shown is looked at: escapes and hidden secrets m
 
 # Every piece of `SHORTEST_PIECE` bytes holds one of a secret's blocks entirely, so only these have to be searched for.
 _BLOCK = SHORTEST_PIECE // 2
+_STRIDE = SHORTEST_PIECE - _BLOCK + 1  # of the blocks in such a piece, one begins at a multiple of it in the text
+_ESCAPES = (b"\\", b"%", b"&")
 _ESCAPE = re.compile(
     rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|%[0-9a-fA-F]{2}"
     rb"|&#[xX]?[0-9a-fA-F]{1,6};|&(?:amp|lt|gt|quot|apos);|\\[^ux]"
@@ -41,6 +43,9 @@ class Redactor:
         coded = {form for value in values for form in _base64_forms(value.encode(errors="surrogatepass"))}
         self._plain, self._coded = _by_block(plain), _by_block(coded)
         self._short = {block for block in self._plain if len(block) < _BLOCK}
+        forms = plain | coded
+        long_enough = all(len(form) >= SHORTEST_PIECE for form in forms)
+        self._sampled = frozenset(block for form in forms for block in _blocks(form)) if long_enough else None
 
     def __call__(self, text: str) -> str:
         """Return `text` with `***` for each piece of a secret."""
@@ -50,7 +55,7 @@ class Redactor:
 
     def hide(self, data: bytes) -> bytes:
         """Return `data`, which may be JSON, with `***` for each piece of a secret; itself if there is none."""
-        if not self._plain:
+        if not self._plain or self._holds_none(data):
             return data
         spans: list[tuple[int, int]] = []
         begins, ends = array("L", range(len(data))), array("L", range(1, len(data) + 1))
@@ -61,6 +66,13 @@ class Redactor:
                 break
             read, begins, ends = plainer
         return _without(data, sorted(spans)) if spans else data
+
+    def _holds_none(self, data: bytes) -> bool:
+        """Whether a look at every fifth place shows it, as of nearly all that peers say; False where it may hold one."""
+        if self._sampled is None or any(sign in data for sign in _ESCAPES):
+            return False
+        standard = data.translate(_URL_SAFE)
+        return self._sampled.isdisjoint([standard[at : at + _BLOCK] for at in range(0, len(data), _STRIDE)])
 
     def _found(self, data: bytes) -> Iterator[tuple[int, int]]:
         standard = data.translate(_URL_SAFE)
@@ -131,6 +143,12 @@ def _base64_forms(secret: bytes) -> set[bytes]:
     }
 
 
+def _blocks(form: bytes) -> Iterator[bytes]:
+    """Yield every block of a form, wherever it begins, as it reads in base64 that is not URL-safe."""
+    standard = form.translate(_URL_SAFE)
+    return (standard[at : at + _BLOCK] for at in range(len(form) - _BLOCK + 1))
+
+
 def _by_block(secrets: Iterable[bytes]) -> dict[bytes, list[tuple[bytes, int]]]:
     """Return {block: [(secret, where in it)]}."""
     found: dict[bytes, list[tuple[bytes, int]]] = {}
@@ -157,7 +175,7 @@ def _pieces(data: bytes, secret: bytes, block: bytes, at: int) -> Iterator[tuple
 
 def _unescaped(data: bytes, begins: "array[int]", ends: "array[int]") -> "tuple[bytes, array[int], array[int]] | None":
     """Take one level of escapes off; return (bytes, where each begins, where it ends), or None without an escape."""
-    if not any(sign in data for sign in (b"\\", b"%", b"&")):
+    if not any(sign in data for sign in _ESCAPES):
         return None
     read, new_begins, new_ends, last = bytearray(), array("L"), array("L"), 0
     for found in _ESCAPE.finditer(data):

@@ -31,6 +31,7 @@ class Transport(httpx.AsyncBaseTransport):
     def __init__(self, *urls: str, connections: int = NO_LIMIT, proxies: Proxies | None = None) -> None:
         self._connections = connections
         self._proxies = proxies or Proxies()
+        self._leads: dict[tuple[str, bytes], str | None] = {}  # origin -> the proxy to it
         self._session: aiohttp.ClientSession | None = None
         for url in urls:
             self._proxies.of(url)
@@ -39,10 +40,14 @@ class Transport(httpx.AsyncBaseTransport):
         """Send `request`; return when its answer's head has come."""
         if self._session is None:
             self._session = self._opened()
-        proxy = self._proxies.of(str(request.url))
+        url = str(request.url)
+        origin = request.url.scheme, request.url.netloc
+        if origin not in self._leads:
+            self._leads[origin] = self._proxies.of(url)
+        proxy = self._leads[origin]
         response = await self._session.request(
             request.method,
-            URL(str(request.url), encoded=True),
+            URL(url, encoded=True),
             headers=request.headers.multi_items(),
             data=_in_parts(request.content) if len(request.content) > _PART else request.content or None,
             allow_redirects=False,
