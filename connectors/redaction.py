@@ -68,7 +68,7 @@ class Redactor:
         return _without(data, sorted(spans)) if spans else data
 
     def _holds_none(self, data: bytes) -> bool:
-        """Whether a look at every fifth place shows it, as of nearly all that peers say; False where it may hold one."""
+        """Whether a look at every fifth place shows that, as of nearly all that peers say."""
         if self._sampled is None or any(sign in data for sign in _ESCAPES):
             return False
         standard = data.translate(_URL_SAFE)
