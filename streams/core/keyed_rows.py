@@ -18,7 +18,8 @@ Rows may be bounded, so many a second. What changed longest ago goes first, and 
 owed: the next life publishes those of all values that are of that flush or a later one.
 
 A value rests as the bytes that are stored of it, which the table holds anyway, until an event changes it: after a
-restart, and once it has ended.
+restart, once it has ended, and when nothing has changed it for a while. So as many are awake as change. Of many that
+end at once some do so in each flush.
 
 Cost: a place in a list for each value that ends or is forgotten, nothing for values that did not change.
 """
@@ -57,6 +58,8 @@ _NEVER = 2**63 - 1
 _RESTS, _PACKED = 1, 2
 _WORTH_PACKING = 512  # bytes
 _AT_A_TIME = 256  # values that are restored in one step
+QUIET = 10.0  # seconds in which nothing changes a value, before it rests; twice that at most
+MOST_ENDED = 4_000  # values in a flush: all of them are awake meanwhile
 
 _Of = tuple[int, int]  # life, flush
 
@@ -99,9 +102,12 @@ class _Times:
             keys.append(key)
 
     def due(self, time: int) -> Iterator[bytes]:
-        """Take out the keys whose time has come, the earliest first."""
+        """Take out the keys whose time has come, the earliest first. Those that are not asked for stay."""
         while self._times and self._times[0] <= time:
-            yield from self._keys.pop(heapq.heappop(self._times))
+            keys = self._keys[self._times[0]]
+            while keys:
+                yield keys.pop()
+            del self._keys[heapq.heappop(self._times)]
 
 
 class KeyedRows(Generic[E, K, V]):
@@ -131,9 +137,11 @@ class KeyedRows(Generic[E, K, V]):
         time.restore(meta.time)
         self.taken = Taken(rule.declaration.reads.name, meta.positions, stage=rule.declaration.name)
         self._flush, self._forgotten = meta.flush, meta.forgotten
-        self._values: dict[K, V] = {}
-        self._resting: dict[bytes, bytes] = {}  # as they are stored
-        self._to_rest: set[K] = set()  # of those that are awake, when they are stored
+        self._kept: dict[bytes, bytes] = {}  # all values, as they are stored
+        self._values: dict[K, V] = {}  # those that are awake
+        self._to_rest: set[K] = set()  # of these, when they are stored
+        self._lately: set[K] = set()  # of these, what was stored since the quiet were put to rest
+        self._rests_at = 0.0  # when they are again
         self._unsealed: dict[_Of, Positions] = {}  # what earlier lives have left
         self._left: set[int] = set()  # lives whose record of it is stored
         self._ahead: dict[K, Positions] = {}  # restored from a flush that was not completed: what is folded in
@@ -165,8 +173,8 @@ class KeyedRows(Generic[E, K, V]):
         return core
 
     def __len__(self) -> int:
-        """Return how many values are kept."""
-        return len(self._values) + len(self._resting)
+        """Return how many values are stored."""
+        return len(self._kept)
 
     def fold(self, chunk: Chunk) -> int:  # noqa: C901 - one loop for what happens 100,000 times a second
         """Fold the records of a chunk into their values. Returns how many were refused."""
@@ -232,13 +240,14 @@ class KeyedRows(Generic[E, K, V]):
         for key, value in changed.items():
             rule.settle(value)
             name = _stored_key(key)
-            stored = self._stored(key, value)
+            self._kept[name] = stored = self._stored(key, value)
             flush.state.append(Change(name, stored))
             self._unpublished.setdefault(key, self._flush + 1)
             if key in self._to_rest and key not in self._ahead:
                 del self._values[key]
-                self._resting[name] = stored
                 self._to_rest.remove(key)
+            else:
+                self._lately.add(key)
             yield
         for key in list(islice(self._unpublished, self._may_publish(now))):
             flush.outputs.append(rule.row(key, changed[key] if key in changed else self._value(key)))
@@ -251,8 +260,20 @@ class KeyedRows(Generic[E, K, V]):
             gone = yield from self._forget(self._time.log_time - BROKERS_APART)
             flush.seal = [Change(META, self._meta()), *gone, *self._reached()]
         self._changed, self._refused = {}, []
+        yield from self._rest(now)
         self.taken.tell(flush)
         return flush
+
+    def _rest(self, now: float) -> Steps[None]:
+        """Put the values to rest that were not changed lately, if it is time for it; all are stored."""
+        if now < self._rests_at:
+            return
+        self._rests_at = now + QUIET
+        lately, self._lately = self._lately, set()
+        for key in [key for key in self._values if key not in lately and key not in self._ahead]:
+            del self._values[key]
+            self._to_rest.discard(key)
+            yield
 
     def _may_publish(self, now: float) -> int | None:
         """Return how many rows may go out at `now`; None for all."""
@@ -267,11 +288,11 @@ class KeyedRows(Generic[E, K, V]):
 
     def _value(self, key: K) -> V:
         value = self._values.get(key)
-        return self._rule.restore(key, _content(self._resting[_stored_key(key)])) if value is None else value
+        return self._rule.restore(key, _content(self._kept[_stored_key(key)])) if value is None else value
 
     def _wake(self, key: K, name: bytes) -> V | None:
         """Return a value that rests, `name` being its stored key; None where there is none."""
-        stored = self._resting.pop(name, None)
+        stored = self._kept.get(name)
         if stored is None:
             return None
         _, _, _, _, flags, _ = _HEADER.unpack_from(stored)
@@ -303,9 +324,9 @@ class KeyedRows(Generic[E, K, V]):
             self._ends.add(ends, name)
 
     def _end(self, time: int) -> Steps[None]:
-        """End the values whose end is at `time` or before: they have changed."""
+        """End the values whose end is at `time` or before, some of them if they are many: they have changed."""
         rule, moved = self._rule, list[tuple[K, bytes, V]]()
-        for name in self._ends.due(time):
+        for name in islice(self._ends.due(time), MOST_ENDED):
             key: K = _key(name)
             value = self._values.get(key)
             if value is None:
@@ -334,21 +355,12 @@ class KeyedRows(Generic[E, K, V]):
             return gone
         until = log_time - rule.keep
         for name in self._keeps.due(until):
-            stored = self._resting.get(name)
-            if stored is not None:
-                _, _, latest, ends, _, _ = _HEADER.unpack_from(stored)
-                ended = ends == _NEVER
-                forget = ended and latest <= until and not (self._unpublished and _key(name) in self._unpublished)
-            else:
-                key: K = _key(name)
-                value = self._values[key]  # what does not rest is one of these until it is forgotten
-                latest, ended = rule.latest(key, value), rule.ends(key, value) is None
-                forget = ended and latest <= until and key not in self._ahead and key not in self._unpublished
-                if forget:
-                    del self._values[key]
-                    self._to_rest.discard(key)
-            if forget:
-                self._resting.pop(name, None)
+            key: K = _key(name)
+            _, _, latest, ends, _, _ = _HEADER.unpack_from(self._kept[name])
+            if ends == _NEVER and latest <= until and key not in self._ahead and key not in self._unpublished:
+                del self._kept[name]
+                self._values.pop(key, None)
+                self._to_rest.discard(key)
                 self._forgotten = max(self._forgotten, latest)
                 gone.append(Change(name, None))
             else:
@@ -405,7 +417,7 @@ class KeyedRows(Generic[E, K, V]):
     def _restore(self, stored: dict[bytes, bytes], meta: _Meta) -> Steps[None]:
         yield from self._restore_unsealed(stored, meta)
         stored.pop(META, None)
-        self._resting = stored
+        self._kept = stored
         unpack, unsealed, keep = _HEADER.unpack_from, self._unsealed, self._rule.keep
         ahead: list[bytes] = []
         owed: list[tuple[int, bytes]] = []
@@ -430,7 +442,7 @@ class KeyedRows(Generic[E, K, V]):
         owed: list[tuple[int, bytes]] = []
         known: dict[tuple[_Of, ...], Positions] = {}
         for name in names:
-            flushes = _flushes(self._resting[name])
+            flushes = _flushes(self._kept[name])
             of = tuple(each for each in flushes if each in self._unsealed)
             if of:
                 key: K = _key(name)

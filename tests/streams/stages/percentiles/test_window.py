@@ -8,7 +8,8 @@ import pytest
 from schemas.dead_letters import DEAD_DETAIL, DEAD_REASON, DEAD_SOURCE, DEAD_STAGE
 from schemas.envelope import LOG_TIME, SOURCE_POSITION, Consumed
 from schemas.topics import CAMPAIGN_HOURLY
-from streams.core.keyed_rows import TOO_LATE, UNDECODABLE
+from streams.core import keyed_rows
+from streams.core.keyed_rows import QUIET, TOO_LATE, UNDECODABLE
 from streams.core.taken import NO_POSITION
 from streams.core.times import LONGEST_DURATION, iso
 from streams.stages.percentiles.hours import OUT_OF_RANGE
@@ -304,3 +305,37 @@ def test_more_durations_than_are_counted_exactly_make_an_hour_approximate_and_it
     assert not approximate.exact
     assert approximate.count == 4
     assert approximate.handle.p50 == pytest.approx(2.5, rel=0.01)
+
+
+def test_an_hour_that_is_quiet_rests_as_its_bytes_and_counts_on_when_an_event_comes(partition: Partition) -> None:
+    partition.fold(partition.record(1), partition.record(1, campaign="service"))
+    partition.write()
+    partition.write(passed=QUIET)
+    partition.fold(partition.record(2))
+    partition.write(passed=QUIET)
+
+    assert list(partition.hours._values) == [("sales", TEN)]
+    assert len(partition.hours) == 2
+
+    partition.fold(partition.record(3, campaign="service", handle=90.0))
+    (row,) = partition.write()
+
+    assert (row.campaign_id, row.count, row.revision, row.handle.max) == ("service", 2, 2, 90.0)
+
+
+def test_of_many_hours_that_end_at_once_some_do_so_in_each_flush(
+    partition: Partition, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keyed_rows, "MOST_ENDED", 2)
+    campaigns = {f"campaign {number}" for number in range(5)}
+    partition.fold(*(partition.record(1, campaign=campaign) for campaign in sorted(campaigns)))
+    partition.write()
+    partition.silent(0, 65)
+
+    first = partition.write()
+    partition.restart()
+    rest = [partition.write() for _ in range(3)]
+
+    assert [len(first), *map(len, rest)] == [2, 2, 1, 0]
+    ended = [row for rows_ in (first, *rest) for row in rows_]
+    assert {row.campaign_id for row in ended if row.final} == campaigns

@@ -17,6 +17,8 @@ from hypothesis import strategies as st
 from schemas.envelope import LOG_TIME, SOURCE_POSITION, Consumed
 from schemas.records import CampaignHour, EventTimeProgress, InteractionCompleted
 from schemas.topics import CAMPAIGN_HOURLY, INTERACTIONS_COMPLETED
+from streams.core import keyed_rows
+from streams.core.keyed_rows import MOST_ENDED
 from streams.stages.percentiles.hours import Policy
 from streams.stages.percentiles.window import HOUR
 from tests.streams.stages.percentiles.interactions import CODEC, decode, decode_row, hours
@@ -95,7 +97,8 @@ def run(log: Log, script: list[Step], heard: list[int]) -> Broker:
     latest.update((progress.partition, progress) for progress in (*told, *log.end))
     life = law.life(broker)
     life.fold(len(log.records))
-    life.flush(Step(0))
+    for _ in range(1 + len(log.records) // keyed_rows.MOST_ENDED):
+        life.flush(Step(0))
     return broker
 
 
@@ -137,11 +140,18 @@ def check(broker: Broker, log: Log) -> None:
 
 
 @settings(max_examples=300, deadline=None)
-@given(logs(), steps(passed=(0.0, 1.0, 20.0, -4e6, 4e6)), st.lists(st.integers(0, 8), max_size=20))
+@given(
+    logs(),
+    steps(passed=(0.0, 1.0, 20.0, -4e6, 4e6)),
+    st.lists(st.integers(0, 8), max_size=20),
+    st.sampled_from([1, MOST_ENDED]),
+)
 def test_kills_at_any_moment_leave_the_rows_of_the_batch_computation(
-    log: Log, script: list[Step], heard: list[int]
+    log: Log, script: list[Step], heard: list[int], most_ended: int
 ) -> None:
-    broker = run(log, script, heard)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(keyed_rows, "MOST_ENDED", most_ended)
+        broker = run(log, script, heard)
 
     event(f"kills: {min(sum(step.kill is not None for step in script), 4)}")
     event(f"too late: {bool(log.too_late)}")
