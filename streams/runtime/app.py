@@ -23,7 +23,7 @@ from streams.core.state_format import StateRefusedError
 from streams.runtime.data_dir import private
 from streams.runtime.driver import transport
 from streams.runtime.driver.recovery import TableManager
-from streams.runtime.driver.store import discard_stale
+from streams.runtime.driver.store import discard_stale, open_beside
 from streams.runtime.errors import DrainError
 from streams.runtime.lease import Lease, elapsed
 from streams.runtime.ownership import State
@@ -175,6 +175,8 @@ class App(faust.App):
         except OSError as failure:  # aiokafka would go on without us
             await self.crash(failure)
         self.stage.begin(generation)
+        for table in self.tables.values():
+            await open_beside(table.data, partitions)
 
     def rejoin(self) -> None:
         """Ask the broker for partitions anew."""

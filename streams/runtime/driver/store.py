@@ -1,5 +1,6 @@
 """A Faust table's local store, in memory or RocksDB."""
 
+import asyncio
 import contextlib
 import shutil
 from collections.abc import Collection, Iterable, Iterator, MutableMapping
@@ -27,6 +28,19 @@ def discard_stale(store: Any, partitions: Collection[int], now: float) -> None:
             continue
         if now - max(file.stat().st_mtime for file in (folder, *folder.iterdir())) > STALE:
             shutil.rmtree(folder)
+
+
+async def open_beside(store: Any, partitions: Collection[int]) -> None:
+    """Open the databases of partitions in a thread: after a kill that reads a log anew, where Faust holds up the loop.
+
+    What cannot be opened is left to Faust, who tries again for a while and says what is wrong.
+    """
+    if not is_rocksdb(store):
+        return
+    for partition in sorted(partitions):
+        if partition not in store._dbs:  # noqa: SLF001
+            with contextlib.suppress(Exception):
+                store._dbs[partition] = await asyncio.to_thread(store._open_for_partition, partition)  # noqa: SLF001
 
 
 def is_rocksdb(store: Any) -> bool:

@@ -251,6 +251,19 @@ async def test_rocksdb_does_not_keep_what_may_have_missed_deletions(
 
 
 @pytest.mark.skipif(not find_spec("rocksdb"), reason="no rocksdb")
+async def test_rocksdb_is_opened_beside_the_loop_where_nobody_else_has_it(tmp_path: Path) -> None:
+    settings = KafkaSettings(), WorkerSettings(store="rocksdb", data_dir=tmp_path)
+    apps = build_app("stage", "source", *settings), build_app("stage", "source", *settings)
+    ours, another = (app.Table("windows", key_type=bytes, value_type=bytes).data for app in apps)
+
+    await store.open_beside(ours, {0, 12})
+    await store.open_beside(another, {1, 12})
+
+    assert sorted(ours._dbs) == [0, 12]
+    assert sorted(another._dbs) == [1]
+
+
+@pytest.mark.skipif(not find_spec("rocksdb"), reason="no rocksdb")
 async def test_rocksdb_knows_up_to_which_offset_it_has_the_changelog(tmp_path: Path) -> None:
     app = build_app("stage", "source", KafkaSettings(), WorkerSettings(store="rocksdb", data_dir=tmp_path))
     table = app.Table("windows", key_type=bytes, value_type=bytes)
