@@ -22,6 +22,7 @@ LARGEST = 32 << 20  # bytes of a block that is not asked of the kernel by itself
 KEPT = 64 << 20  # bytes that are free at the end of the heap, before some of them go back
 TIDY_EVERY = 10.0  # seconds
 
+MANY = 100_000  # new objects: to look at so many takes 20 ms or more
 _YOUNG = 1  # the generations of what was made since the last look: what lives on is not looked at again
 
 
@@ -46,12 +47,12 @@ def give_back() -> None:
 async def keep_tidy(sleep: Callable[[float], Awaitable[object]] = asyncio.sleep) -> None:
     """Free circles that were made lately, and give back what is free, every `TIDY_EVERY` seconds, until cancelled.
 
-    Where Python has looked itself meanwhile, so much is new that to look at it again would hold the loop up.
+    Where much is new, as in a backlog, a look at it would hold the loop up: Python looks itself when it is more.
     """
     looks = _looks()
     while True:
         await sleep(TIDY_EVERY)
-        if _looks() == looks:
+        if _looks() == looks and gc.get_count()[0] < MANY:
             gc.collect(_YOUNG)
         looks = _looks()
         give_back()

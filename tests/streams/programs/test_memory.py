@@ -11,7 +11,7 @@ from contextlib import suppress
 
 import pytest
 
-from streams.programs.memory import TIDY_EVERY, give_back, keep_freed, keep_tidy
+from streams.programs.memory import MANY, TIDY_EVERY, give_back, keep_freed, keep_tidy
 
 FREED_AGAIN = """
 import ctypes, json, resource, sys
@@ -93,11 +93,14 @@ class Circle:
         self.itself = self
 
 
-@pytest.mark.parametrize("looked", [False, True], ids=["quiet", "Python looked itself"])
+@pytest.mark.parametrize(
+    ("looked", "new"), [(False, 0), (True, 0), (False, MANY)], ids=["quiet", "Python looked itself", "much is new"]
+)
 async def test_circles_of_garbage_go_by_the_clock_unless_much_is_new(
-    monkeypatch: pytest.MonkeyPatch, *, looked: bool
+    monkeypatch: pytest.MonkeyPatch, *, looked: bool, new: int
 ) -> None:
     slept, given_back, circles = list[float](), list[bool](), list[weakref.ref[Circle]]()
+    held = list[list[int]]()
 
     async def sleep(seconds: float) -> None:
         slept.append(seconds)
@@ -106,6 +109,7 @@ async def test_circles_of_garbage_go_by_the_clock_unless_much_is_new(
         if looked:
             gc.collect(0)
         circles.append(weakref.ref(Circle()))
+        held.extend([] for _ in range(new))
 
     monkeypatch.setattr("streams.programs.memory.give_back", lambda: given_back.append(True))
     gc.disable()
@@ -114,7 +118,7 @@ async def test_circles_of_garbage_go_by_the_clock_unless_much_is_new(
         while len(slept) <= 1:  # noqa: ASYNC110 - it needs no time
             await asyncio.sleep(0)
 
-        assert (circles[0]() is None) is not looked
+        assert (circles[0]() is None) is not (looked or new > 0)
         assert (slept[0], given_back) == (TIDY_EVERY, [True])
     finally:
         gc.enable()
