@@ -13,6 +13,7 @@ circle of fifty objects, and be large.
 import asyncio
 import ctypes
 import gc
+import time
 from collections.abc import Awaitable, Callable
 
 # As <malloc.h> names them, and `mallopt` (3) describes
@@ -21,6 +22,7 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 LARGEST = 32 << 20  # bytes of a block that is not asked of the kernel by itself: glibc takes no more
 KEPT = 64 << 20  # bytes that are free at the end of the heap, before some of them go back
 TIDY_EVERY = 10.0  # seconds
+QUIET = 0.1  # of a core: with less, not much can be freed
 
 MANY = 100_000  # new objects: to look at so many takes 20 ms or more
 _YOUNG = 1  # the generations of what was made since the last look: what lives on is not looked at again
@@ -44,14 +46,21 @@ def give_back() -> None:
     trim(0)
 
 
-async def keep_tidy(sleep: Callable[[float], Awaitable[object]] = asyncio.sleep) -> None:
+async def keep_tidy(
+    sleep: Callable[[float], Awaitable[object]] = asyncio.sleep, spent: Callable[[], float] = time.process_time
+) -> None:
     """Free circles that were made lately, and give back what is free, every `TIDY_EVERY` seconds, until cancelled.
 
+    A process that `spent` hardly any CPU meanwhile freed little: it looks every sixth time, which is work by itself.
     Where much is new, as in a backlog, a look at it would hold the loop up: Python looks itself when it is more.
     """
-    looks = _looks()
+    looks, quiet = _looks(), 0
     while True:
+        before = spent()
         await sleep(TIDY_EVERY)
+        quiet = quiet + 1 if spent() - before < QUIET * TIDY_EVERY else 0
+        if quiet % 6:
+            continue
         if _looks() == looks and gc.get_count()[0] < MANY:
             gc.collect(_YOUNG)
         looks = _looks()

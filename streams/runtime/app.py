@@ -20,8 +20,10 @@ from connectors.settings import KafkaSettings
 from streams.core.contract import Chunk
 from streams.core.declaration import Declaration
 from streams.core.state_format import StateRefusedError
+from streams.runtime.beat import beat
 from streams.runtime.data_dir import private
 from streams.runtime.driver import transport
+from streams.runtime.driver.monitor import QuietMonitor
 from streams.runtime.driver.recovery import TableManager
 from streams.runtime.driver.store import discard_stale, open_beside
 from streams.runtime.errors import DrainError
@@ -198,7 +200,7 @@ class App(faust.App):
             failure = self.consumer.coordination_failure()
             if failure is not None and not self.should_stop:
                 await self.crash(failure)
-            await asyncio.sleep(WATCH_INTERVAL)
+            await beat(WATCH_INTERVAL)
 
     async def look_at_topics(self) -> None:
         """Ask Kafka for the ids of the topics whose offsets are stored.
@@ -296,6 +298,7 @@ def build_app(stage: str, source: str, kafka: KafkaSettings, worker: WorkerSetti
         web_enabled=False,
         agent_supervisor=CrashingSupervisor,
         TableManager=TableManager,
+        Monitor=QuietMonitor,
         table_standby_replicas=0,
         consumer_auto_offset_reset="earliest",
         consumer_metadata_max_age_ms=NEW_TOPICS,

@@ -18,7 +18,7 @@ from typing import Any, Generic, TypeVar
 import structlog
 from prometheus_client import Gauge, Histogram
 
-from streams.core.contract import Chunk, Core, Flush, FlushedInSteps
+from streams.core.contract import Chunk, Core, Flush
 from streams.core.steps import Steps, finish
 from streams.runtime.errors import DrainError, SuspendedError, WithdrawnError
 from streams.runtime.held import Held, HeldChunk
@@ -205,32 +205,32 @@ class Stage(Generic[F]):
             now, cores = self._now(), self.cores
             looked_at = self._touched & cores.keys() if at_once else cores.keys()
             free = {partition: cores[partition] for partition in looked_at if partition not in self._under_way}
-            self._touched -= free.keys()
+            folded = self._touched & free.keys()
+            self._touched -= folded
             held = self._held.take(free) if seal else []
             if not self._apart:
                 flushes = {partition: core.flush(now, seal=seal) for partition, core in free.items()}
                 tell(self.name, flushes.values())
                 await self._write(cores, flushes, held)
                 return
-            writing = self._begin(cores, free, held, now, seal=seal)
+            writing = self._begin(cores, free, folded, held, now, seal=seal)
             if not at_once:
                 await self._together(writing)
             if self._failure is not None:
                 raise self._failure
 
     async def _flush_in_slices(
-        self, cores: Mapping[int, Core[F]], partition: int, now: float, held: list[HeldChunk], *, seal: bool
+        self, cores: Mapping[int, Core[F]], partition: int, steps: Steps[F], held: list[HeldChunk]
     ) -> None:
-        async with self._one_core:
-            core: Any = cores[partition]
-            flushing = self._flushing[partition] = asyncio.Event()
-            try:
-                flush: F = await sliced(core.flushing(now, seal=seal))
-            except BaseException:
-                self._fail()
-                raise
-            finally:
-                del self._flushing[partition]
+        try:
+            async with self._one_core:
+                self._flushing.setdefault(partition, asyncio.Event())
+                flush = await sliced(steps)
+        except BaseException:
+            self._fail()
+            raise
+        finally:
+            if (flushing := self._flushing.pop(partition, None)) is not None:
                 flushing.set()
         if self.cores is cores and self.ownership.may_write:
             await self._write_apart(cores, partition, flush, held)
@@ -240,28 +240,54 @@ class Stage(Generic[F]):
         self._began[partition] = asyncio.get_running_loop().time()
         await self._write(cores, {partition: flush}, held)
 
-    def _begin(
+    def _begin(  # noqa: PLR0913 - what a flush is about
         self,
         cores: Mapping[int, Core[F]],
         free: Mapping[int, Core[F]],
+        folded: Collection[int],
         held: list[HeldChunk],
         now: float,
         *,
         seal: bool,
     ) -> list[asyncio.Task[None]]:
-        """Begin to flush each of `free` by itself; `held` is what that acknowledges."""
+        """Begin to flush each of `free` by itself; `held` is what that acknowledges.
+
+        A partition of which nothing was `folded` has mostly nothing to write: then it needs no task.
+        """
         of = defaultdict[int, list[HeldChunk]](list)
         for chunk in held:
             of[chunk.partition].append(chunk)
         for partition, core in free.items():
-            if isinstance(core, FlushedInSteps):
-                writing = self._flush_in_slices(cores, partition, now, of[partition], seal=seal)
+            quiet = partition not in folded and partition not in of
+            in_steps: Callable[..., Steps[F]] | None = getattr(core, "flushing", None)  # see `FlushedInSteps`
+            if in_steps is None:
+                flush: F | None = core.flush(now, seal=seal)
             else:
-                flush = core.flush(now, seal=seal)
+                steps = in_steps(now, seal=seal)
+                flush = self._first_step(partition, steps) if quiet else None
+            if flush is None:
+                writing = self._flush_in_slices(cores, partition, steps, of[partition])
+            elif quiet and not flush:
+                tell(self.name, [flush])
+                continue
+            else:
                 writing = self._write_apart(cores, partition, flush, of[partition])
             task = self._under_way[partition] = asyncio.create_task(writing)
             task.add_done_callback(partial(self._written, partition))
-        return [self._under_way[partition] for partition in free]
+        return [self._under_way[partition] for partition in free if partition in self._under_way]
+
+    def _first_step(self, partition: int, steps: Steps[F]) -> F | None:
+        """Return what is to be written, if one step says it; otherwise nothing is folded before the others are done."""
+        try:
+            next(steps)
+        except StopIteration as done:
+            flush: F = done.value
+            return flush
+        except BaseException:
+            self._fail()
+            raise
+        self._flushing[partition] = asyncio.Event()
+        return None
 
     async def _together(self, writing: Collection[asyncio.Task[None]]) -> None:
         if writing:

@@ -3,9 +3,12 @@
 Private names of Faust 0.15 and aiokafka 0.14 are used: both are pinned, and tests/kafka shows each behaviour.
 """
 
+import asyncio
+import contextlib
 import time
 from collections.abc import Collection, Iterable, Mapping
 from copy import copy
+from functools import partial
 from typing import Any, Self
 
 from aiokafka.consumer import consumer as aiokafka_consumer
@@ -15,6 +18,7 @@ from aiokafka.protocol.commit import OffsetCommitRequest
 from aiokafka.protocol.group import HeartbeatRequest, SyncGroupRequest
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
+from mode import Service
 from mode.threads import MethodQueue
 
 from streams.runtime.driver.fetching import fetcher_class, using
@@ -102,11 +106,19 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     """Owns the aiokafka consumer; notes positions around each fetch."""
 
     _looked = 0.0
+    _called_back = False
     _method_queue: MethodQueue | None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._seen: dict[TP, int] = {}  # positions at the last look, or after what came since
+
+    async def _keepalive2(self) -> None:
+        """Do nothing: mode wakes this loop and the worker's every second, for whoever calls from the wrong thread."""
+
+    @Service.task
+    async def _thread_keepalive(self) -> None:
+        """Do nothing, as above: a call from another thread wakes this loop itself."""
 
     @property
     def method_queue(self) -> MethodQueue:
@@ -166,6 +178,17 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             fetcher.left = left
             self.thread_loop.call_soon_threadsafe(fetcher.look)
 
+    def call_back(self) -> None:
+        """End a wait for records: what may be handed out has changed. Called from any thread."""
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits
+            self.thread_loop.call_soon_threadsafe(self._call_back)
+
+    def _call_back(self) -> None:
+        self._called_back = True
+        fetcher = self._consumer and self._consumer._fetcher  # noqa: SLF001
+        for waiter in tuple(fetcher._fetch_waiters) if fetcher else ():  # noqa: SLF001
+            fetcher._notify(waiter)  # noqa: SLF001
+
     def _positions(self, consumer: Any) -> dict[TP, int]:
         subscription = consumer._subscription.subscription  # noqa: SLF001
         assignment = subscription and subscription.assignment
@@ -183,9 +206,21 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     ) -> dict[TP, Fetched]:
         if consumer._subscription.reassignment_in_progress:  # noqa: SLF001
             return {}  # aiokafka would wait for the assignment
-        moved = consumer._fetcher.moved  # noqa: SLF001
+        fetcher, moved = consumer._fetcher, consumer._fetcher.moved  # noqa: SLF001
         moved.clear()
-        records = await super()._fetch_records(consumer, active_partitions, timeout=timeout, max_records=max_records)
+        take = partial(super()._fetch_records, consumer, active_partitions, timeout=0, max_records=max_records)
+        records = await take()
+        if timeout and self.consumer.flow_active and not (records or moved or self._called_back):
+            waiter = fetcher._create_fetch_waiter()  # noqa: SLF001
+            await asyncio.wait([waiter], timeout=timeout)
+            if waiter.done():
+                waiter.result()
+            else:
+                waiter.cancel()
+            if consumer._subscription.reassignment_in_progress:  # noqa: SLF001
+                return {}  # as above
+            records = await take()
+        self._called_back = False
         found = {tp: Fetched.of(records.get(tp, ()), *moved[tp]) for tp in moved.keys() | records.keys()}
         moved.clear()
         self._look(consumer, found)

@@ -25,7 +25,8 @@ from streams.runtime.driver.fetch_session import NO_SESSION, Asked, FetchSession
 
 log = structlog.get_logger(component="fetching")
 
-LOOK_INTERVAL = 1.0  # seconds between two looks at all partitions
+LOOK_INTERVAL = 0.9  # seconds between two looks at all partitions: less than an idle fetch waits
+LOOK_AT_LAST = 1.5  # seconds without a look: more than an idle fetch waits, whose answer is looked at anyway
 SHORT_WAIT = 50  # ms that a fetch waits at most while some of the broker's partitions are not in it
 FETCHING, ASKING = (0, 2, 3), 4  # groups of connections; 1 is the coordinator's
 WITH_SESSIONS = 7  # the first version of a fetch that has them
@@ -131,7 +132,7 @@ class Fetcher(fetcher.Fetcher):
         self.left: frozenset[TP] = frozenset()
         self._left: frozenset[TP] = frozenset()
         super().__init__(*args, **kwargs)
-        self._fetcher_timeout = LOOK_INTERVAL  # what happens meanwhile wakes it
+        self._fetcher_timeout = LOOK_AT_LAST  # what happens meanwhile wakes it
 
     def look(self) -> None:
         """Look at what is left alone now; in the consumer's thread."""

@@ -24,9 +24,11 @@ from faust.transport.drivers import TRANSPORTS
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
+from mode import Service
 from prometheus_client import Counter
 
 from streams.core.contract import Chunk
+from streams.runtime.beat import beat
 from streams.runtime.driver.changelog_reading import ChangelogReading
 from streams.runtime.driver.consumer_thread import ConsumerThread, Fetched
 from streams.runtime.driver.coverage import Coverage
@@ -36,6 +38,8 @@ log = structlog.get_logger(component="transport")
 LOST = Counter("cxone_records_lost_to_retention", "Records that retention deleted before they were read.", ["topic"])
 
 SCHEME = "chunked"
+QUIET_AFTER = 3  # times that nothing new came, after which it is waited for longer
+QUIET_WAIT = 5.0  # seconds: what comes, or changes what may be taken, ends it
 NO_LEADER = -1  # as aiokafka names it
 CHUNK_RECORDS = 5_000  # a bound: a chunk holds what has arrived, so it is small at a low rate and grows with a backlog
 
@@ -49,12 +53,24 @@ class Consumer(driver.Consumer):
         self.changelogs = ChangelogReading()
         self.polled_at = time.monotonic()
         self._held_up: frozenset[int] = frozenset()
+        self._nothing_new = 0  # times in a row
 
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     def _is_chunked(self, tp: TP) -> bool:
         return tp.topic in self.app.sources
+
+    @Service.task
+    async def _commit_handler(self) -> None:
+        """Commit what is ready at the interval. Faust's timer costs more than the look that it is for."""
+        while not self.should_stop:
+            await beat(self.commit_interval)
+            await self.commit()
+
+    @Service.task
+    async def _commit_livelock_detector(self) -> None:
+        """Do nothing, see `verify_all_partitions_active`."""
 
     # What may be committed
 
@@ -200,10 +216,20 @@ class Consumer(driver.Consumer):
     def pause_partitions(self, tps: Iterable[TP]) -> None:
         super().pause_partitions(tps)
         self._leave()
+        self._thread.call_back()
 
     def resume_partitions(self, tps: Iterable[TP]) -> None:
         super().resume_partitions(tps)
         self._leave()
+        self._thread.call_back()
+
+    def stop_flow(self) -> None:
+        super().stop_flow()
+        self._thread.call_back()
+
+    def resume_flow(self) -> None:
+        super().resume_flow()
+        self._thread.call_back()
 
     def _leave(self) -> None:
         """Have nothing fetched that is not taken: Faust pauses by leaving it in aiokafka's buffers, 2 MiB of each."""
@@ -230,7 +256,8 @@ class Consumer(driver.Consumer):
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:  # noqa: ASYNC109 - as above
         self.polled_at = time.monotonic()
-        records, active = await self._wait_next_records(timeout)
+        quiet = self._nothing_new >= QUIET_AFTER and self.app.recovered and not self._held_up
+        records, active = await self._wait_next_records(QUIET_WAIT if quiet else timeout)
         generation = self.app.consumer_generation_id
         if records is None or self.should_stop:
             return
@@ -238,12 +265,14 @@ class Consumer(driver.Consumer):
             await self._put_back(records)
             return
         passed_over = {}
+        self._nothing_new += 1
         for tp, batch in records.items():
             coverage = self._coverage.get(tp)
             if not batch and self.changelogs.passed(tp, batch.start, batch.end):
                 self.app.tables.recovery.look()
             if not batch and (coverage is None or batch.end <= coverage.expected):
                 continue  # nothing came, and nothing is missing
+            self._nothing_new = 0
             if not (active is None or tp in active or tp in self._buffered_partitions):
                 passed_over[tp] = batch
                 continue

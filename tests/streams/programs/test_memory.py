@@ -8,6 +8,7 @@ import subprocess
 import sys
 import weakref
 from contextlib import suppress
+from itertools import count
 
 import pytest
 
@@ -113,7 +114,7 @@ async def test_circles_of_garbage_go_by_the_clock_unless_much_is_new(
 
     monkeypatch.setattr("streams.programs.memory.give_back", lambda: given_back.append(True))
     gc.disable()
-    tidying = asyncio.create_task(keep_tidy(sleep))
+    tidying = asyncio.create_task(keep_tidy(sleep, spent=count(step=2).__next__))
     try:
         while len(slept) <= 1:  # noqa: ASYNC110 - it needs no time
             await asyncio.sleep(0)
@@ -125,3 +126,21 @@ async def test_circles_of_garbage_go_by_the_clock_unless_much_is_new(
         tidying.cancel()
         with suppress(asyncio.CancelledError):
             await tidying
+
+
+@pytest.mark.parametrize(("cores", "looks"), [(0.05, 2), (0.2, 12)], ids=["idle", "busy"])
+async def test_who_has_nothing_to_do_tidies_up_once_a_minute(
+    monkeypatch: pytest.MonkeyPatch, cores: float, looks: int
+) -> None:
+    given_back, slept = list[bool](), list[float]()
+
+    async def sleep(seconds: float) -> None:
+        if len(slept) == 12:
+            raise asyncio.CancelledError
+        slept.append(seconds)
+
+    monkeypatch.setattr("streams.programs.memory.give_back", lambda: given_back.append(True))
+    with suppress(asyncio.CancelledError):
+        await keep_tidy(sleep, spent=lambda: cores * sum(slept))
+
+    assert len(given_back) == looks

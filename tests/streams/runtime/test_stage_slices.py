@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import pytest
 
+from schemas.envelope import Outgoing
 from streams.core.contract import Chunk, Flush
 from streams.core.steps import Steps
 from streams.runtime import stage as stage_module
@@ -180,3 +181,38 @@ async def test_what_fails_while_it_is_taken_up_is_said_when_it_is_to_be_ours(rig
     await rig.stage.take_up(GENERATION)
     with pytest.raises(ValueError, match="another version"):
         rig.stage.resume(GENERATION)
+
+
+async def test_a_partition_of_which_nothing_was_folded_is_flushed_without_a_task_if_it_has_nothing_to_write(
+    rig: Rig,
+) -> None:
+    await rig.fold((record(b"a"),))
+    await rig.stage.flush()
+    stepping: Stepping = cores(rig)[0]  # type: ignore[assignment]
+    stepping.steps = 0
+
+    await rig.stage.flush()
+    assert not rig.stage._under_way
+    assert rig.values() == [b"a"]
+
+    stepping.outputs = [Outgoing("out", None, b"by time")]
+    await rig.stage.flush()
+    assert rig.values() == [b"a", b"by time"]
+
+
+async def test_what_takes_a_partition_long_of_which_nothing_was_folded_is_done_in_slices_all_the_same(rig: Rig) -> None:
+    await rig.fold((record(b"a"),))
+    await rig.stage.flush()
+    cores(rig)[0].outputs = [Outgoing("out", None, b"by time")]
+    running = asyncio.create_task(rig.stage.run(rig.stream))
+    flushing = asyncio.create_task(rig.stage.flush())
+    await turns(5)
+    assert cores(rig)[0].flushing_now  # type: ignore[attr-defined]
+
+    rig.stream.put(record(b"b"), number=1)
+    await flushing
+    await turns(5)
+    await rig.stage.flush()
+
+    assert rig.values() == [b"a", b"by time", b"b"]
+    running.cancel()

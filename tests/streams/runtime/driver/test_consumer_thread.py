@@ -1,5 +1,7 @@
 """What the group's answers mean for the partitions."""
 
+import asyncio
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -7,8 +9,10 @@ import pytest
 from aiokafka.consumer import group_coordinator
 from aiokafka.protocol.commit import OffsetCommitRequest
 from aiokafka.protocol.group import HeartbeatRequest
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
 
-from streams.runtime.driver.consumer_thread import GroupCoordinator
+from streams.runtime.driver.consumer_thread import ConsumerThread, Fetched, GroupCoordinator
 from streams.runtime.lease import Lease
 
 REBALANCE_IN_PROGRESS, ILLEGAL_GENERATION, UNKNOWN_MEMBER_ID, FENCED_INSTANCE_ID = 27, 22, 25, 82
@@ -81,3 +85,88 @@ async def test_a_commit_that_is_refused_for_its_generation_ends_the_lease(group:
     await group.commit(0, ILLEGAL_GENERATION)
 
     assert group.app.lost == ["ILLEGAL_GENERATION"]
+
+
+PLACE = TP("topic", 0)
+
+
+class Fetches:
+    """A consumer's thread that waits for records; `moved` are positions, `records` what is in hand."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.records: list[Any] = []
+        self.fetcher = SimpleNamespace(moved={}, _fetch_waiters=set(), _create_fetch_waiter=self._waiter)
+        self.fetcher._notify = lambda waiter: waiter.done() or waiter.set_result(None)
+        subscription = SimpleNamespace(reassignment_in_progress=False, subscription=None)
+        self.consumer = SimpleNamespace(_fetcher=self.fetcher, _subscription=subscription)
+        self.thread: Any = object.__new__(ConsumerThread)
+        self.thread.consumer, self.thread.thread_loop = SimpleNamespace(flow_active=True), self.loop
+        self.thread._consumer, self.thread._seen = self.consumer, {}
+
+        async def in_hand(_thread: object, *_args: object, **_how: object) -> dict[TP, list[Any]]:
+            return {PLACE: self.records} if self.records else {}
+
+        monkeypatch.setattr(driver.AIOKafkaConsumerThread, "_fetch_records", in_hand)
+
+    def _waiter(self) -> asyncio.Future[None]:
+        waiter = self.loop.create_future()
+        self.fetcher._fetch_waiters.add(waiter)
+        waiter.add_done_callback(self.fetcher._fetch_waiters.remove)
+        return waiter
+
+    def come(self) -> None:
+        """Let a fetch be answered with a record."""
+        self.records, self.fetcher.moved[PLACE] = [SimpleNamespace(offset=7)], (7, 8)
+        self.thread._call_back()  # as aiokafka wakes who waits
+
+    async def wait(self, seconds: float) -> dict[TP, Fetched]:
+        found: dict[TP, Fetched] = await self.thread._fetch_records(self.consumer, {PLACE}, timeout=seconds)
+        return found
+
+
+@pytest.mark.parametrize("what", [Fetches.come, lambda fetches: fetches.thread.call_back()])
+async def test_a_long_wait_for_records_ends_when_some_come_or_what_may_be_handed_out_changes(
+    monkeypatch: pytest.MonkeyPatch, what: Callable[[Fetches], None]
+) -> None:
+    fetches = Fetches(monkeypatch)
+    waiting = asyncio.create_task(fetches.wait(3600))
+    await asyncio.sleep(0.01)
+    assert not waiting.done()
+
+    what(fetches)
+
+    found = await asyncio.wait_for(waiting, 5)
+    assert [(batch.start, batch.end) for batch in found.values() if batch] == ([(7, 8)] if fetches.records else [])
+    assert not fetches.fetcher._fetch_waiters
+
+
+async def test_a_call_back_that_comes_before_the_wait_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    fetches = Fetches(monkeypatch)
+    fetches.thread.call_back()
+    await asyncio.sleep(0)
+
+    await asyncio.wait_for(fetches.wait(3600), 5)
+
+    assert await fetches.wait(0.01) == {}, "and counts once"
+
+
+async def test_who_waits_for_nothing_to_flow_or_in_vain_waits_no_longer_than_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fetches = Fetches(monkeypatch)
+    assert await asyncio.wait_for(fetches.wait(0.01), 5) == {}
+
+    fetches.thread.consumer.flow_active = False
+    assert await asyncio.wait_for(fetches.wait(3600), 5) == {}
+    assert not fetches.fetcher._fetch_waiters
+
+
+async def test_a_wait_that_ends_in_a_rebalance_does_not_wait_for_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    fetches = Fetches(monkeypatch)
+    waiting = asyncio.create_task(fetches.wait(3600))
+    await asyncio.sleep(0)
+    fetches.consumer._subscription.reassignment_in_progress = True
+    fetches.come()
+
+    assert await asyncio.wait_for(waiting, 5) == {}

@@ -121,3 +121,39 @@ async def test_who_is_cancelled_while_it_commits_is_cancelled() -> None:
 
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+async def test_who_found_nothing_new_for_a_while_waits_longer_until_something_comes() -> None:
+    reader, waits = consumer(expected=100, earliest=0), list[float]()
+    reader.flow_active, reader._nothing_new = True, 0
+    reader._buffered_partitions, reader._acked = set(), {}
+    reader.changelogs = SimpleNamespace(passed=lambda *_: False)
+    reader.app.tables, reader._stopped = SimpleNamespace(changelog_topics=()), asyncio.Event()
+    reader._crashed, reader.app.monitor = asyncio.Event(), SimpleNamespace(track_tp_end_offset=lambda *_: None)
+    reader.highwater, found = (lambda _tp: 0), Fetched.of((), 100, 100)
+
+    async def wait(timeout: float) -> Any:  # noqa: ASYNC109 - as Faust names it
+        waits.append(timeout)
+        return {PLACE: found}, {PLACE}
+
+    reader._wait_next_records = wait
+
+    async def ask() -> list[Any]:
+        return [message async for _, message in reader.getmany(1.0)]
+
+    for _ in range(5):
+        assert await ask() == []
+    assert waits == [1.0, 1.0, 1.0, transport.QUIET_WAIT, transport.QUIET_WAIT]
+
+    found = fetched(100, 100, start=100)
+    assert len(await ask()) == 1
+    found = Fetched.of((), 101, 101)
+    await ask()
+    assert waits[-1] == 1.0
+
+    for _ in range(3):
+        await ask()
+    assert waits[-1] == transport.QUIET_WAIT
+    reader.app.recovered = False
+    await ask()
+    assert waits[-1] == 1.0
