@@ -79,6 +79,7 @@ class App(faust.App):
     hold_bytes: int
     fetch_wait_ms: int
     fetch_bytes: int
+    tells_time = False  # of its raw partitions, as answers to fetches say that nothing comes
     resources: list[Resource]
     lease: Lease
     crash_reason: BaseException | None

@@ -288,6 +288,7 @@ def build_raw(  # noqa: PLR0913 - a composition point
             publisher=app.using(KafkaPublisher(kafka.librdkafka())),
             encode=encode_progress,
         )
+        app.tells_time = True
         keep(app, teller.run)
     attach_stateful(
         app,

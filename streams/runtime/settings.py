@@ -35,7 +35,8 @@ class WorkerSettings(BaseSettings):
         1.0,
         ge=0.01,
         le=5,
-        description="a fetch waits so long where nothing comes; Kafka answers at once when something does",
+        description="a fetch waits so long where nothing comes, from 1 on five seconds where nothing came lately; Kafka"
+        " answers at once when something does",
     )
     fetch_bytes: int = Field(
         16 * 2**20,

@@ -174,14 +174,21 @@ class Stage(Generic[F]):
         """Flush at the interval, for ever; also when input is quiet, because windows close by time too."""
         loop = asyncio.get_running_loop()
         while True:
-            left = self._sealed_at + self._interval - loop.time()
+            due = self._due()
+            left = due - loop.time()
             if self._eager or self._interval == 0:
                 await _wait(self._wanted, left if self._interval else 1.0)
             elif left > 0:
                 await asyncio.sleep(left)
-            left = self._sealed_at + self._interval - loop.time()
-            at_once = self._interval == 0 or left > 0
-            await self.flush(seal=left <= 0, at_once=at_once and loop.time() < self._looked_at + LOOK_INTERVAL)
+            seal = loop.time() >= due
+            at_once = self._interval == 0 or not seal
+            await self.flush(seal=seal, at_once=at_once and loop.time() < self._looked_at + LOOK_INTERVAL)
+
+    def _due(self) -> float:
+        """Return when to seal next; a stage that holds nothing does it with all others of its kind, and a bit early."""
+        due = self._sealed_at + self._interval
+        together = due - due % self._interval if self._interval and not self._held.records else due
+        return together if together > self._sealed_at + self._interval / 10 else due
 
     async def flush(self, *, seal: bool = True, at_once: bool = False) -> None:
         """Write what the cores have, and (sealing) acknowledge the chunks folded until now.

@@ -24,6 +24,8 @@ from mode.threads import MethodQueue
 from streams.runtime.driver.fetching import fetcher_class, using
 
 CALLS_AT_A_TIME = 8
+USUAL_FETCH = 1_000  # ms that a fetch waits where nothing comes
+QUIET_FETCH = 5_000  # ms that it waits where nothing has come for a while
 READ_UNCOMMITTED = 0
 ENDS_WITHIN = 30_000  # ms
 LOOK_INTERVAL = 1.0  # seconds between two looks at the positions of all partitions
@@ -63,7 +65,7 @@ def _lost(request: Any, response: Any) -> str | None:
     return None
 
 
-def _consumer_class(in_runs: Collection[str], fetch_bytes: int) -> type[Any]:
+def _consumer_class(in_runs: Collection[str], fetch_bytes: int, quiet_wait: int) -> type[Any]:
     """Return aiokafka's consumer, with our group coordinator and fetcher."""
 
     class Consumer(aiokafka_consumer.AIOKafkaConsumer):
@@ -79,7 +81,7 @@ def _consumer_class(in_runs: Collection[str], fetch_bytes: int) -> type[Any]:
 
         start = using(
             aiokafka_consumer.AIOKafkaConsumer.start,
-            Fetcher=fetcher_class(in_runs, fetch_bytes),
+            Fetcher=fetcher_class(in_runs, fetch_bytes, quiet_wait),
             GroupCoordinator=GroupCoordinator,
         )
 
@@ -134,7 +136,9 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
         in_runs = {*self.app.sources, *self.app.tables.changelog_topics}
-        consumer.__class__ = _consumer_class(in_runs, self.app.fetch_bytes)  # Faust names the class itself
+        usual = self.app.fetch_wait_ms >= USUAL_FETCH and not self.app.tells_time
+        quiet_wait = QUIET_FETCH if usual else 0  # a broker for which it is set shorter may answer at the end alone
+        consumer.__class__ = _consumer_class(in_runs, self.app.fetch_bytes, quiet_wait)  # Faust names the class itself
         consumer._isolation_level = "read_committed"  # noqa: SLF001 - Faust asks for it only with exactly_once
         consumer._fetch_max_wait_ms = self.app.fetch_wait_ms  # noqa: SLF001 - Faust's 1.5 s cannot be set
         consumer._subscription.app = self.app  # noqa: SLF001 - what the coordinator has in common with us

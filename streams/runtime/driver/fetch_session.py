@@ -33,6 +33,7 @@ class FetchSession:
         self._changed: set[TP] = set()
         self._id, self._epoch = NO_SESSION, FIRST
         self._number, self._answered, self._at = 0, 0, -1
+        self.nothing_new = 0  # answers in a row that had no partition in them
 
     @property
     def has_more(self) -> bool:
@@ -68,8 +69,9 @@ class FetchSession:
         self._changed = set()
         return asked
 
-    def answered(self, session: int, at: int) -> None:
+    def answered(self, session: int, at: int, *, news: bool = True) -> None:
         """Take an answer, which names the session that goes on, at a time in ms."""
+        self.nothing_new = 0 if news else self.nothing_new + 1
         self._answered, self._at = self._number, at
         if session == NO_SESSION:
             self._id, self._epoch = NO_SESSION, FIRST
@@ -79,6 +81,7 @@ class FetchSession:
     def lost(self) -> None:
         """Begin anew: the broker may have taken the last fetch, or not."""
         self._epoch = FIRST
+        self.nothing_new = 0
 
     def heard_of(self, tp: TP) -> int:
         """Return when (ms) a fetch of a partition was answered last, with news of it or without; -1 if none was."""

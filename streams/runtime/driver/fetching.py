@@ -29,6 +29,7 @@ LOOK_INTERVAL = 0.9  # seconds between two looks at all partitions: less than an
 LOOK_AT_LAST = 1.5  # seconds without a look: more than an idle fetch waits, whose answer is looked at anyway
 SHORT_WAIT = 50  # ms that a fetch waits at most while some of the broker's partitions are not in it
 FETCHING, ASKING = (0, 2, 3), 4  # groups of connections; 1 is the coordinator's
+QUIET_AFTER = 3  # answers in a row without news, after which a fetch may wait longer
 WITH_SESSIONS = 7  # the first version of a fetch that has them
 _NOBODY = {None, -1}
 LEAST = 64 * 1024  # bytes: less room than this is not worth a fetch
@@ -86,8 +87,8 @@ class FetchResult(record_batches.FetchResult):
         return records
 
 
-def fetcher_class(chunked: Collection[str], most: int) -> type[Any]:
-    """Return the fetcher of one consumer, with records of `chunked` topics a batch at a time; `most` as there."""
+def fetcher_class(chunked: Collection[str], most: int, quiet_wait: int = 0) -> type[Any]:
+    """Return the fetcher of one consumer, with records of `chunked` topics a batch at a time; the rest as there."""
     moved: dict[TP, tuple[int, int]] = {}
     names = {
         "FetchResult": type("FetchResult", (FetchResult,), {"moved": moved}),
@@ -100,6 +101,7 @@ def fetcher_class(chunked: Collection[str], most: int) -> type[Any]:
         {
             "moved": moved,
             "most": most,
+            "quiet_wait": quiet_wait,
             "fetched_records": using(fetcher.Fetcher.fetched_records, **names),
             "take": using(fetcher.Fetcher._proc_fetch_request, **names),  # noqa: SLF001
         },
@@ -112,11 +114,14 @@ class Fetcher(fetcher.Fetcher):
     Attributes:
         most: bytes of records, as Kafka sends them, that may be asked for and not handed out, the same share of each
             broker's. A batch that is larger is taken by itself.
+        quiet_wait: ms that a fetch waits at most where nothing has come for a while, if that is longer than others. It
+            gives way to whatever else is wanted of that broker.
         left: partitions that are not fetched for now.
         moved: from where to where the positions of partitions went since this was emptied last.
     """
 
     most: int
+    quiet_wait: int
     moved: dict[TP, tuple[int, int]]
     take: Any
 
@@ -132,7 +137,14 @@ class Fetcher(fetcher.Fetcher):
         self.left: frozenset[TP] = frozenset()
         self._left: frozenset[TP] = frozenset()
         super().__init__(*args, **kwargs)
-        self._fetcher_timeout = LOOK_AT_LAST  # what happens meanwhile wakes it
+        self._fetcher_timeout = max(LOOK_AT_LAST, self.quiet_wait / 1000 + 0.5)  # what happens meanwhile wakes it
+        self._quiet: set[int] = set()  # nodes whose fetch waits longer
+        self._client.cluster.add_listener(self._see)
+
+    def _see(self, _cluster: object) -> None:
+        """Look at all partitions soon: leaders may be others."""
+        self._looked = self._looked[0], 0.0
+        self._notify(self._wait_consume_future)
 
     def look(self) -> None:
         """Look at what is left alone now; in the consumer's thread."""
@@ -185,7 +197,7 @@ class Fetcher(fetcher.Fetcher):
             elif not (node in awaiting_reset or waits.get(node)):
                 taken = in_hand.get(node, 0)
                 if share - taken >= min(LEAST, share) or not taken:
-                    requests.append((node, self._request(session, share - taken, in_part=taken > 0)))
+                    requests.append((node, self._request(node, session, share - taken, in_part=taken > 0)))
         self._urgent = False
         backoff = min(filter(None, waits.values()), default=self._fetcher_timeout)
         return requests, awaiting_reset, backoff, missing, []
@@ -210,6 +222,8 @@ class Fetcher(fetcher.Fetcher):
                 return True
             if node not in self._in_flight:
                 awaiting_reset[leader].append(tp)
+            elif node in self._quiet and node in self._fetches:
+                self._fetches[node].cancel()
         return False
 
     def _to_look_at(self, assignment: Any) -> Iterable[TP]:
@@ -244,12 +258,17 @@ class Fetcher(fetcher.Fetcher):
 
     def _hasten(self, node: int) -> None:
         """End a fetch that waits for records, if it stands before one of partitions that were sought or resumed."""
-        if self._urgent and node in self._fetches and self._sessions[node].has_more:
+        if node in self._fetches and (self._urgent or node in self._quiet) and self._sessions[node].has_more:
             self._fetches[node].cancel()
 
-    def _request(self, session: FetchSession, room: int, *, in_part: bool) -> Request:
+    def _request(self, node: int, session: FetchSession, room: int, *, in_part: bool) -> Request:
         most, wait = self._max_partition_fetch_bytes, self._fetch_max_wait_ms
-        wait = min(wait, SHORT_WAIT) if in_part else wait
+        self._quiet.discard(node)
+        if in_part:
+            wait = min(wait, SHORT_WAIT)
+        elif session.nothing_new >= QUIET_AFTER and wait < self.quiet_wait and not session.has_more:
+            wait = self.quiet_wait
+            self._quiet.add(node)
         return Request(session.ask(), most, wait, self._fetch_min_bytes, room, self._isolation_level)
 
     async def _proc_offset_request(self, node_id: int, topic_data: Any) -> Any:
@@ -283,7 +302,7 @@ class Fetcher(fetcher.Fetcher):
             if response.error_code:  # of the session: nothing else is in it
                 session.lost()
                 return False
-        session.answered(named, int(1000 * time.time()))
+        session.answered(named, int(1000 * time.time()), news=bool(response.topics))
         positions: list[tuple[str, list[tuple[int, int, int]]]] = []
         for topic, partitions in response.topics:
             tps = [TP(topic, partition) for partition, *_ in partitions]

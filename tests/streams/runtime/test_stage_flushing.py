@@ -34,6 +34,26 @@ def test_a_stage_flushes_at_its_interval() -> None:
     run(main())
 
 
+def test_stages_that_hold_nothing_flush_at_the_same_moments_and_none_later_than_its_interval() -> None:
+    async def main() -> None:
+        rig, asked = Rig(interval=1.0, stored={0: {}}), list[float]()
+
+        class Clock(Echo):
+            def flush(self, now: float, *, seal: bool) -> Flush:
+                asked.append(round(now - 1000, 3))
+                return super().flush(now, seal=seal)
+
+        rig.stage._make = Clock
+        own(rig.stage, GENERATION)
+        await asyncio.sleep(10.7)
+        await keep_flushing(rig, [(12.4, b"a"), (13.0, b"b")], until=15.5)
+
+        assert asked == [10.7, 11, 12, 13, 14, 15]
+        assert rig.times() == [13, 14]
+
+    run(main())
+
+
 def test_with_an_interval_of_zero_a_stage_flushes_at_once() -> None:
     async def main() -> None:
         rig = Rig(interval=0.0)

@@ -25,7 +25,10 @@ class Client:
         self._loop = asyncio.get_running_loop()
         self.leaders: dict[TP, int | None] = {}
         self.answer: Any = None
-        self.cluster: Any = SimpleNamespace(leader_for_partition=lambda tp: self.leaders.get(tp, 1))
+        self.listeners: list[Any] = []
+        self.cluster: Any = SimpleNamespace(
+            leader_for_partition=lambda tp: self.leaders.get(tp, 1), add_listener=self.listeners.append
+        )
 
     async def send(self, _node: int, _request: object, group: int) -> Any:
         return self.answer
@@ -231,3 +234,62 @@ async def test_a_fetch_waits_long_only_where_all_of_a_broker_s_partitions_are_in
         assert wait() == fetching.SHORT_WAIT
         del fetches.fetcher._records[A]
         assert wait() == 1000
+
+
+@asynccontextmanager
+async def quiet(*tps: TP) -> AsyncIterator[Rig]:
+    """A rig whose broker has had nothing for a while, so that its next fetch waits long."""
+    async with rig(*tps) as fetches:
+        fetches.fetcher.quiet_wait = 5000
+        fetches.ask()
+        for _ in range(fetching.QUIET_AFTER):
+            fetches.fetcher._sessions[1].answered(7, 1, news=False)
+        yield fetches
+
+
+def waits(fetches: Rig) -> list[int]:
+    asked, *_ = fetches.fetcher._get_actions_per_node(fetches.subscriptions.subscription.assignment)
+    return [request._max_wait_ms for _, request in asked]
+
+
+async def test_a_fetch_of_what_is_quiet_waits_longer_until_something_comes() -> None:
+    async with quiet(A, B) as fetches:
+        assert waits(fetches) == [5000]
+
+        fetches.fetcher._sessions[1].answered(7, 1)
+        assert waits(fetches) == [500]
+
+
+async def test_a_fetch_of_what_is_quiet_gives_way_to_all_that_is_wanted_beside_it() -> None:
+    async with quiet(A, B) as fetches:
+        fetches.client.leaders[B] = 2
+        fetches.client.listeners[0](None)
+        fetches.ask()
+        for _ in range(fetching.QUIET_AFTER):
+            fetches.fetcher._sessions[1].answered(7, 1, news=False)
+        assert 5000 in waits(fetches)
+        waiting = fetches.fetcher._fetches[1] = asyncio.create_task(asyncio.sleep(60))
+        fetches.fetcher._in_flight.add(1)
+        await asyncio.sleep(0)
+
+        fetches.client.leaders[B] = 1
+        fetches.client.listeners[0](None)
+        fetches.ask()
+
+        assert waiting.cancelling(), "B has another leader, as the client has heard"
+        await asyncio.gather(waiting, return_exceptions=True)
+
+
+async def test_a_fetch_of_what_is_quiet_gives_way_to_a_partition_that_has_no_position() -> None:
+    async with quiet(A, B) as fetches:
+        assert waits(fetches) == [5000]
+        waiting = fetches.fetcher._fetches[1] = asyncio.create_task(asyncio.sleep(60))
+        fetches.fetcher._in_flight.add(1)
+        await asyncio.sleep(0)
+
+        fetches.state(B).await_reset(0)
+        fetches.fetcher._touched.add(B)
+        fetches.ask()
+
+        assert waiting.cancelling()
+        await asyncio.gather(waiting, return_exceptions=True)
