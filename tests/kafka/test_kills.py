@@ -1,6 +1,7 @@
 """Two workers of percentiles and one of normalise, killed at random moments while events come in.
 
-Nothing is lost, and nothing is counted twice. `make faults` runs longer storms: storms/.
+Nothing is lost, and nothing is counted twice; so it is with workers that are stopped in order, one after the other.
+`make faults` runs longer storms: storms/.
 """
 
 import time
@@ -45,3 +46,23 @@ def test_killed_workers_lose_nothing_and_count_nothing_twice(
     assert traffic.malformed
     assert replays(own_kafka.bootstrap), "no kill came between publishing and committing: nothing was shown"
     assert [worker.terminate() for worker in workers] == [0] * len(workers)
+
+
+def test_a_worker_takes_over_again_and_again_what_others_leave(
+    own_kafka: Broker, new_worker: NewWorker, seed: int
+) -> None:
+    """Each reads changelogs more than once in its life, beside partitions that it keeps."""
+    workers = [new_worker(own_kafka.bootstrap, stage) for stage in ("normalise", "percentiles", "percentiles")]
+    for worker in workers:
+        worker.start().ready()
+    traffic = Traffic(own_kafka.bootstrap, seed=seed, events=EVENTS, rate=RATE)
+    traffic.start()
+    for worker in workers[1:] * 2:
+        time.sleep(1)
+        assert worker.terminate() == 0, worker.said("not stopped in order")
+        worker.start().ready()
+    traffic.stop()
+    traffic.finish()
+    await_committed(own_kafka.bootstrap, within=180)
+
+    assert mistakes(own_kafka.bootstrap, traffic) == []

@@ -41,6 +41,14 @@ class Recovery(recovery.Recovery):
             self.signal_recovery_start.set()
             raise recovery.RebalanceAgain from None
 
+    def _set_recovery_started(self) -> None:
+        """Forget that a recovery ended before: the next would be over before it has read anything.
+
+        Faust forgets it with each record that comes through its queue, and none does here.
+        """
+        self.signal_recovery_end.clear()
+        super()._set_recovery_started()
+
     async def _seek_offsets(self, consumer: Any, tps: Any, offsets: Any, title: str) -> None:
         await super()._seek_offsets(consumer, tps, offsets, title)
         for tp in tps:

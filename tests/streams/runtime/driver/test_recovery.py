@@ -174,6 +174,21 @@ async def test_a_recovery_that_nobody_waits_for_yet_is_told_of_its_end_later(rec
     assert not recovery.in_recovery
 
 
+async def test_the_next_recovery_is_over_only_when_it_has_read_what_is_new(recovery: Any) -> None:
+    await recovery.take(CHANGELOG, fetched(0, 9, start=0))
+    await recovery.signal_recovery_end.wait()
+
+    recovery.active_highwaters[CHANGELOG] = 11
+    recovery._set_recovery_started()
+    ending = asyncio.create_task(recovery.signal_recovery_end.wait())
+    await asyncio.sleep(0)
+    assert not ending.done()
+
+    await recovery.take(CHANGELOG, fetched(10, 11, start=10))
+    await ending
+    assert restored(recovery) == set(range(12))
+
+
 @pytest.mark.parametrize("start", [None, 6])
 async def test_a_changelog_gets_no_hole_from_a_fetch_of_before(recovery: Any, start: int | None) -> None:
     await recovery.take(CHANGELOG, fetched(0, 2, start=0))
