@@ -19,6 +19,8 @@ ENTER = """
 root=$1 state=$2 user=$3 python=$4
 shift 4
 mount -t tmpfs -o mode=755 none "$root"
+mkdir "$root/tmp"
+mount -t tmpfs none "$root/tmp" # first: what is shown may lie below it
 while [ "$1" != -- ]; do
     mkdir -p "$root$1"
     mount --bind "$1" "$root$1"
@@ -26,11 +28,10 @@ while [ "$1" != -- ]; do
     shift
 done
 shift
-mkdir "$root/dev" "$root/proc" "$root/state" "$root/tmp"
+mkdir "$root/dev" "$root/proc" "$root/state"
 mount --rbind /dev "$root/dev"
 mount --rbind /proc "$root/proc"
 mount --bind "$state" "$root/state"
-mount -t tmpfs none "$root/tmp"
 mount -o remount,ro "$root"
 exec chroot "$root" setpriv --reuid "$user" --regid "$user" --clear-groups --no-new-privs --inh-caps=-all \
     --bounding-set=-all env -C /state HOME=/tmp PYTHONDONTWRITEBYTECODE=1 "$python" -m streams "$@"
