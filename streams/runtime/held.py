@@ -1,7 +1,9 @@
 """Chunks that are folded and not acknowledged: Faust's events, in order."""
 
+import math
 import time
-from collections.abc import Callable, Container, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,8 +26,14 @@ class HeldChunk:
     since: int | None
 
 
+Taken = dict[int, dict[str, deque[HeldChunk]]]  # partition -> topic -> its chunks, in order; none is empty
+
+
 class Held:
     """What a stage holds; `records` and `bytes` of it in all, also of what is taken and not acknowledged yet.
+
+    A flush costs what it acknowledges and what came since, not what is held: while a sink is away the same thousands
+    are taken, and held again, with every chunk that comes.
 
     `clock` is in seconds, and does not go back.
     """
@@ -33,7 +41,7 @@ class Held:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.records = self.bytes = 0
         self._clock, self._since = clock, 0.0
-        self._chunks: list[HeldChunk] = []
+        self._chunks: Taken = {}
 
     @property
     def seconds(self) -> float:
@@ -41,30 +49,37 @@ class Held:
         return self._clock() - self._since if self.records else 0.0
 
     def add(self, chunk: HeldChunk) -> None:
+        """Hold a chunk that comes behind all others of its topic and partition."""
         if not self.records:
             self._since = self._clock()
-        self._chunks.append(chunk)
+        self._chunks.setdefault(chunk.partition, {}).setdefault(chunk.topic, deque()).append(chunk)
         self.records += chunk.records
         self.bytes += chunk.bytes
 
-    def take(self, partitions: Container[int]) -> list[HeldChunk]:
+    def take(self, partitions: Iterable[int]) -> Taken:
         """Return what is held of `partitions`: a flush is about to settle it."""
-        taken = [chunk for chunk in self._chunks if chunk.partition in partitions]
-        self._chunks = [chunk for chunk in self._chunks if chunk.partition not in partitions]
-        return taken
+        return {partition: self._chunks.pop(partition) for partition in partitions if partition in self._chunks}
 
-    def acknowledge(self, taken: list[HeldChunk], flushes: Mapping[int, Flush]) -> list[HeldChunk]:
+    def acknowledge(self, taken: Taken, flushes: Mapping[int, Flush]) -> list[HeldChunk]:
         """Acknowledge what `flushes` have settled, and hold the rest again. Returns what is acknowledged now."""
-        left, settled = [], []
-        for chunk in taken:
-            flush = flushes.get(chunk.partition)
-            if flush is not None and flush.reached is not None and flush.reached.get(chunk.topic, -1) < chunk.last:
-                left.append(chunk)
-            else:
-                chunk.event.ack()
-                settled.append(chunk)
-                self.records -= chunk.records
-                self.bytes -= chunk.bytes
-                self._since = self._clock()
-        self._chunks = left + self._chunks
+        settled: list[HeldChunk] = []
+        for partition, topics in taken.items():
+            flush = flushes.get(partition)
+            reached = None if flush is None else flush.reached
+            for topic, chunks in topics.items():
+                last = math.inf if reached is None else reached.get(topic, -1)
+                while chunks and chunks[0].last <= last:
+                    settled.append(chunks.popleft())
+                if chunks:
+                    self._hold_again(partition, topic, chunks)
+        for chunk in settled:
+            chunk.event.ack()
+            self.records -= chunk.records
+            self.bytes -= chunk.bytes
+            self._since = self._clock()
         return settled
+
+    def _hold_again(self, partition: int, topic: str, chunks: deque[HeldChunk]) -> None:
+        topics = self._chunks.setdefault(partition, {})
+        chunks.extend(topics.get(topic, ()))  # they came meanwhile
+        topics[topic] = chunks

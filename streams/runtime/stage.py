@@ -10,7 +10,6 @@ for: its rows are dropped unacknowledged, and come again to their next owner.
 
 import asyncio
 import time
-from collections import defaultdict
 from collections.abc import AsyncIterable, Awaitable, Callable, Collection, Generator, Mapping
 from functools import partial
 from typing import Any, Generic, TypeVar
@@ -21,7 +20,7 @@ from prometheus_client import Gauge, Histogram
 from streams.core.contract import Chunk, Core, Flush
 from streams.core.steps import Steps, finish
 from streams.runtime.errors import DrainError, SuspendedError, WithdrawnError
-from streams.runtime.held import Held, HeldChunk
+from streams.runtime.held import Held, HeldChunk, Taken
 from streams.runtime.notices import tell
 from streams.runtime.ownership import Ownership, State
 from streams.runtime.refusal_limit import RefusalLimit
@@ -214,7 +213,7 @@ class Stage(Generic[F]):
             free = {partition: cores[partition] for partition in looked_at if partition not in self._under_way}
             folded = self._touched & free.keys()
             self._touched -= folded
-            held = self._held.take(free) if seal else []
+            held = self._held.take(free) if seal else {}
             if not self._apart:
                 flushes = {partition: core.flush(now, seal=seal) for partition, core in free.items()}
                 tell(self.name, flushes.values())
@@ -227,7 +226,7 @@ class Stage(Generic[F]):
                 raise self._failure
 
     async def _flush_in_slices(
-        self, cores: Mapping[int, Core[F]], partition: int, steps: Steps[F], held: list[HeldChunk]
+        self, cores: Mapping[int, Core[F]], partition: int, steps: Steps[F], held: Taken
     ) -> None:
         try:
             async with self._one_core:
@@ -242,7 +241,7 @@ class Stage(Generic[F]):
         if self.cores is cores and self.ownership.may_write:
             await self._write_apart(cores, partition, flush, held)
 
-    async def _write_apart(self, cores: Mapping[int, Core[F]], partition: int, flush: F, held: list[HeldChunk]) -> None:
+    async def _write_apart(self, cores: Mapping[int, Core[F]], partition: int, flush: F, held: Taken) -> None:
         tell(self.name, [flush])
         self._began[partition] = asyncio.get_running_loop().time()
         await self._write(cores, {partition: flush}, held)
@@ -252,7 +251,7 @@ class Stage(Generic[F]):
         cores: Mapping[int, Core[F]],
         free: Mapping[int, Core[F]],
         folded: Collection[int],
-        held: list[HeldChunk],
+        held: Taken,
         now: float,
         *,
         seal: bool,
@@ -261,11 +260,9 @@ class Stage(Generic[F]):
 
         A partition of which nothing was `folded` has mostly nothing to write: then it needs no task.
         """
-        of = defaultdict[int, list[HeldChunk]](list)
-        for chunk in held:
-            of[chunk.partition].append(chunk)
         for partition, core in free.items():
-            quiet = partition not in folded and partition not in of
+            own = {partition: held[partition]} if partition in held else {}
+            quiet = partition not in folded and not own
             in_steps: Callable[..., Steps[F]] | None = getattr(core, "flushing", None)  # see `FlushedInSteps`
             if in_steps is None:
                 flush: F | None = core.flush(now, seal=seal)
@@ -273,12 +270,12 @@ class Stage(Generic[F]):
                 steps = in_steps(now, seal=seal)
                 flush = self._first_step(partition, steps) if quiet else None
             if flush is None:
-                writing = self._flush_in_slices(cores, partition, steps, of[partition])
+                writing = self._flush_in_slices(cores, partition, steps, own)
             elif quiet and not flush:
                 tell(self.name, [flush])
                 continue
             else:
-                writing = self._write_apart(cores, partition, flush, of[partition])
+                writing = self._write_apart(cores, partition, flush, own)
             task = self._under_way[partition] = asyncio.create_task(writing)
             task.add_done_callback(partial(self._written, partition))
         return [self._under_way[partition] for partition in free if partition in self._under_way]
@@ -315,7 +312,7 @@ class Stage(Generic[F]):
             self._failure = failure
             self._wanted.set()
 
-    async def _write(self, cores: Mapping[int, Core[F]], flushes: Mapping[int, F], held: list[HeldChunk]) -> None:
+    async def _write(self, cores: Mapping[int, Core[F]], flushes: Mapping[int, F], held: Taken) -> None:
         if any(flushes.values()):
             self._deliveries += 1
             try:
