@@ -186,6 +186,8 @@ class TransactionalPublisher:
             lapsed = self._clock() - began >= TRANSACTION_TIMEOUT  # then it was Kafka that gave the transaction up
             self._replace(self._ids[0], broken, lapsed=lapsed)
             return None
+        if failure is not None and self.blocked is not None:
+            self._await_kafka()
         self.blocked = None
         if failure is None:
             COMMITS.inc()
@@ -200,6 +202,21 @@ class TransactionalPublisher:
             transaction.abort()
             ABORTS.inc()
         return failure
+
+    def _await_kafka(self) -> None:
+        """Return when Kafka answers.
+
+        That a transaction is aborted says nothing of it: of one that has written nothing yet, librdkafka asks nobody.
+        Who comes while Kafka is away would be let in, to wait and to be refused.
+        """
+        producer = self._ids[0].producer
+        while not self._groups.closed:
+            try:
+                producer.list_topics(timeout=STEP)
+            except KafkaException:
+                serve(producer, STEP / 10)
+            else:
+                return
 
     def _trouble(self, what: str) -> None:
         self.blocked = f"{what} ({self._why()})"

@@ -78,6 +78,9 @@ class ScriptedProducer:
         self._step("flush")
         return self.left
 
+    def list_topics(self, timeout: float) -> None:
+        self._step("list_topics")
+
     def poll(self, _timeout: float) -> int:
         if self.say is not None and self.reported is not None:
             self.reported(self.say)

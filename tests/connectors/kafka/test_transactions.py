@@ -192,6 +192,51 @@ async def test_what_kafka_did_not_take_in_time_is_not_asked_about(lives: NewLive
     assert asked == []
 
 
+async def test_an_abort_that_asks_nobody_does_not_end_an_outage(lives: NewLives) -> None:
+    """What was never with Kafka is aborted without it: only an answer of Kafka's own lets anybody in again."""
+    life = lives({"commit_transaction": [TIMED_OUT, ABORT], "list_topics": [TIMED_OUT, TIMED_OUT]})
+    blocked: list[str | None] = []
+
+    def note(method: str) -> None:
+        if method == "commit_transaction":
+            life.now += 3.0
+        elif method == "list_topics":
+            blocked.append(life.publisher.blocked)
+
+    life.before = note
+    await life.publisher.start()
+
+    with pytest.raises(AbortedError):
+        await life.publisher.publish([record(1)])
+    await life.publisher.publish([record(2)])
+
+    assert blocked == ["Kafka does not answer a commit (no answer)"] * 3
+    assert life.made[0].committed == [[record(2)]]
+    assert life.publisher.blocked is None
+
+
+async def test_a_close_does_not_wait_for_the_end_of_an_outage(lives: NewLives) -> None:
+    life = lives({"commit_transaction": [TIMED_OUT, ABORT]})
+    asked = threading.Event()
+
+    def note(method: str) -> None:
+        if method == "commit_transaction":
+            life.now += 3.0
+        elif method == "list_topics":
+            asked.set()
+            raise TIMED_OUT
+
+    life.before = note
+    await life.publisher.start()
+    with pytest.raises(AbortedError):
+        await life.publisher.publish([record(1)])
+    assert await asyncio.to_thread(asked.wait, 60)
+
+    await life.publisher.close()
+
+    assert life.publisher.blocked == "closed"
+
+
 async def test_an_abort_that_is_refused_ends_the_producer(lives: NewLives) -> None:
     life = lives({"commit_transaction": [ABORT], "abort_transaction": [failure(KafkaError._STATE)]})
     await life.publisher.start()
