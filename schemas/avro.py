@@ -44,11 +44,22 @@ class Codec:
 
     def __init__(self, ids: SchemaIds) -> None:
         self._ids = ids
+        self._alike: dict[type, set[bytes]] = {}
+
+    def header(self, record: type) -> bytes:
+        """Return what stands before each body that an encoder writes. Asks for the schema id, as an encoder does."""
+        return MAGIC + self._ids.id_for(subject_of(record), _newest(record)).to_bytes(4, "big")
+
+    def alike(self, record: type) -> set[bytes]:
+        """Return the headers of schemas that are written just as ours is, as far as decoders have met them: a live set.
+
+        Whoever reads a body behind one of them by hand reads what a decoder would.
+        """
+        return self._alike.setdefault(record, set())
 
     def encoder(self, record: type[R]) -> Callable[[R], bytes]:
         """Return `record -> bytes`. Asks for the schema id once, here; an id that there is not yet is given then."""
-        newest = _newest(record)
-        schema, header = _parsed(newest), MAGIC + self._ids.id_for(subject_of(record), newest).to_bytes(4, "big")
+        schema, header = _parsed(_newest(record)), self.header(record)
         if record is InteractionCompleted:
             return partial(interaction_wire.encode, header)
         to_dict = _to_dict(record)
@@ -74,7 +85,7 @@ class Codec:
         schema = _parsed(_newest(record))
         build, build_resolved = _from_dict(record, by_name=False), _from_dict(record, by_name=True)
         canonical = to_parsing_canonical_form(schema)
-        alike: set[bytes] = set()  # headers of schemas that are written just as ours is
+        alike = self.alike(record)
         writers: dict[bytes, Any] = {}
 
         def resolved(data: bytes) -> R:

@@ -34,6 +34,9 @@ class Event(Protocol):
 E = TypeVar("E", bound=Event)
 
 
+Ready = tuple[bytes, bytes | None, bytes | None, int]  # key, value if encoded, fingerprint if it has an id, event time
+
+
 def nothing_is_usual(_value: bytes, _arrived: int) -> None:
     """Look at every frame."""
 
@@ -46,6 +49,8 @@ class Reading(Generic[E]):
         stage: for dead letters.
         source: the raw topic; `destination` takes the events.
         route: the event's topic, where `destination` is not that of all events.
+        ready: (bytes, arrival in ms) -> (key, encoded event, fingerprint of its id, event time), or None where a closer
+            look is needed. Only where events have `time`, and neither `route` nor their id in a header.
         usual: (bytes, arrival in ms) -> event, or None where a closer look is needed.
         kind: what a frame is.
         interpret: a frame of the kind EVENT, and its record -> event or refusal.
@@ -60,6 +65,7 @@ class Reading(Generic[E]):
     source: str
     destination: str
     route: Callable[[E], str] | None = None
+    ready: Callable[[bytes, int], Ready | None] = nothing_is_usual
     usual: Callable[[bytes, int], E | None] = nothing_is_usual
     kind: Callable[[Mapping[str, object]], Kind]
     interpret: Callable[[dict[str, object], Record], E | Refused]
@@ -101,13 +107,13 @@ class Frames(Generic[E]):
         self._added: dict[int, list[bytes]] = {}  # slice -> fingerprints since the last seal
         self._replays = 0
 
-    def fold(self, chunk: Chunk) -> int:  # noqa: C901, PLR0912 - one loop for what happens 100,000 times a second
+    def fold(self, chunk: Chunk) -> int:  # noqa: C901, PLR0912, PLR0915 - one loop for what happens 100,000 times a second
         """Turn the frames of a chunk into outputs. Returns how many were refused."""
         outcomes = dict.fromkeys(OUTCOMES, 0)
         reading, seen, outputs = self._reading, self._seen, self._outputs
-        usual, encode, key, destination = reading.usual, reading.encode, reading.key, reading.destination
+        as_it_is, usual, encode, destination = reading.ready, reading.usual, reading.encode, reading.destination
         route, stage, id_in_header = reading.route, reading.stage.encode(), reading.id_in_header
-        time_of, take, position = reading.time, self.event_time.take, self.position
+        timed, take, position = reading.time is not None, self.event_time.take, self.position
         prefix, known, time_header, completed = b"%d:" % self._partition, -1, (LOG_TIME, b""), 0
         for record in chunk.records:
             offset, arrived = record.offset, record.timestamp
@@ -117,12 +123,17 @@ class Frames(Generic[E]):
             position = offset
             if arrived >= seen.until:
                 self._oldest = seen.advance(seen.slice_at(arrived))
-            event = usual(record.value or b"", arrived) or self._look_at(record, outcomes)
-            if event is None:
-                continue
+            value, event = record.value or b"", None
+            ready = as_it_is(value, arrived)
+            if ready is None:
+                event = usual(value, arrived) or self._look_at(record, outcomes)
+                if event is None:
+                    continue
+                ready = self._ready(event)
+            key, encoded, number, at = ready
             headers: Headers = ((SOURCE_POSITION, prefix + b"%d" % offset),)
-            if time_of is not None:
-                log_time = take(time_of(event), arrived)
+            if timed:
+                log_time = take(at, arrived)
                 if log_time != known:  # it is often that of the event before
                     known, time_header = log_time, (LOG_TIME, b"%d" % log_time)
                 headers = headers[0], time_header
@@ -130,21 +141,22 @@ class Frames(Generic[E]):
             marked = marks and marks[0][0] == REPLAY_FOR and replayed_on(marks[0], stage)
             if marked:
                 headers = (marks[0], *headers)
-            if event.event_id is None:
+            if number is None:
                 reading.without_id.inc()
-            else:
-                event_id = event.event_id.encode()
-                number = fingerprint(event_id)
-                if seen.first_time(number):
-                    self._added.setdefault(seen.newest, []).append(number)
-                elif not marked:
-                    outcomes[REDELIVERED] += 1
-                    continue
-                if id_in_header:
-                    headers = (*headers, (EVENT_ID, event_id))
+            elif seen.first_time(number):
+                self._added.setdefault(seen.newest, []).append(number)
+            elif not marked:
+                outcomes[REDELIVERED] += 1
+                continue
             completed += 1
-            to = destination if route is None else route(event)
-            outputs.append(Outgoing(to, key(event).encode(), encode(event), headers))
+            to = destination
+            if event is not None:
+                encoded = encode(event)
+                if id_in_header and event.event_id is not None:
+                    headers = (*headers, (EVENT_ID, event.event_id.encode()))
+                if route is not None:
+                    to = route(event)
+            outputs.append(Outgoing(to, key, encoded, headers))
         self.position, outcomes[COMPLETED] = position, completed
         for outcome, count in outcomes.items():
             if count:
@@ -163,6 +175,12 @@ class Frames(Generic[E]):
             flush.replays[self._reading.source] = self._replays
             self._replays = 0
         return flush
+
+    def _ready(self, event: E) -> Ready:
+        """Return what an event goes out with; it is encoded when it does."""
+        reading, event_id = self._reading, event.event_id
+        number = None if event_id is None else fingerprint(event_id.encode())
+        return reading.key(event).encode(), None, number, 0 if reading.time is None else reading.time(event)
 
     def _look_at(self, record: Record, outcomes: dict[str, int]) -> E | None:
         """Interpret a frame that is not the usual one; None when it is no event to pass on."""

@@ -23,5 +23,6 @@ def build() -> App:
     fields = dialect.load(load(DialectSettings).dialect).interactions.fields.interaction()
     codec = Codec(schema_ids(load(RegistrySettings)))
     clock_skew = int(load(NormaliseSettings).clock_skew * 1000)
-    reading = interactions(fields, clock_skew=clock_skew, encode=codec.encoder(InteractionCompleted))
+    header, encode = codec.header(InteractionCompleted), codec.encoder(InteractionCompleted)
+    reading = interactions(fields, clock_skew=clock_skew, encode=encode, header=header)
     return build_raw(DECLARATION, reading, kafka, worker, encode_progress=codec.encoder(EventTimeProgress))

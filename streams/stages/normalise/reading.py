@@ -5,10 +5,12 @@ from operator import attrgetter
 
 from prometheus_client import Counter
 
+from schemas import compiled
 from schemas.frame_fields import InteractionFields
 from schemas.records import InteractionCompleted
 from schemas.topics import INTERACTIONS_COMPLETED, RAW_INTERACTIONS
 from streams.core.raw_frames.frames import Reading
+from streams.core.times import EARLIEST, LONGEST_DURATION
 from streams.stages.normalise.event import interpreter
 from streams.stages.normalise.usual import usual
 
@@ -19,14 +21,28 @@ WITHOUT_ID = Counter("cxone_normalise_events_without_id", "Completed interaction
 
 
 def interactions(
-    fields: InteractionFields, *, clock_skew: int, encode: Callable[[InteractionCompleted], bytes]
+    fields: InteractionFields,
+    *,
+    clock_skew: int,
+    encode: Callable[[InteractionCompleted], bytes],
+    header: bytes | None = None,
 ) -> Reading[InteractionCompleted]:
-    """Return the reading of a dialect. `clock_skew` in milliseconds."""
+    """Return the reading of a dialect. `clock_skew` in milliseconds.
+
+    `header` is what `encode` begins each record with, if an Avro body follows: usual frames are encoded as they are
+    read then, where that is compiled.
+    """
+    ready: Callable[[bytes, int], compiled.Frame | None] = compiled.nothing_of_frames
+    if header is not None:
+        ready = compiled.frames(
+            fields, header=header, earliest=EARLIEST, clock_skew=clock_skew, longest=LONGEST_DURATION
+        )
     interpret = interpreter(fields, clock_skew=clock_skew)
     return Reading(
         stage=STAGE,
         source=RAW_INTERACTIONS.name,
         destination=INTERACTIONS_COMPLETED.name,
+        ready=ready,
         usual=usual(fields, clock_skew=clock_skew),
         kind=fields.kind,
         interpret=lambda frame, record: interpret(frame, record.timestamp),

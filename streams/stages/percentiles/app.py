@@ -23,6 +23,11 @@ def build() -> App:
         retention=int(own.window_retention * 1000),
         exact_values=own.exact_values,
     )
-    rule = Hours(policy, decode=codec.decoder(InteractionCompleted), encode=codec.encoder(CampaignHour))
+    rule = Hours(
+        policy,
+        decode=codec.decoder(InteractionCompleted),
+        alike=codec.alike(InteractionCompleted),
+        encode=codec.encoder(CampaignHour),
+    )
     rows = own.publish_rows or None
     return build_rows(rule, kafka, worker, codec=codec, interval=own.publish_interval, rows=rows)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from schemas.compiled import hours
 from schemas.envelope import Outgoing
 from schemas.records import CampaignHour, InteractionCompleted
 from schemas.topics import CAMPAIGN_HOURLY
@@ -37,10 +38,14 @@ class Hours(Rule[InteractionCompleted, Key, Window]):
         policy: Policy,
         *,
         decode: Callable[[bytes], InteractionCompleted],
+        alike: set[bytes] | None = None,
         encode: Callable[[CampaignHour], bytes],
     ) -> None:
+        """Take interactions that `decode` reads; it knows the headers in `alike` to be written as ours are."""
         self._policy, self._encode = policy, encode
         self.read, self.keep = decode, HOUR + policy.retention
+        if alike is not None:
+            self.usual = hours(alike, hour=HOUR, longest=LONGEST_DURATION, end=END_OF_TIME)
 
     def place(self, event: InteractionCompleted) -> tuple[Key, int] | Refused:
         at = event.completed_at

@@ -72,7 +72,12 @@ class Way:
 WAYS = [
     Way(
         "interactions",
-        interactions(INTERACTION, clock_skew=600_000, encode=CODEC.encoder(InteractionCompleted)),
+        interactions(
+            INTERACTION,
+            clock_skew=600_000,
+            encode=CODEC.encoder(InteractionCompleted),
+            header=CODEC.header(InteractionCompleted),
+        ),
         interactions_socket.feed(INTERACTION),
         paths(INTERACTION),
         {

@@ -15,21 +15,24 @@ from schemas.releases import FileSchemaIds
 from schemas.topics import RAW_INTERACTIONS
 from streams.core.raw_frames import frames
 from streams.core.raw_frames.frames import Frames
+from streams.core.times import iso
 from streams.stages.normalise.reading import interactions
 from tests.support.kill_law import KillLaw, Step, by_source, steps
 
 FIELDS = dialect.load("v2").interactions.fields.interaction()
-encode = Codec(FileSchemaIds()).encoder(InteractionCompleted)
+CODEC = Codec(FileSchemaIds())
+header, encode = CODEC.header(InteractionCompleted), CODEC.encoder(InteractionCompleted)
 
 START = 1_795_250_400_000  # ms
 FIXTURE = [HealthCheck.function_scoped_fixture]  # one value for all examples is what is wanted
 HORIZON = 9_000  # ms: slices of 3 seconds
-READING = interactions(FIELDS, clock_skew=600_000, encode=encode)
+READING = interactions(FIELDS, clock_skew=600_000, encode=encode, header=header)
 
 
-def frame(event_id: str | None) -> bytes:
+def frame(event_id: str | None, *, usual: bool = False) -> bytes:
     payload = {"campaignId": "sales", "handleTime": 1, "waitTime": 1}
-    return orjson.dumps({"eventId": event_id, "timestamp": START, "payload": payload})
+    time = {"type": "interaction.completed", "timestamp": iso(START)} if usual else {"timestamp": START}
+    return orjson.dumps({"eventId": event_id, **time, "payload": payload})
 
 
 def core(stored: dict[bytes, bytes]) -> Frames[InteractionCompleted]:
@@ -42,7 +45,10 @@ LAW = KillLaw(core, topic=RAW_INTERACTIONS.name, eager=True)
 @st.composite
 def logs(draw: st.DrawFn) -> list[Consumed]:
     """Frames in order of the log, whose clock goes on by up to several slices, or back a little."""
-    contents = st.sampled_from([frame(name) for name in "abcd"] * 4 + [frame(None), b"{", b'{"subscription":[]}'])
+    contents = st.sampled_from(
+        [frame(name, usual=usual) for name in "abcd" for usual in (True, False)] * 2
+        + [frame(None), b"{", b'{"subscription":[]}']
+    )
     at = START
     log: list[Consumed] = []
     for passed, value in draw(st.lists(st.tuples(st.integers(-500, 2_500), contents), min_size=12, max_size=30)):
@@ -90,16 +96,17 @@ def test_what_a_suspended_worker_writes_late_changes_nothing(
 def test_a_redelivery_is_dropped_within_the_horizon_and_passes_after_a_slice_more(log: list[Consumed]) -> None:
     published = {int(source.rsplit(b":", 1)[1]) for source in by_source(LAW.run(log).published)}
 
-    last: dict[bytes, int] = {}  # value of a frame with an id -> log time of its last first delivery
+    last: dict[str, int] = {}  # event id -> log time of its last first delivery
     now = 0
     for record in log:
         now = max(now, record.timestamp)  # log time never goes back
         if record.value is None or b'"eventId":"' not in record.value:
             continue
-        age = now - last.get(record.value, 0)
+        event_id = orjson.loads(record.value)["eventId"]
+        age = now - last.get(event_id, 0)
         if record.offset in published:
             assert age > HORIZON
-            last[record.value] = now
+            last[event_id] = now
         else:
             assert age < HORIZON + HORIZON // 3, "dropped for longer than promised"
 

@@ -32,7 +32,7 @@ def hours(
     partition: int, stored: dict[bytes, bytes], policy: Policy = POLICY, latest: Latest = nothing_heard
 ) -> KeyedRows[Any, Any, Window]:
     """Return the core of a partition."""
-    rule = Hours(policy, decode=decode, encode=encode)
+    rule = Hours(policy, decode=decode, alike=CODEC.alike(InteractionCompleted), encode=encode)
     return KeyedRows(partition, stored, rule=rule, time=Watermark(partition, latest), life=next(LIVES))
 
 
