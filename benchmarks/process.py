@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from streams.demo.processes import SETTINGS
+from streams.demo.processes import inherited
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 TICKS = os.sysconf("SC_CLK_TCK")  # per second
@@ -34,7 +34,6 @@ class Process:
         self._folder = tempfile.TemporaryDirectory(prefix="bench-")
         folder = Path(self._folder.name)
         self._output, self._log = folder / "out", folder / "log"
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith(SETTINGS)}
         with self._output.open("wb") as output, self._log.open("wb") as log:
             self.started = time.perf_counter()
             self._process = subprocess.Popen(
@@ -44,7 +43,7 @@ class Process:
                 stderr=log,
                 cwd=folder,
                 env={
-                    **inherited,
+                    **inherited(),
                     "PYTHONPATH": str(REPOSITORY),
                     "STREAMS_DATA_DIR": str(folder / "state"),
                     **self._environment,

@@ -26,6 +26,9 @@ _HOSTS = r"^[A-Za-z0-9.-]*( *, *[A-Za-z0-9.-]+)*$"  # no wildcard
 _TOKEN = re.compile(r"[!-~]+")
 _SECURE = {"https": "http", "wss": "ws"}
 
+# No setting, for all its name: what is imported looks at it, before any setting is read and in no file.
+NO_EXTENSIONS = "CXONE_STREAMS_NO_EXTENSIONS"
+
 
 def secure_url(url: str) -> str:
     """Return `url` if a secret may travel to it: TLS, or plain to this very machine or NETWORK_PLAIN_HOSTS.

@@ -4,14 +4,13 @@ Everything goes through the command line, as a person does it: `dashboards plan`
 """
 
 import asyncio
-import os
 import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from streams.demo.processes import SETTINGS
+from streams.demo.processes import inherited
 
 NAMES = ("sales-floor", "support", "night-shift")
 PAUSE = 4.0  # seconds between two turns
@@ -151,7 +150,7 @@ def shown(printed: str) -> list[str]:
 
 def command_line(environment: Mapping[str, str], folder: Path) -> Run:
     """Return what runs `cxone-streams` in `folder`, with `environment` and none of our own settings."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(SETTINGS)}
+    ours = {**inherited(), **environment}
 
     async def run(arguments: Sequence[str]) -> tuple[int, str]:
         process = await asyncio.create_subprocess_exec(
@@ -160,7 +159,7 @@ def command_line(environment: Mapping[str, str], folder: Path) -> Run:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
             cwd=folder,
-            env={**inherited, **environment},
+            env=ours,
             start_new_session=True,
         )
         printed = b""

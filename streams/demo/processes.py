@@ -10,12 +10,18 @@ from typing import Any
 
 import orjson
 
+from connectors.settings import NO_EXTENSIONS
 from streams.core.contract import StreamsError
 from streams.topology import settings_models
 
 SETTINGS = tuple(sorted({str(model.model_config["env_prefix"]) for model in settings_models()}))
 TAIL_LINES = 25
 POLL_SECONDS = 0.05
+
+
+def inherited() -> dict[str, str]:
+    """Return our environment but for our settings: they may lead to real systems."""
+    return {name: value for name, value in os.environ.items() if name == NO_EXTENSIONS or not name.startswith(SETTINGS)}
 
 
 class ChildError(StreamsError):
@@ -37,7 +43,6 @@ class Child:
 
         It gets `environment` on top of ours, but none of our settings, nor a `.env`: they may lead to real systems.
         """
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith(SETTINGS)}
         output, log = folder / f"{name}.out", folder / f"{name}.log"
         with output.open("wb") as stdout, log.open("wb") as stderr:
             process = await asyncio.create_subprocess_exec(
@@ -46,7 +51,7 @@ class Child:
                 stdout=stdout,
                 stderr=stderr,
                 cwd=folder,
-                env={**inherited, **environment},
+                env={**inherited(), **environment},
                 start_new_session=True,
             )
         return cls(name, process, output, log)

@@ -1,14 +1,13 @@
 """People's commands, given again and again beside the attack: what they print is kept, and whether one crashed."""
 
 import asyncio
-import os
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from streams.demo.keeper import Keeper
-from streams.demo.processes import SETTINGS
+from streams.demo.processes import inherited
 from tests.attack.ways import HOST
 
 PATIENCE = 30.0  # seconds for one command; those about dashboards wait for CXone for longer
@@ -29,8 +28,7 @@ class Commands:
     def __init__(self, environment: Mapping[str, str], registry: Mapping[str, str], folder: Path) -> None:
         self.ended: Counter[str] = Counter()
         self.crashed: list[str] = []
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith(SETTINGS)}
-        self._environment, self._registry, self._folder = {**inherited, **environment}, registry, folder
+        self._environment, self._registry, self._folder = {**inherited(), **environment}, registry, folder
 
     async def give(self) -> None:
         """Give commands, and keep dashboards in files, until cancelled."""

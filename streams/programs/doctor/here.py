@@ -12,8 +12,9 @@ from pydantic_settings import BaseSettings
 from connectors import dotenv
 from connectors.cxone import dialect
 from connectors.errors import ConfigurationError
-from connectors.settings import DialectSettings, load, variable
+from connectors.settings import NO_EXTENSIONS, DialectSettings, load, variable
 from connectors.sinks.sqlite.settings import SqliteSettings
+from schemas import compiled
 from streams import topology
 from streams.programs.doctor.findings import Check, Colour, Wrong
 from streams.runtime.settings import WorkerSettings
@@ -30,6 +31,7 @@ def checks() -> list[Check]:
         Check("names of settings", lambda: names(given(os.environ)), "see .env.example"),
         Check("dialect", spoken, "compare it with connectors/cxone/dialects/v2.yaml"),
         Check("codecs", codecs, "install what requirements.lock has: aiokafka's extras bring cramjam"),
+        Check("compiled", in_c, "install a C compiler and Python.h, then cxone-streams again"),
         Check("SQLite", sqlite, "make the folder of SQLITE_PATH, for the user that runs the worker"),
         Check("disk", lambda: disk(shutil.disk_usage), "make room, or move STREAMS_DATA_DIR, SQLITE_PATH or AUDIT_DIR"),
     ]
@@ -37,7 +39,7 @@ def checks() -> list[Check]:
 
 def given(environment: Mapping[str, str], env_file: Path = Path(".env")) -> list[str]:
     """Return the names that are set, in the environment or the file."""
-    return [*environment, *dict(dotenv.of(env_file))]
+    return [*(name for name in environment if name != NO_EXTENSIONS), *dict(dotenv.of(env_file))]
 
 
 def settings() -> str:
@@ -94,6 +96,16 @@ def codecs() -> str:
     except ImportError:
         raise Wrong("batches in snappy, lz4 or zstd would end a worker") from None
     return "gzip, snappy, lz4 and zstd can be read"
+
+
+def in_c() -> str:
+    """Say whether what is compiled is in use."""
+    if compiled.IS_BUILT:
+        return "usual interactions are read in C"
+    slower = "interactions take more CPU"
+    if os.environ.get(NO_EXTENSIONS):
+        raise Wrong(f"left out by {NO_EXTENSIONS}: {slower}", "unset it", colour=Colour.YELLOW)
+    raise Wrong(f"schemas/_usual.c is not compiled: {slower}", colour=Colour.YELLOW)
 
 
 def sqlite() -> str:

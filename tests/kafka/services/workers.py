@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from streams.demo.processes import SETTINGS
+from streams.demo.processes import inherited
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 WORKER = ("-m", "streams", "worker")
@@ -33,9 +33,8 @@ class Worker:
         self._folder = folder / name
         self._folder.mkdir(parents=True)
         self._command = [sys.executable, *program, *stages]
-        clean = {key: value for key, value in os.environ.items() if not key.startswith(SETTINGS)}
         self._environment = {
-            **clean,
+            **inherited(),
             "PYTHONPATH": str(REPOSITORY),
             "STREAMS_DATA_DIR": str(self._folder / "data"),
             "STREAMS_SESSION_TIMEOUT": "6",  # the shortest that is allowed

@@ -4,9 +4,17 @@ from pathlib import Path
 import httpx
 import pytest
 
-from streams.demo.processes import Child, ChildError
+from streams.demo.processes import Child, ChildError, inherited
 
 ROOT = {"PYTHONPATH": str(Path(__file__).parents[3])}
+
+
+def test_children_inherit_none_of_our_settings_but_what_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = {"CXONE_CLIENT_ID": "real", "KAFKA_BOOTSTRAP_SERVERS": "real:9092", "CXONE_STREAMS_NO_EXTENSIONS": "1"}
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+
+    assert given.keys() & inherited().keys() == {"CXONE_STREAMS_NO_EXTENSIONS"}
 
 
 @pytest.fixture(name="simulator")

@@ -131,6 +131,36 @@ def test_a_misspelt_name_is_guessed_and_others_names_are_none_of_ours() -> None:
     assert here.names(["PATH", "CRM_URL"]) == "none is misspelt"
 
 
+@pytest.mark.parametrize(
+    ("built", "environment", "said"),
+    [
+        (True, {}, "read in C"),
+        (False, {}, "not compiled"),
+        (False, {"CXONE_STREAMS_NO_EXTENSIONS": "1"}, "left out by CXONE_STREAMS_NO_EXTENSIONS"),
+    ],
+)
+def test_it_is_told_whether_what_is_compiled_is_in_use(
+    monkeypatch: pytest.MonkeyPatch, built: bool, environment: dict[str, str], said: str
+) -> None:
+    monkeypatch.setattr("schemas.compiled.IS_BUILT", built)
+    monkeypatch.delenv("CXONE_STREAMS_NO_EXTENSIONS", raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+    (found,) = asyncio.run(findings([each for each in here.checks() if each.name == "compiled"]))
+
+    assert found.colour is (Colour.GREEN if built else Colour.YELLOW)
+    assert said in found.said
+    assert bool(found.do) is not built
+
+
+def test_what_leaves_it_out_is_no_misspelt_setting_but_does_nothing_in_a_file(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("CXONE_STREAMS_NO_EXTENSIONS=1\n")
+
+    assert here.given({"CXONE_STREAMS_NO_EXTENSIONS": "1"}, tmp_path / "none") == []
+    assert here.given({}, tmp_path / ".env") == ["CXONE_STREAMS_NO_EXTENSIONS"]
+
+
 @pytest.mark.parametrize(("free", "colour"), [(1, Colour.RED), (1 << 30, Colour.YELLOW)])
 def test_little_room_is_told(free: int, colour: Colour) -> None:
     with pytest.raises(Wrong, match="GiB are free") as wrong:
