@@ -4,8 +4,9 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -17,10 +18,10 @@ LEFT_OUT = "CXONE_STREAMS_NO_EXTENSIONS"
 NOT_BUILT = "schemas/_usual.c is not built: get a C compiler and Python.h; touch schemas/_usual.c; make install"
 
 
-def run(program: str, environment: Mapping[str, str] = {}, *, folder: Path = ROOT) -> str:
+def run(program: str, environment: Mapping[str, str] = {}, *, folder: Path = ROOT, options: Sequence[str] = ()) -> str:
     inherited = {name: value for name, value in os.environ.items() if name != LEFT_OUT}
     done = subprocess.run(
-        [sys.executable, "-c", program],
+        [sys.executable, *options, "-c", program],
         cwd=folder,
         env={**inherited, **environment},
         capture_output=True,
@@ -31,14 +32,16 @@ def run(program: str, environment: Mapping[str, str] = {}, *, folder: Path = ROO
     return done.stdout
 
 
-def in_use(environment: Mapping[str, str] = {}) -> bool:
-    return run("from schemas.compiled import IS_BUILT; print(IS_BUILT)", environment) == "True\n"
+def in_use(environment: Mapping[str, str] = {}, *, folder: Path = ROOT, options: Sequence[str] = ()) -> bool:
+    program = "from schemas.compiled import IS_BUILT; print(IS_BUILT)"
+    return {"True\n": True, "False\n": False}[run(program, environment, folder=folder, options=options)]
 
 
 @pytest.fixture(name="built")
 def _built() -> Path:
     spec = find_spec("schemas._usual")
-    if spec is None or spec.origin is None:
+    # An installation of another tree may answer for what is not built in this one: it has that of its own source.
+    if spec is None or spec.origin is None or Path(spec.origin).parent != SOURCE.parent:
         if os.environ.get("CI"):
             pytest.fail(NOT_BUILT)
         pytest.skip(NOT_BUILT)
@@ -68,4 +71,5 @@ def test_without_a_compiler_a_wheel_is_built_that_works(tmp_path: Path) -> None:
     names = {path.name for path in (tmp_path / "installed" / "schemas").iterdir()}
     assert {"compiled.py", "_usual.pyi"} <= names
     assert not [name for name in names if name.endswith((".so", ".c"))]
-    assert run("from schemas.compiled import IS_BUILT; print(IS_BUILT)", folder=tmp_path / "installed") == "False\n"
+    libraries = {"PYTHONPATH": sysconfig.get_path("purelib")}
+    assert not in_use(libraries, folder=tmp_path / "installed", options=["-S"]), "-S: without the package as installed"
