@@ -36,7 +36,7 @@ HELD_BYTES = 128 * 2**20
 HELD_RECORDS = 200_000  # folded and not acknowledged: beyond this a stage waits for its flush
 
 CHUNKS = Histogram(
-    "cxone_chunk_records", "Records of a chunk.", ["stage"], buckets=(1, 3, 10, 30, 100, 300, 1_000, 3_000, 5_000)
+    "cxone_chunk_records", "Records of a chunk.", ["stage"], buckets=(1, 3, 10, 30, 100, 300, 1_000, 2_000)
 )
 SETTLED = Histogram(
     "cxone_settled_seconds",

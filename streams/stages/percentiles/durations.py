@@ -5,6 +5,8 @@ from itertools import accumulate
 from math import ceil, fsum, log
 from typing import Any
 
+import msgspec
+
 from schemas.records import Summary
 
 ERROR = 0.01  # relative, of a value read back from its bucket
@@ -15,20 +17,21 @@ ZERO = -1_000_000  # index of that bucket
 QUANTILES = (0.50, 0.90, 0.95)
 
 
-class Durations:
+class Durations(msgspec.Struct, eq=False, gc=False):
     """Counts of durations in seconds.
 
     Exact: `counts` maps each value to how often it came. `settle` collapses more than `limit` distinct values into
     logarithmic buckets: bucket i holds (GAMMA^(i-1), GAMMA^i] and reads back as the value whose relative error to
     both ends is `ERROR` (Masson, Rim, Lee: DDSketch, VLDB 2019). Minimum, maximum and mean stay exact.
+
+    A struct, because the garbage collector passes over those: 80,000 hours are 240,000 objects that make no circle.
     """
 
-    __slots__ = ("buckets", "counts", "high", "low", "total")
-
-    def __init__(self) -> None:
-        self.counts: dict[float, int] = {}
-        self.buckets: dict[int, int] = {}
-        self.low, self.high, self.total = float("inf"), 0.0, 0.0  # of what is in buckets
+    counts: dict[float, int] = {}
+    buckets: dict[int, int] = {}
+    low: float = float("inf")  # of what is in buckets, as the next two
+    high: float = 0.0
+    total: float = 0.0
 
     def add(self, value: float) -> None:
         self.counts[value] = self.counts.get(value, 0) + 1

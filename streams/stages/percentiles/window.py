@@ -3,6 +3,7 @@
 import struct
 from typing import Any
 
+import msgspec
 import orjson
 
 from schemas.records import CampaignHour
@@ -14,16 +15,13 @@ _PACKED = b"\0"  # before what is no JSON
 _REVISION = struct.Struct("<xQ")
 
 
-class Window:
-    """One campaign's hour."""
+class Window(msgspec.Struct, eq=False, gc=False):
+    """One campaign's hour. The garbage collector passes over it, as over `Durations`."""
 
-    __slots__ = ("final", "handle", "revision", "wait")
-
-    def __init__(self) -> None:
-        self.handle = Durations()
-        self.wait = Durations()
-        self.revision = 0
-        self.final = False
+    handle: Durations = msgspec.field(default_factory=Durations)
+    wait: Durations = msgspec.field(default_factory=Durations)
+    revision: int = 0
+    final: bool = False
 
     def row(self, campaign: str, hour: int) -> CampaignHour:
         """Return the row of the campaign's hour that starts at `hour`, in milliseconds since the epoch."""

@@ -1,5 +1,6 @@
 """Hours in pictures. A column is ten minutes; digits are interactions in the order of the topic, `W` the watermark."""
 
+import gc
 import math
 from dataclasses import replace
 
@@ -13,7 +14,7 @@ from streams.core.keyed_rows import QUIET, TOO_LATE, UNDECODABLE
 from streams.core.taken import NO_POSITION
 from streams.core.times import LONGEST_DURATION, iso
 from streams.stages.percentiles.hours import OUT_OF_RANGE
-from streams.stages.percentiles.window import HOUR
+from streams.stages.percentiles.window import HOUR, Window
 from tests.streams.stages.percentiles.interactions import MINUTE, POLICY, TEN, Partition, dead, rows
 from tests.support.raw_partitions import RawPartitions
 
@@ -60,6 +61,12 @@ def test_a_campaign_id_with_bars_is_restored_as_it_was(partition: Partition) -> 
 
     (row,) = partition.write()
     assert (row.campaign_id, row.count) == ("|a||b|é", 2)
+
+
+def test_the_garbage_collector_passes_over_hours() -> None:
+    window = Window()
+
+    assert not any(map(gc.is_tracked, (window, window.handle, window.wait)))
 
 
 def test_an_hour_is_published_once_each_time_it_changed(partition: Partition) -> None:
