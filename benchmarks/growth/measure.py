@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -119,14 +119,12 @@ class LogSize:
     def look(self) -> int:
         """Return the bytes until now."""
         prefix = f"{self._topic}-"
-        for log in self._folder.glob(f"{prefix}*/*.log"):
-            if not log.parent.name.removeprefix(prefix).isdigit():
-                continue  # of a topic of that name that was deleted
-            try:
-                size = log.stat().st_size
-            except FileNotFoundError:  # it was cleaned a moment ago
-                continue
-            self._seen[log] = max(size, self._seen.get(log, 0))
+        for folder in self._folder.glob(f"{prefix}*"):
+            if not folder.name.removeprefix(prefix).isdigit():
+                continue  # of a topic of that name that was deleted: it is gone at any moment
+            with suppress(FileNotFoundError):  # it was cleaned a moment ago
+                for log in folder.glob("*.log"):
+                    self._seen[log] = max(log.stat().st_size, self._seen.get(log, 0))
         return sum(self._seen.values())
 
 
