@@ -1,9 +1,9 @@
 """What is compiled answers what the modules in Python would, or nothing; and it does answer about the usual."""
 
 import json
+import re
 import sys
 from dataclasses import replace
-from itertools import starmap
 from typing import Any
 
 import orjson
@@ -174,13 +174,14 @@ def test_a_duration_is_the_double_next_to_its_digits(digits: str) -> None:
 
 
 @given(clocks)
+@example("2026-11-21T09:12.12Z")  # Python takes it, and C leaves it
 def test_a_time_is_what_python_reads_or_left_to_it(text: str) -> None:
     found = read(frame(timestamp=text), ARRIVED)
 
     event("answered" if found else "left to Python")
     if found is not None:
         assert found[3] == milliseconds(text)
-    elif text.endswith("Z") and len(text) == len("2026-11-21T09:12:13Z") and text[10] == "T":
+    elif re.fullmatch(r"[0-9-]{10}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z", text):
         at = milliseconds(text)
         assert at is None or not EARLIEST <= at <= ARRIVED + SKEW
 
@@ -197,11 +198,9 @@ def test_the_bounds_are_pythons() -> None:
     check(frame(campaignId=7), answered=False)
     check(frame(timestamp="2000-01-01T00:00:00Z"), answered=True)
     check(frame(timestamp="1999-12-31T23:59:59.999Z"), answered=False)
-    for ahead in (SKEW, SKEW + 1):
-        seconds = 1_795_255_200 + ahead // 1000
-        assert seconds == 1_795_255_800
-        moment = f"2026-11-21T10:10:00.{ahead % 1000:03}Z"
-        check(frame(timestamp=moment), answered=milliseconds(moment) == ARRIVED + SKEW)
+    assert milliseconds("2026-11-21T10:10:00Z") == ARRIVED + SKEW
+    check(frame(timestamp="2026-11-21T10:10:00Z"), answered=True)
+    check(frame(timestamp="2026-11-21T10:10:00.001Z"), answered=False)
 
 
 @pytest.mark.parametrize(
@@ -349,7 +348,7 @@ def test_what_python_refuses_is_not_answered(position: bytes) -> None:
 
 def test_what_is_no_list_of_pairs_is_not_answered() -> None:
     wrong: list[Any] = [None, 7, [], [(1, 2), (3, 4)], [(SOURCE_POSITION,), (LOG_TIME,)], [SOURCE_POSITION, LOG_TIME]]
-    wrong += starmap(lambda *pairs: list(pairs), [((SOURCE_POSITION, "1:2"), (LOG_TIME, b"1"))])
+    wrong.append([(SOURCE_POSITION, "1:2"), (LOG_TIME, b"1")])
 
     assert [compiled.source(each) for each in wrong] == [None] * len(wrong)
 
