@@ -24,7 +24,7 @@ KEPT = 64 << 20  # bytes that are free at the end of the heap, before some of th
 TIDY_EVERY = 10.0  # seconds
 QUIET = 0.1  # of a core: with less, not much can be freed
 
-MANY = 100_000  # new objects: to look at so many takes 20 ms or more
+MANY = 100_000  # young objects: to look at so many takes 20 ms or more
 _YOUNG = 1  # the generations of what was made since the last look: what lives on is not looked at again
 
 
@@ -52,7 +52,8 @@ async def keep_tidy(
     """Free circles that were made lately, and give back what is free, every `TIDY_EVERY` seconds, until cancelled.
 
     A process that `spent` hardly any CPU meanwhile freed little: it looks every sixth time, which is work by itself.
-    Where much is new, as in a backlog, a look at it would hold the loop up: Python looks itself when it is more.
+    Where much is young, as in a backlog or after a large state was restored, a look at it would hold the loop up:
+    Python looks itself when it is more.
     """
     looks, quiet = _looks(), 0
     while True:
@@ -61,7 +62,7 @@ async def keep_tidy(
         quiet = quiet + 1 if spent() - before < QUIET * TIDY_EVERY else 0
         if quiet % 6:
             continue
-        if _looks() == looks and gc.get_count()[0] < MANY:
+        if _looks() == looks and gc.get_count()[0] + len(gc.get_objects(_YOUNG)) < MANY:
             gc.collect(_YOUNG)
         looks = _looks()
         give_back()
