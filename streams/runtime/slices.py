@@ -28,6 +28,15 @@ async def _turns() -> None:
     await asyncio.sleep(0)
 
 
+async def others_turn(until: float) -> float:
+    """If it is later than `until`, let go of the loop. Returns until when to go on, as `perf_counter` counts."""
+    if perf_counter() < until:
+        return until
+    async with _gate():
+        await _turns()
+    return perf_counter() + SLICE
+
+
 async def sliced(steps: Steps[T]) -> T:
     """Do all steps, some at a time; return what comes of them."""
     gate = _gate()
@@ -45,10 +54,8 @@ async def sliced(steps: Steps[T]) -> T:
 
 async def in_slices(items: Iterable[T]) -> AsyncIterator[list[T]]:
     """Yield items, many at a time, and let go of the loop between. A few are no work."""
-    gate, left, until = _gate(), iter(items), 0.0
+    left, until = iter(items), 0.0
     while taken := list(islice(left, MANY)):
         yield taken
-        if len(taken) == MANY and perf_counter() >= until:
-            async with gate:
-                await _turns()
-            until = perf_counter() + SLICE
+        if len(taken) == MANY:
+            until = await others_turn(until)

@@ -124,7 +124,7 @@ class TableState:
         yield from self._drop(others)
         self._stored, self._outlived = epochs, outlived
         self._epochs = {partition: newest[partition] + generation for partition in partitions}
-        self._tell()
+        KEYS.labels(self._table.changelog_topic_name).set_function(self._keys)
         return self._read(found)
 
     def _drop(self, table_keys: Iterable[bytes]) -> Steps[None]:
@@ -136,8 +136,8 @@ class TableState:
             if not number % AT_A_TIME:
                 yield
 
-    def _tell(self) -> None:
-        KEYS.labels(self._table.changelog_topic_name).set(sum(map(len, self._stored.values())))
+    def _keys(self) -> int:
+        return sum(map(len, self._stored.values()))
 
     def _read(self, found: Mapping[int, dict[bytes, bytes]]) -> dict[int, Stored]:
         if self._form is None:
@@ -192,7 +192,6 @@ class TableState:
             self._lease.check()
             self._check_since(epochs)
             store.keep(self._table.data, written)
-        self._tell()
         for (of, partition), offset in offsets.items():
             if of == topic:
                 store.note_kept(self._table, topic, partition, offset)

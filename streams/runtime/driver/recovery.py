@@ -20,6 +20,7 @@ from faust.types import TP
 
 from streams.runtime.driver import store
 from streams.runtime.driver.consumer_thread import Fetched
+from streams.runtime.slices import others_turn
 
 log = structlog.get_logger()
 
@@ -29,6 +30,8 @@ STEP_TIMEOUT = 30.0  # seconds for one request of a recovery; reading a changelo
 
 class Recovery(recovery.Recovery):
     ending: int | None = None  # the generation whose recovery is ending
+    _looking: asyncio.Handle | None = None
+    _until = 0.0  # when everything else has its turn
 
     async def _wait(self, coro: Any, timeout: Any = None) -> None:  # noqa: ASYNC109 - Faust's signature
         """Begin recovery again when a step takes too long: Faust takes that for a stop, and recovers never again."""
@@ -82,7 +85,8 @@ class Recovery(recovery.Recovery):
             store.set_persisted(data, tp.topic, tp.partition, last)
             self.active_offsets[tp] = last
         consumer.changelogs.passed(tp, batch.start, batch.end, last=last)
-        self.look()
+        self.look_soon()
+        self._until = await others_turn(self._until)  # a fetch may bring much, and of many partitions
 
     def kept(self, tp: TP, offset: int) -> None:
         """Note that a table has what was written to its changelog, up to an offset.
@@ -91,6 +95,15 @@ class Recovery(recovery.Recovery):
         """
         if tp in self.active_tps and not self.in_recovery:
             self.active_offsets[tp] = max(offset, self.active_offsets[tp] or 0)
+
+    def look_soon(self) -> None:
+        """Look once, whatever a fetch brought of how many partitions: a look is at all of them."""
+        if self._looking is None:
+            self._looking = asyncio.get_running_loop().call_soon(self._look)
+
+    def _look(self) -> None:
+        self._looking = None
+        self.look()
 
     def look(self) -> None:
         """See whether the changelogs are restored. Where the last record is missing, Faust would wait for it."""

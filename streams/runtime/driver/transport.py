@@ -271,7 +271,7 @@ class Consumer(driver.Consumer):
         for tp, batch in records.items():
             coverage = self._coverage.get(tp)
             if not batch and self.changelogs.passed(tp, batch.start, batch.end):
-                self.app.tables.recovery.look()
+                self.app.tables.recovery.look_soon()
             if not batch and (coverage is None or batch.end <= coverage.expected):
                 continue  # nothing came, and nothing is missing
             self._nothing_new = 0
