@@ -10,7 +10,7 @@ for: its rows are dropped unacknowledged, and come again to their next owner.
 
 import asyncio
 import time
-from collections.abc import AsyncIterable, Awaitable, Callable, Collection, Generator, Mapping
+from collections.abc import AsyncIterable, Awaitable, Callable, Collection, Generator, Iterable, Mapping
 from functools import partial
 from typing import Any, Generic, TypeVar
 
@@ -24,7 +24,7 @@ from streams.runtime.held import Held, HeldChunk, Taken
 from streams.runtime.notices import tell
 from streams.runtime.ownership import Ownership, State
 from streams.runtime.refusal_limit import RefusalLimit
-from streams.runtime.slices import sliced
+from streams.runtime.slices import in_slices, sliced
 
 log = structlog.get_logger()
 
@@ -209,17 +209,18 @@ class Stage(Generic[F]):
                 return
             self._hold_up()
             now, cores = self._now(), self.cores
-            looked_at = self._touched & cores.keys() if at_once else cores.keys()
-            free = {partition: cores[partition] for partition in looked_at if partition not in self._under_way}
-            folded = self._touched & free.keys()
-            self._touched -= folded
-            held = self._held.take(free) if seal else {}
             if not self._apart:
-                flushes = {partition: core.flush(now, seal=seal) for partition, core in free.items()}
+                self._touched -= cores.keys()
+                held = self._held.take(cores) if seal else {}
+                flushes = {partition: core.flush(now, seal=seal) for partition, core in cores.items()}
                 tell(self.name, flushes.values())
                 await self._write(cores, flushes, held)
                 return
-            writing = self._begin(cores, free, folded, held, now, seal=seal)
+            writing: list[asyncio.Task[None]] = []
+            async for some in in_slices(self._touched & cores.keys() if at_once else list(cores)):
+                if self.cores is not cores or not self.ownership.may_write:
+                    return  # they went meanwhile
+                writing += self._begin(cores, some, now, seal=seal)
             if not at_once:
                 await self._together(writing)
             if self._failure is not None:
@@ -246,23 +247,18 @@ class Stage(Generic[F]):
         self._began[partition] = asyncio.get_running_loop().time()
         await self._write(cores, {partition: flush}, held)
 
-    def _begin(  # noqa: PLR0913 - what a flush is about
-        self,
-        cores: Mapping[int, Core[F]],
-        free: Mapping[int, Core[F]],
-        folded: Collection[int],
-        held: Taken,
-        now: float,
-        *,
-        seal: bool,
+    def _begin(
+        self, cores: Mapping[int, Core[F]], partitions: Iterable[int], now: float, *, seal: bool
     ) -> list[asyncio.Task[None]]:
-        """Begin to flush each of `free` by itself; `held` is what that acknowledges.
+        """Begin to flush each of `partitions` by itself that is not being delivered.
 
-        A partition of which nothing was `folded` has mostly nothing to write: then it needs no task.
+        One of which nothing was folded has mostly nothing to write: then it needs no task.
         """
-        for partition, core in free.items():
-            own = {partition: held[partition]} if partition in held else {}
-            quiet = partition not in folded and not own
+        free = [partition for partition in partitions if partition not in self._under_way]
+        for partition in free:
+            core, own = cores[partition], self._held.take((partition,)) if seal else {}
+            quiet = partition not in self._touched and not own
+            self._touched.discard(partition)
             in_steps: Callable[..., Steps[F]] | None = getattr(core, "flushing", None)  # see `FlushedInSteps`
             if in_steps is None:
                 flush: F | None = core.flush(now, seal=seal)

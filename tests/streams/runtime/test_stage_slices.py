@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Mapping
+from typing import ClassVar
 
 import pytest
 
 from schemas.envelope import Outgoing
 from streams.core.contract import Chunk, Flush
 from streams.core.steps import Steps
+from streams.runtime import slices
 from streams.runtime import stage as stage_module
 from tests.support.echo_stage import GENERATION, Echo, Rig, cores, record
 from tests.support.owning import own
@@ -216,3 +218,34 @@ async def test_what_takes_a_partition_long_of_which_nothing_was_folded_is_done_i
 
     assert rig.values() == [b"a", b"by time", b"b"]
     running.cancel()
+
+
+class Looked(Echo):
+    """A core that notes that it was looked at."""
+
+    at: ClassVar[list[int]] = []
+
+    def flush(self, now: float, *, seal: bool) -> Flush:
+        self.at.append(self.partition)
+        return super().flush(now, seal=seal)
+
+
+async def test_many_partitions_are_looked_at_in_slices_and_no_more_of_them_when_they_have_gone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(slices, "SLICE", 0.0)
+    rig, many, looked = Rig(apart=True), 10 * slices.MANY, Looked.at
+    looked.clear()
+    rig.stage.cores = {partition: Looked(partition, {}) for partition in range(many)}
+
+    await rig.stage.flush()
+    assert looked == list(range(many))
+    looked.clear()
+    flushing = asyncio.create_task(rig.stage.flush())
+    await turns(5)
+    assert 0 < len(looked) < many
+    rig.stage.start_over("lost")
+    seen = len(looked)
+    await flushing
+
+    assert len(looked) <= seen
