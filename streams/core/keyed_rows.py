@@ -38,6 +38,7 @@ from schemas.dead_letters import dead_letter
 from schemas.envelope import Outgoing, Record
 from streams.core.contract import Change, Chunk, Flush, Refused
 from streams.core.event_time import log_time
+from streams.core.packed_positions import pack, unpack
 from streams.core.rule import E, K, Rule, V
 from streams.core.steps import Steps, finish
 from streams.core.taken import FARTHEST, PositionError, Positions, Taken
@@ -45,12 +46,15 @@ from streams.core.times import iso
 from streams.core.windows.watermark import BROKERS_APART, Watermark
 
 META = b""  # key of the partition's own record
+TIME = (
+    b"~"  # key of its event time, where that alone has moved since: `META` has the positions in it, and they are many
+)
 UNSEALED = b"+"  # with the number of a life: key of the positions of its flush. Keys of values are JSON
 
 UNDECODABLE = "undecodable"
 TOO_LATE = "too late"
 
-VERSION = 2  # of what is stored
+VERSION = 3  # of what is stored; of before it, positions were pairs in JSON, which are read, too
 
 # A stored value: its life and flush, its latest event time, when it ends, what is so of it (below), how many other
 # flushes it is ahead by; those; and then what the rule stores.
@@ -74,8 +78,8 @@ class _Meta(msgspec.Struct):
 
     life: int = 0
     flush: int = 0
-    positions: list[tuple[int, int]] = []
-    time: dict[str, Any] = {}
+    positions: bytes | list[tuple[int, int]] = b""
+    time: dict[str, int] = {}
     forgotten: int = -1
     unpublished: int = 0
 
@@ -84,7 +88,7 @@ class _Unsealed(msgspec.Struct):
     """The flush that a life writes, and all that the values of it hold."""
 
     flush: int
-    positions: list[tuple[int, int]]
+    positions: bytes | list[tuple[int, int]]
 
 
 class _Times:
@@ -135,8 +139,9 @@ class KeyedRows(Generic[E, K, V]):
     ) -> None:
         self._partition, self._rule, self._time, self._life = partition, rule, time, life
         meta = msgspec.json.decode(stored.get(META, b"{}"), type=_Meta)
-        time.restore(meta.time)
-        self.taken = Taken(rule.declaration.reads.name, meta.positions, stage=rule.declaration.name)
+        moved = msgspec.json.decode(stored.get(TIME, b"{}"), type=dict[str, int])
+        time.restore({each: max(meta.time.get(each, -1), moved.get(each, -1)) for each in {*meta.time, *moved}})
+        self.taken = Taken(rule.declaration.reads.name, unpack(meta.positions).items(), stage=rule.declaration.name)
         self._flush, self._forgotten = meta.flush, meta.forgotten
         self._kept: dict[bytes, bytes] = {}  # all values, as they are stored
         self._values: dict[K, V] = {}  # those that are awake
@@ -167,7 +172,7 @@ class KeyedRows(Generic[E, K, V]):
         rows: float | None = None,
     ) -> "Steps[KeyedRows[E, K, V]]":
         """Make one in steps. It takes a dict over: a copy of many values would be one long step."""
-        own = {META: stored[META]} if META in stored else {}
+        own = {key: stored[key] for key in (META, TIME) if key in stored}
         core = cls(partition, own, rule=rule, time=time, life=life, rows=rows)
         values = stored if isinstance(stored, dict) else dict(stored)
         yield from core._restore(values, msgspec.json.decode(own.get(META, b"{}"), type=_Meta))
@@ -244,10 +249,11 @@ class KeyedRows(Generic[E, K, V]):
 
     def flushing(self, now: float, *, seal: bool = True) -> Steps[Flush]:  # noqa: ARG002 - values go out whole
         """Do in steps what `flush` does. Nothing may be folded before the last."""
-        changed, rule, flush = self._changed, self._rule, Flush()
+        changed, rule, flush, positions = self._changed, self._rule, Flush(), b""
         yield from self._end(self._time.advance())
         if changed:
-            unsealed = _Unsealed(self._flush + 1, self.taken.stored())
+            positions = pack(self.taken.positions)
+            unsealed = _Unsealed(self._flush + 1, positions)
             flush.state.append(Change(_unsealed_key(self._life), msgspec.json.encode(unsealed)))
         for key, value in changed.items():
             rule.settle(value)
@@ -266,11 +272,16 @@ class KeyedRows(Generic[E, K, V]):
             del self._unpublished[key]
             yield
         flush.outputs += self._refused
-        time = self._time.stored()
-        if flush or time != self._sealed:
-            self._flush, self._sealed = self._flush + 1, time
+        time, sealed = self._time.stored(), self._sealed
+        if flush or time != sealed:
+            self._sealed = time
             gone = yield from self._forget(self._time.log_time - BROKERS_APART)
-            flush.seal = [Change(META, self._meta()), *gone, *self._reached()]
+            if flush or gone or time["taken"] != sealed["taken"]:
+                self._flush += 1
+                gone.insert(0, Change(META, self._meta(positions or pack(self.taken.positions))))
+            else:
+                gone.insert(0, Change(TIME, msgspec.json.encode(time)))
+            flush.seal = [*gone, *self._reached()]
         self._changed, self._refused = {}, []
         yield from self._rest(now)
         self.taken.tell(flush)
@@ -424,11 +435,12 @@ class KeyedRows(Generic[E, K, V]):
             self._left.add(life)
             self._flush = max(self._flush, left.flush)
             if not (life == meta.life and left.flush <= meta.flush):
-                self._unsealed[life, left.flush] = dict(left.positions)
+                self._unsealed[life, left.flush] = unpack(left.positions)
 
     def _restore(self, stored: dict[bytes, bytes], meta: _Meta) -> Steps[None]:
         yield from self._restore_unsealed(stored, meta)
-        stored.pop(META, None)
+        for own in (META, TIME):
+            stored.pop(own, None)
         self._kept = stored
         unpack, unsealed, keep = _HEADER.unpack_from, self._unsealed, self._rule.keep
         ahead: list[bytes] = []
@@ -466,9 +478,9 @@ class KeyedRows(Generic[E, K, V]):
             yield
         return owed
 
-    def _meta(self) -> bytes:
+    def _meta(self, positions: bytes) -> bytes:
         owed_since = next(iter(self._unpublished.values()), 0)
-        meta = _Meta(self._life, self._flush, self.taken.stored(), self._sealed, self._forgotten, owed_since)
+        meta = _Meta(self._life, self._flush, positions, self._sealed, self._forgotten, owed_since)
         return msgspec.json.encode(meta)
 
     def _refuse(self, record: Record, refused: Refused) -> None:

@@ -1,7 +1,7 @@
 """What the author of a keyed-rows stage says, and all that it says: a value per key, a row per value.
 
     rule = Longest(decode, encode)                 # a Rule
-    core = KeyedRows(partition, stored, rule=rule, time=Watermark(partition, latest), life=7)   # or nothing_heard
+    core = KeyedRows(partition, stored, rule=rule, time=Watermark(partition, RawProgress()), life=7)
 
 `KeyedRows` adds positions, replays, the order of writes, restoring, publishing again and forgetting.
 """

@@ -23,7 +23,7 @@ from streams.core.raw_frames.frames import Event, Frames, Reading
 from streams.core.rule import Rule
 from streams.core.state_format import StateFormat
 from streams.core.steps import Steps
-from streams.core.windows.watermark import Latest, Watermark, nothing_heard
+from streams.core.windows.watermark import RawProgress, Watermark
 from streams.runtime.app import WATCH_INTERVAL, App, build_app
 from streams.runtime.call_runner import Runner
 from streams.runtime.event_time import EventTimeHearer, EventTimeTeller
@@ -238,15 +238,15 @@ def build_rows(  # noqa: PLR0913 - a composition point
         interval: seconds in which a row is published once at most.
         rows: a second that a partition publishes at most; None publishes all that changed.
     """
-    app, latest = declared(rule.declaration, kafka, worker, codec), nothing_heard
+    app, raw = declared(rule.declaration, kafka, worker, codec), RawProgress()
     if rule.declaration.behind is not None:
-        latest = hear_event_time(app, kafka, codec)
+        raw = hear_event_time(app, kafka, codec)
 
     (table,) = rule.declaration.tables
     state = stored(app, table.name, kafka, rows=True)
 
     def core(partition: int, stored: Mapping[bytes, bytes]) -> Steps[KeyedRows[Any, Any, Any]]:
-        life, time = state.epoch(partition), Watermark(partition, latest)
+        life, time = state.epoch(partition), Watermark(partition, raw)
         return KeyedRows.restoring(partition, stored, rule=rule, time=time, life=life, rows=rows)
 
     attach_stateful(app, rule.declaration.name, state, core, interval=interval, refusals=worker.dead_letter_share)
@@ -331,7 +331,7 @@ class RawPartitions:
         return TopicAdmin(self._kafka.librdkafka()).ends(self._destination)
 
 
-def hear_event_time(app: App, kafka: KafkaSettings, codec: StageCodec) -> Latest:
+def hear_event_time(app: App, kafka: KafkaSettings, codec: StageCodec) -> RawProgress:
     """Have the app hear how far the raw topic has come that it declares to be `behind` what it reads.
 
     Returns what a `Watermark` takes. Readiness says so when no worker tells of a raw partition.

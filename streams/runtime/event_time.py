@@ -6,7 +6,6 @@ the log gave what was told before. No worker's clock is asked.
 """
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
 from typing import Any, Protocol
@@ -21,12 +20,14 @@ from schemas.records import EventTimeProgress
 from schemas.topics import EVENT_TIME
 from streams.core.contract import Flush
 from streams.core.event_time import EventTime
-from streams.core.windows.watermark import Latest
+from streams.core.windows.watermark import RawProgress
 from streams.runtime.schemas import StageCodec
+from streams.runtime.slices import in_slices, others_turn
 
 log = structlog.get_logger(component="event time")
 
-INTERVAL = 1.0  # seconds between two looks at what is to be told
+INTERVAL = 1.0  # seconds between two looks at what is to be told; more where there are more raw partitions than
+TOLD_A_SECOND = 200  # for each of them names an offset in all partitions, and everybody who waits reads it
 HEARTBEAT = 2.0  # seconds after which the same is told again: its time in the log is the broker's clock
 
 UNTOLD = 60.0  # seconds: a partition of a worker that died has another owner by then
@@ -105,7 +106,7 @@ class EventTimeTeller:
         """Tell, for ever."""
         loop = asyncio.get_running_loop()
         while True:
-            await asyncio.sleep(INTERVAL)
+            await asyncio.sleep(max(INTERVAL, (self._raw.partitions() or 0) / TOLD_A_SECOND))
             await self.tell(loop.time())
 
     async def tell(self, now: float) -> None:
@@ -115,14 +116,16 @@ class EventTimeTeller:
             return
         if generation != self._generation and not await self._begin(generation):
             return
-        records = []
-        for partition, time in self._raw.times().items():
-            progress = self._progress(partition, partitions, time)
-            if progress is not None and self._due(progress, now):
-                key = f"{self._source}|{partition}|{self._destination}".encode()
+        reached = [self._reached.get(place, -1) for place in range(max(self._reached, default=-1) + 1)]
+        # All at once: what is delivered meanwhile is in none of it.
+        found = [self._progress(partition, partitions, time, reached) for partition, time in self._raw.times().items()]
+        records = list[Outgoing]()
+        async for some in in_slices(progress for progress in found if progress and self._due(progress, now)):
+            for progress in some:
+                key = f"{self._source}|{progress.partition}|{self._destination}".encode()
                 records.append(Outgoing(EVENT_TIME.name, key, self._encode(progress)))
-                self._told[partition] = progress, now
-                PASSED.labels(self._source, str(partition)).set(progress.passed / 1000)
+                self._told[progress.partition] = progress, now
+                PASSED.labels(self._source, str(progress.partition)).set(progress.passed / 1000)
         try:
             await self._publisher.publish(records)
         except PublishError as failure:
@@ -140,7 +143,9 @@ class EventTimeTeller:
         self._generation = generation
         return True
 
-    def _progress(self, partition: int, partitions: int, time: EventTime) -> EventTimeProgress | None:
+    def _progress(
+        self, partition: int, partitions: int, time: EventTime, reached: list[int]
+    ) -> EventTimeProgress | None:
         mark, caught_up = self._raw.read_to_end(partition)
         clock = self._clock(partition, mark)
         if caught_up:
@@ -149,7 +154,6 @@ class EventTimeTeller:
             passed, log_time = self._written[partition]
         else:
             return None
-        reached = [self._reached.get(place, -1) for place in range(max(self._reached, default=-1) + 1)]
         return EventTimeProgress(
             self._source, partition, partitions, self._destination, passed, log_time, caught_up, reached
         )
@@ -192,19 +196,18 @@ class EventTimeHearer:
     def __init__(self, follower: Follower, codec: StageCodec, *, clock: Callable[[], float] = monotonic) -> None:
         self._follower, self._learn, self._decode = follower, codec.learn, codec.decoder(EventTimeProgress)
         self._clock = clock
-        self._latest: defaultdict[tuple[str, str], dict[int, EventTimeProgress]] = defaultdict(dict)
+        self._told: dict[tuple[str, str], RawProgress] = {}  # of those that somebody asked for
         self._heard: dict[tuple[str, str, int], float] = {}
         self._began = clock()
+        self._figures: dict[int, tuple[Gauge, Gauge]] = {}  # of raw partitions: to find one takes as long as five sets
 
-    def of(self, source: str, destination: str) -> Latest:
-        """Return what gives the latest progress of the raw topic `source`, for readers of `destination`."""
-        latest = self._latest[source, destination]
-        return lambda: latest
+    def of(self, source: str, destination: str) -> RawProgress:
+        """Return what is told of the raw topic `source`, for readers of `destination`: it goes on as more is."""
+        return self._told.setdefault((source, destination), RawProgress())
 
     def untold(self, source: str, destination: str) -> dict[int, float]:
         """Return for how many seconds each raw partition was not heard of; empty while nothing was of any."""
-        now, latest = self._clock(), self._latest[source, destination]
-        partitions = max((progress.partitions for progress in latest.values()), default=0)
+        now, partitions = self._clock(), self.of(source, destination).partitions
         return {raw: now - self._heard.get((source, destination, raw), self._began) for raw in range(partitions)}
 
     def trouble(self, source: str, destination: str) -> str | None:
@@ -232,15 +235,18 @@ class EventTimeHearer:
         except DecodeError as error:
             log.warning("cannot be read", topic=EVENT_TIME.name, reason=str(error))
             return
-        if 0 <= progress.partition < progress.partitions:
-            self._latest[progress.topic, progress.destination][progress.partition] = progress
+        told = self._told.get((progress.topic, progress.destination))
+        if told is not None and 0 <= progress.partition < progress.partitions:
+            told.take(progress)
             self._heard[progress.topic, progress.destination, progress.partition] = self._clock()
 
     async def run(self) -> None:
         """Hear, for ever."""
+        until = 0.0
         async for value in self._follower.values():
             await self._learn((value,))
             self.hear(value)
+            until = await others_turn(until)  # many come at once
 
     async def watch(self, stage: Waiting, source: str, destination: str) -> None:
         """Say for ever, in readiness and metrics of the stage that waits, which raw partitions it waits for."""
@@ -251,8 +257,12 @@ class EventTimeHearer:
     def look(self, stage: Waiting, source: str, destination: str) -> None:
         """Do so once."""
         stage.trouble = self.trouble(source, destination)
-        latest = self._latest[source, destination]
+        latest = self.of(source, destination).latest
         for raw, seconds in self.untold(source, destination).items():
-            WAITED_FOR.labels(stage.name, source, str(raw)).set(seconds)
+            if raw not in self._figures:
+                names = stage.name, source, str(raw)
+                self._figures[raw] = WAITED_FOR.labels(*names), HEARD_OF.labels(*names)
+            waited_for, heard_of = self._figures[raw]
+            waited_for.set(seconds)
             if raw in latest:
-                HEARD_OF.labels(stage.name, source, str(raw)).set(latest[raw].passed / 1000)
+                heard_of.set(latest[raw].passed / 1000)

@@ -1,11 +1,11 @@
 """Raw partitions made up by a test: their events' headers, and what is told of how far they have come."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from schemas.envelope import LOG_TIME, SOURCE_POSITION, Headers
 from schemas.records import EventTimeProgress
 from streams.core.event_time import EventTime
+from streams.core.windows.watermark import RawProgress
 
 
 @dataclass
@@ -16,7 +16,7 @@ class RawPartitions:
     idle_after: int = 30_000
     times: dict[int, EventTime] = field(default_factory=dict)
     offsets: dict[int, int] = field(default_factory=dict)
-    told: dict[int, EventTimeProgress] = field(default_factory=dict)
+    told: RawProgress = field(default_factory=RawProgress)
 
     def event(self, raw: int, at: int, arrived: int | None = None) -> Headers:
         """Return the headers of the next event of a raw partition; it arrives at `arrived`, or as early as it can."""
@@ -33,9 +33,5 @@ class RawPartitions:
         progress = EventTimeProgress(
             "raw", raw, max(self.number, len(self.times)), "next", passed, log_time, clock is not None, [reached] * 8
         )
-        self.told[raw] = progress
+        self.told.take(progress)
         return progress
-
-    def latest(self) -> Mapping[int, EventTimeProgress]:
-        """Be what a watermark asks."""
-        return dict(self.told)

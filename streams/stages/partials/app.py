@@ -26,7 +26,7 @@ def build() -> App:
     codec = StageCodec.from_settings()
     decode, encode = codec.decoder(AnalyticsEvent), codec.encoder(MinutePartials)
     app = declared(DECLARATION, kafka, worker, codec)
-    latest = hear_event_time(app, kafka, codec)
+    raw = hear_event_time(app, kafka, codec)
 
     def partitions() -> int:
         return app.consumer.topic_partitions(app.source) or 0
@@ -38,7 +38,7 @@ def build() -> App:
             lateness=int(own.minute_lateness * 1000),
             retention=int(own.minute_retention * 1000),
         )
-        return Minutes(sources, stored, watermark=Watermark(partition, latest), decode=decode, encode=encode)
+        return Minutes(sources, stored, watermark=Watermark(partition, raw), decode=decode, encode=encode)
 
     state = stored(app, "sums", kafka)
     attach_stateful(app, STAGE, state, core, interval=PUBLISH_INTERVAL, refusals=worker.dead_letter_share)

@@ -14,8 +14,8 @@ DECLARATION = Declaration(
             name="windows",
             key="partition | epoch | [campaign, hour]",
             holds="windows",
-            version=VERSION + 1,  # final hours are packed
-            migrations={VERSION: lambda stored: stored},  # those of before are read as they are
+            version=VERSION + 1,  # final hours are packed; 3 was that, with the positions of before
+            migrations=dict.fromkeys((VERSION - 1, VERSION), lambda stored: stored),  # those are read as they are
             offsets=False,
         ),
     ),

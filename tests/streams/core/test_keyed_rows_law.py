@@ -20,7 +20,7 @@ from schemas.releases import FileSchemaIds
 from streams.core.contract import Change, Chunk
 from streams.core.keyed_rows import TOO_LATE, UNSEALED, KeyedRows
 from streams.core.steps import Steps
-from streams.core.windows.watermark import Watermark, nothing_heard
+from streams.core.windows.watermark import RawProgress, Watermark
 from tests.streams.core.skills import CAMPAIGN_SKILLS, DAY, DECLARATION, HOUR, Skill, Skills
 from tests.support.kill_law import START, Broker, Kill, KillLaw, Step, dead_offsets, steps, upserts
 
@@ -37,7 +37,7 @@ def made(
         0,
         stored,
         rule=Skills(decode),
-        time=Watermark(0, nothing_heard),
+        time=Watermark(0, RawProgress()),
         life=next(LIVES) if life is None else life,
         rows=rows,
     )
@@ -200,9 +200,9 @@ def test_rows_that_wait_at_a_kill_at_any_write_are_published(log: list[Consumed]
 
 def test_a_core_that_does_not_say_which_rows_wait_breaks_the_law(log: list[Consumed]) -> None:
     class Silent(KeyedRows[InteractionCompleted, str, Skill]):
-        def _meta(self) -> bytes:
+        def _meta(self, positions: bytes) -> bytes:
             unpublished, self._unpublished = self._unpublished, {}
-            meta, self._unpublished = super()._meta(), unpublished
+            meta, self._unpublished = super()._meta(positions), unpublished
             return meta
 
     law = KillLaw(partial(made, Silent, rows=0.5), topic=DECLARATION.reads.name, last=(20.0,) * 4)

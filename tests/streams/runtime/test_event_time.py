@@ -193,13 +193,13 @@ async def test_the_latest_of_each_raw_partition_is_heard() -> None:
         ),
         StageCodec(FileSchemaIds()),
     )
-    latest = hearer.of("raw", "completed")
-    assert latest() == {}
+    told = hearer.of("raw", "completed")
+    assert told.latest == {}
 
     await hearer.run()
 
-    assert {raw: progress.passed for raw, progress in latest().items()} == {0: 2, 1: 5}
-    assert hearer.of("raw", "elsewhere")() == {}
+    assert {raw: progress.passed for raw, progress in told.latest.items()} == {0: 2, 1: 5}
+    assert hearer.of("raw", "elsewhere").latest == {}
 
 
 class Waiting:
@@ -215,6 +215,7 @@ class Hearing:
         self.stage = Waiting()
         self.topic: list[bytes] = []
         self.hearer = EventTimeHearer(Following(self.topic), StageCodec(FileSchemaIds()), clock=lambda: self.now)
+        self.hearer.of("raw", "completed")
 
     async def hear(self, *partitions: int) -> None:
         self.topic[:] = [

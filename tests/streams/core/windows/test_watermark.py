@@ -1,7 +1,10 @@
 """The watermark of a partition, by what is told of the raw partitions behind it."""
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from schemas.records import EventTimeProgress
-from streams.core.windows.watermark import PENDING, Watermark
+from streams.core.windows.watermark import PENDING, RawProgress, Watermark
 
 PARTITION = 2
 
@@ -10,16 +13,15 @@ class Told:
     """What was heard of two raw partitions."""
 
     def __init__(self) -> None:
-        self.latest: dict[int, EventTimeProgress] = {}
+        self.raw = RawProgress()
         self.watermark = self.restarted()
 
     def restarted(self) -> Watermark:
-        return Watermark(PARTITION, lambda: self.latest)
+        return Watermark(PARTITION, self.raw)
 
     def say(self, raw: int, passed: int, reached: int = -1, *, partitions: int = 2) -> None:
-        self.latest[raw] = EventTimeProgress(
-            "raw", raw, partitions, "completed", passed, passed - 5, False, [99, 99, reached]
-        )
+        offsets = [reached if place == PARTITION else 99 for place in range(PARTITION + 1)]
+        self.raw.take(EventTimeProgress("raw", raw, partitions, "completed", passed, passed - 5, False, offsets))
 
     def heard(self) -> int:
         return self.watermark.advance()
@@ -107,7 +109,7 @@ def test_a_topic_that_has_grown_waits_for_the_new_raw_partition() -> None:
 
 def test_a_place_that_nothing_was_published_to_is_not_waited_for() -> None:
     told = Told()
-    told.latest = {0: EventTimeProgress("raw", 0, 1, "completed", 9, 9, True, [4])}
+    told.raw.take(EventTimeProgress("raw", 0, 1, "completed", 9, 9, True, [4]))
 
     assert told.heard() == 9
 
@@ -123,7 +125,49 @@ def test_it_is_restored() -> None:
     told.watermark = told.restarted()
     told.watermark.restore(stored)
     assert told.heard() == 100, "what was folded stays folded"
-    told.latest.clear()
+    told.raw = RawProgress()
     told.watermark = told.restarted()
     told.watermark.restore(stored)
     assert (told.heard(), told.watermark.log_time) == (100, 95)
+
+
+def told_of(raw: int, passed: int, offsets: list[int]) -> EventTimeProgress:
+    return EventTimeProgress("raw", raw, 3, "completed", passed, passed - 5, False, offsets)
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 2), st.integers(0, 30), st.lists(st.integers(0, 4), max_size=3))  # of a raw partition
+        | st.tuples(st.just(None), st.integers(0, 12), st.just([])),  # so many records folded
+        max_size=40,
+    )
+)
+def test_it_is_never_ahead_of_what_is_folded_and_comes_to_what_was_told(
+    steps: list[tuple[int | None, int, list[int]]],
+) -> None:
+    raw, offsets = RawProgress(), {each: [-1, -1, -1] for each in range(3)}
+    partitions = [Watermark(partition, raw) for partition in range(3)]
+    taken, last = [-1, -1, -1], [0, 0, 0]
+    claims: dict[int, list[tuple[int, list[int]]]] = {each: [] for each in range(3)}
+
+    for of, number, further in steps:
+        if of is None:
+            at = number % 3
+            taken[at] += number
+            partitions[at].take(taken[at])
+        else:
+            for place, more in enumerate(further):
+                offsets[of][place] += more
+            claims[of].append((number, list(offsets[of])))
+            raw.take(told_of(of, number, list(offsets[of])))
+        for place, watermark in enumerate(partitions):
+            true = [
+                max((passed for passed, on in claims[each] if on[place] <= taken[place]), default=0) for each in claims
+            ]
+            assert last[place] <= watermark.advance() <= max(min(true), last[place])
+            last[place] = watermark.reached
+
+    for watermark in partitions:
+        watermark.take(100_000)
+        told = [max((passed for passed, _ in claims[each]), default=0) for each in claims]
+        assert watermark.advance() == min(told)

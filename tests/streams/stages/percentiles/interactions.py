@@ -12,8 +12,8 @@ from schemas.records import CampaignHour, InteractionCompleted
 from schemas.releases import FileSchemaIds
 from schemas.topics import CAMPAIGN_HOURLY, DEAD_LETTERS
 from streams.core.contract import Change, Chunk, Flush
-from streams.core.keyed_rows import META, UNSEALED, KeyedRows
-from streams.core.windows.watermark import Latest, Watermark, nothing_heard
+from streams.core.keyed_rows import META, TIME, UNSEALED, KeyedRows
+from streams.core.windows.watermark import RawProgress, Watermark
 from streams.stages.percentiles.hours import Hours, Policy
 from streams.stages.percentiles.window import HOUR, Window
 from tests.support.raw_partitions import RawPartitions
@@ -29,11 +29,11 @@ POLICY = Policy(allowed_lateness=5 * MINUTE, retention=2 * HOUR, exact_values=10
 
 
 def hours(
-    partition: int, stored: dict[bytes, bytes], policy: Policy = POLICY, latest: Latest = nothing_heard
+    partition: int, stored: dict[bytes, bytes], policy: Policy = POLICY, raw: RawProgress | None = None
 ) -> KeyedRows[Any, Any, Window]:
     """Return the core of a partition."""
     rule = Hours(policy, decode=decode, alike=CODEC.alike(InteractionCompleted), encode=encode)
-    return KeyedRows(partition, stored, rule=rule, time=Watermark(partition, latest), life=next(LIVES))
+    return KeyedRows(partition, stored, rule=rule, time=Watermark(partition, raw or RawProgress()), life=next(LIVES))
 
 
 @dataclass
@@ -55,7 +55,7 @@ class Partition:
 
     def restart(self) -> None:
         """Start from the changelog, as after a kill."""
-        self.hours = hours(7, dict(self.changelog), self.policy, self.raw.latest)
+        self.hours = hours(7, dict(self.changelog), self.policy, self.raw.told)
 
     def record(
         self, minute: float, *, campaign: str = "sales", raw: int = 0, handle: float = 60.0, wait: float = 5.0
@@ -75,13 +75,14 @@ class Partition:
     @property
     def watermark(self) -> int:
         """What is stored of it."""
-        reached: int = orjson.loads(self.changelog[META])["time"]["reached"]
+        times = orjson.loads(self.changelog[META])["time"], orjson.loads(self.changelog.get(TIME, b"{}"))
+        reached: int = max(time.get("reached", 0) for time in times)
         return reached
 
     @property
     def stored(self) -> set[tuple[str, int]]:
         """The hours that are stored."""
-        return {tuple(orjson.loads(key)) for key in self.changelog if key[:1] not in {META, UNSEALED}}
+        return {tuple(orjson.loads(key)) for key in self.changelog if key[:1] not in {META, TIME, UNSEALED}}
 
     def fold(self, *records: Consumed) -> int:
         return self.hours.fold(Chunk("completed", 7, records))

@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 
+import orjson
 import pytest
 
 from schemas.dead_letters import DEAD_REASON
-from streams.core.keyed_rows import TOO_LATE
+from streams.core.keyed_rows import META, TIME, TOO_LATE, UNSEALED
+from streams.core.windows.watermark import RawProgress
 from streams.stages.percentiles.window import HOUR
 from tests.streams.stages.percentiles.interactions import MINUTE, POLICY, TEN, Partition, dead, rows
 
@@ -83,13 +85,47 @@ def test_the_watermark_is_restored(partition: Partition) -> None:
     partition.fold(partition.record(1), partition.record(70))
     partition.write()
     more = partition.record(71, campaign="other")
-    partition.raw.told.clear()
+    partition.raw.told = RawProgress()
 
     partition.restart()
     partition.fold(more)
     partition.write()
 
     assert partition.watermark == TEN + 70 * MINUTE
+
+
+def test_event_time_that_moves_alone_is_stored_without_the_positions(partition: Partition) -> None:
+    partition.fold(partition.record(1))
+    partition.write()
+    partition.silent(0, 40)  # nothing ends by it
+
+    moved = partition.flush().seal
+    partition.store(moved)
+
+    assert [change.key for change in moved] == [TIME]
+    partition.raw.told = RawProgress()
+    partition.restart()
+    assert (partition.watermark, partition.hours.taken.positions) == (TEN + 40 * MINUTE, {0: 0})
+    partition.fold(partition.record(2))
+    folded = partition.flush()
+    partition.store(folded.state + folded.seal)
+    assert folded.seal[0].key == META, "and with them again"
+    assert partition.watermark == TEN + 40 * MINUTE
+
+
+def test_positions_of_before_they_were_packed_are_read(partition: Partition) -> None:
+    record = partition.record(1)
+    partition.fold(record)
+    partition.write()
+    for key in (key for key in partition.changelog if key[:1] in {META, UNSEALED}):
+        of_before = orjson.loads(partition.changelog[key]) | {"positions": [[0, 0]]}
+        partition.changelog[key] = orjson.dumps(of_before)
+
+    partition.restart()
+    partition.fold(record)
+
+    assert partition.hours.taken.positions == {0: 0}
+    assert partition.write() == []
 
 
 def test_progress_waits_until_what_it_speaks_of_is_folded(partition: Partition) -> None:
@@ -154,7 +190,8 @@ def test_an_hour_that_ends_while_it_holds_what_comes_again_still_holds_it_after_
     partition: Partition,
 ) -> None:
     records = [partition.record(1), partition.record(2, raw=1)]
-    partition.raw.told.clear()
+    partition.raw.told = RawProgress()
+    partition.restart()
     partition.fold(*records)
     partition.store(partition.flush().state)  # and no seal
 

@@ -5,7 +5,7 @@ topic, whatever is told of them when, and whatever the workers' clocks say.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
@@ -19,6 +19,7 @@ from schemas.records import CampaignHour, EventTimeProgress, InteractionComplete
 from schemas.topics import CAMPAIGN_HOURLY, INTERACTIONS_COMPLETED
 from streams.core import keyed_rows
 from streams.core.keyed_rows import MOST_ENDED
+from streams.core.windows.watermark import Passed, RawProgress
 from streams.stages.percentiles.hours import Policy
 from streams.stages.percentiles.window import HOUR
 from tests.streams.stages.percentiles.interactions import CODEC, decode, decode_row, hours
@@ -86,15 +87,22 @@ def logs(draw: st.DrawFn) -> Log:
 
 def run(log: Log, script: list[Step], heard: list[int]) -> Broker:
     """Go through `script`, hearing so many more of what is told before each flush; in the end all of it."""
-    told, numbers, latest = iter(log.told), iter(heard), dict[int, EventTimeProgress]()
+    told, numbers = iter(log.told), iter(heard)
 
-    def hear() -> Mapping[int, EventTimeProgress]:
-        latest.update((progress.partition, progress) for progress in islice(told, next(numbers, 0)))
-        return dict(latest)
+    class Heard(RawProgress):
+        @property
+        def by_all(self) -> Passed | None:
+            self.take_all(islice(told, next(numbers, 0)))
+            return super().by_all
 
-    law = KillLaw(lambda stored: hours(0, stored, POLICY, hear), topic=INTERACTIONS_COMPLETED.name)
+        def take_all(self, some: Iterable[EventTimeProgress]) -> None:
+            for progress in some:
+                self.take(progress)
+
+    raw = Heard()
+    law = KillLaw(lambda stored: hours(0, stored, POLICY, raw), topic=INTERACTIONS_COMPLETED.name)
     broker = law.run(log.records, script)
-    latest.update((progress.partition, progress) for progress in (*told, *log.end))
+    raw.take_all((*told, *log.end))
     life = law.life(broker)
     life.fold(len(log.records))
     for _ in range(1 + len(log.records) // keyed_rows.MOST_ENDED):
