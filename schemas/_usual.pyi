@@ -1,24 +1,41 @@
 from collections.abc import Callable, Sequence
+from typing import Any
 
-from schemas.records import InteractionCompleted
+from schemas.envelope import Outgoing, Record
 
 class Frames:
     def __init__(
         self,
-        paths: tuple[tuple[str, ...], ...],
+        paths: tuple[tuple[tuple[str, ...], ...], ...],
         types: tuple[str, ...],
         header: bytes,
+        outgoing: Callable[..., Outgoing],
+        topic: str,
         earliest: int,
         clock_skew: int,
         longest: float,
         longest_text: int,
     ) -> None: ...
-    def read(self, value: bytes, arrived: int, /) -> tuple[bytes, bytes, bytes, int] | None: ...
+    def run(
+        self,
+        records: Sequence[Record],
+        begin: int,
+        partition: int,
+        position: int,
+        until: float,
+        take: Callable[[int, int], int],
+        first_time: Callable[[bytes], bool],
+        /,
+    ) -> tuple[int, list[Outgoing], list[bytes]]: ...
 
 class Hours:
-    def __init__(
-        self, alike: set[bytes], record: Callable[..., InteractionCompleted], hour: int, longest: float, end: int
-    ) -> None: ...
-    def read(self, value: bytes, /) -> tuple[InteractionCompleted, tuple[str, int], int] | None: ...
-
-def source(headers: Sequence[tuple[str, bytes]], /) -> tuple[int, int, int] | None: ...
+    def __init__(self, alike: set[bytes], hour: int, keep: int, longest: float, end: int, farthest: int) -> None: ...
+    def run(
+        self,
+        records: Sequence[Record],
+        begin: int,
+        positions: dict[int, int],
+        values: dict[Any, Any],
+        changed: dict[Any, Any],
+        /,
+    ) -> int: ...

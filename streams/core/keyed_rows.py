@@ -33,7 +33,6 @@ from typing import Any, Generic
 
 import msgspec
 
-from schemas.compiled import source
 from schemas.dead_letters import dead_letter
 from schemas.envelope import Outgoing, Record
 from streams.core.contract import Change, Chunk, Flush, Refused
@@ -41,7 +40,7 @@ from streams.core.event_time import log_time
 from streams.core.packed_positions import pack, unpack
 from streams.core.rule import E, K, Rule, V
 from streams.core.steps import Steps, finish
-from streams.core.taken import FARTHEST, PositionError, Positions, Taken
+from streams.core.taken import PositionError, Positions, Taken
 from streams.core.times import iso
 from streams.core.windows.watermark import BROKERS_APART, Watermark
 
@@ -185,22 +184,21 @@ class KeyedRows(Generic[E, K, V]):
     def fold(self, chunk: Chunk) -> int:
         """Fold the records of a chunk into their values. Returns how many were refused."""
         refused_before = len(self._refused)
-        positions, read_usual, add = self.taken.positions, self._rule.usual, self._rule.add
+        positions, run, add = self.taken.positions, self._rule.usual_run, self._rule.add
         values, ahead, changed = self._values, self._ahead, self._changed
         keep, needs = self._rule.keep, self._rule.needs
-        for record in chunk.records:
-            # First what is compiled, where it knows the record; `_read` says the same of any.
-            read, is_next = read_usual(record.value or b""), False
-            come_from = None if read is None else source(record.headers)
-            if read is not None and come_from is not None:
-                (event, key, at), (raw, offset, come_to) = read, come_from
-                highest = positions.get(raw, -1)
-                is_next = offset > highest >= 0 and offset - highest <= FARTHEST
-            if not is_next:
-                found = self._read(record)
-                if found is None:
-                    continue
-                raw, offset, come_to, event, key, at = found
+        records, place, many = chunk.records, 0, len(chunk.records)
+        while place < many:
+            if run is not None and not ahead:  # first what is compiled, as far as it knows the records
+                place += run(records, place, positions, values, changed)
+                if place == many:
+                    break
+            record = records[place]
+            place += 1
+            found = self._read(record)
+            if found is None:
+                continue
+            raw, offset, come_to, event, key, at = found
             positions[raw] = offset
             value = values.get(key)
             if keep is not None and needs(key, at) + keep <= come_to:
@@ -215,8 +213,8 @@ class KeyedRows(Generic[E, K, V]):
                 continue
             add(value, event)
             changed[key] = value
-        if chunk.records:
-            self._time.take(chunk.records[-1].offset)
+        if records:
+            self._time.take(records[-1].offset)
         return len(self._refused) - refused_before
 
     def _read(self, record: Record) -> tuple[int, int, int, E, K, int] | None:

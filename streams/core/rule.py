@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from schemas.compiled import nothing
+from schemas.compiled import HourRun
 from schemas.envelope import Outgoing
 from streams.core.contract import Refused
 from streams.core.declaration import Declaration
@@ -31,8 +31,8 @@ class Rule(ABC, Generic[E, K, V]):
     Attributes:
         declaration: of the stage: what it reads, and the one table that its values are kept in.
         read: returns what the bytes of a record hold. Raises ValueError: the record becomes a dead letter.
-        usual: returns (event, key, event time) of bytes that `read` and `place` would take just so, and faster than
-            they; None where they have to look. Most rules have none.
+        usual_run: adds the usual records from a place on to their values, faster than one by one, up to the first that
+            needs a closer look. Most rules have none.
         kind: the type of V, a `msgspec.Struct` or a dataclass, unless `store` and `restore` are written by hand.
         keep: milliseconds. An event is too late when its log time (what its raw partition had come to) is so much later
             than what the event `needs`. A value is forgotten when every event that could change it would be too late.
@@ -41,7 +41,7 @@ class Rule(ABC, Generic[E, K, V]):
 
     declaration: Declaration
     read: Callable[[bytes], E]
-    usual: Callable[[bytes], tuple[E, K, int] | None] = staticmethod(nothing)
+    usual_run: HourRun | None = None
     kind: type[V]
     keep: int | None = None
 

@@ -32,17 +32,22 @@ def interactions(
     `header` is what `encode` begins each record with, if an Avro body follows: usual frames are encoded as they are
     read then, where that is compiled.
     """
-    ready: Callable[[bytes, int], compiled.Frame | None] = compiled.nothing_of_frames
+    usual_run = None
     if header is not None:
-        ready = compiled.frames(
-            fields, header=header, earliest=EARLIEST, clock_skew=clock_skew, longest=LONGEST_DURATION
+        usual_run = compiled.frames(
+            fields,
+            topic=INTERACTIONS_COMPLETED.name,
+            header=header,
+            earliest=EARLIEST,
+            clock_skew=clock_skew,
+            longest=LONGEST_DURATION,
         )
     interpret = interpreter(fields, clock_skew=clock_skew)
     return Reading(
         stage=STAGE,
         source=RAW_INTERACTIONS.name,
         destination=INTERACTIONS_COMPLETED.name,
-        ready=ready,
+        usual_run=usual_run,
         usual=usual(fields, clock_skew=clock_skew),
         kind=fields.kind,
         interpret=lambda frame, record: interpret(frame, record.timestamp),

@@ -9,6 +9,7 @@ from schemas.records import CampaignHour, InteractionCompleted
 from schemas.topics import CAMPAIGN_HOURLY
 from streams.core.contract import Refused
 from streams.core.rule import Rule
+from streams.core.taken import FARTHEST
 from streams.core.times import END_OF_TIME, LONGEST_DURATION, iso
 from streams.stages.percentiles.declaration import DECLARATION
 from streams.stages.percentiles.window import HOUR, Window
@@ -45,7 +46,9 @@ class Hours(Rule[InteractionCompleted, Key, Window]):
         self._policy, self._encode = policy, encode
         self.read, self.keep = decode, HOUR + policy.retention
         if alike is not None:
-            self.usual = hours(alike, hour=HOUR, longest=LONGEST_DURATION, end=END_OF_TIME)
+            self.usual_run = hours(
+                alike, hour=HOUR, keep=self.keep, longest=LONGEST_DURATION, end=END_OF_TIME, farthest=FARTHEST
+            )
 
     def place(self, event: InteractionCompleted) -> tuple[Key, int] | Refused:
         at = event.completed_at
