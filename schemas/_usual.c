@@ -770,10 +770,11 @@ static int read_source(PyObject *headers, Event *event) {
     return digits(&p, 15, &event->log_time) && p - first == PyBytes_GET_SIZE(log_time);
 }
 
-/* Whether an event is the next one of its raw partition, and there was one before; -1 with an exception. */
+/* Whether an event is the next one of its raw partition, or the first; -1 with an exception. */
 static int is_next(const Hours *self, PyObject *positions, PyObject *raw, int64_t offset) {
     PyObject *found = PyDict_GetItemWithError(positions, raw);
-    int64_t highest = found == NULL ? -1 : PyLong_AsLongLong(found);
+    if (found == NULL) return PyErr_Occurred() ? -1 : 1;
+    int64_t highest = PyLong_AsLongLong(found);
     if (highest < 0) return PyErr_Occurred() ? -1 : 0;
     return offset > highest && offset - highest <= self->farthest;
 }

@@ -413,7 +413,7 @@ def test_the_usual_record_is_added_to_its_hour() -> None:
     assert changed[key].wait.counts == {0.0: 1}
     assert all(not add(value[:end], SOURCE, None, key)[1] for end in range(len(value)))
     assert not add(value, SOURCE, None)[1], "its hour has to begin"
-    assert not add(value, SOURCE, {}, key)[1], "the first of its raw partition"
+    assert add(value, SOURCE, {}, key)[1], "the first of its raw partition"
     assert not add(value, SOURCE, {3: 9}, key)[1], "taken before"
     assert not add(value, ((SOURCE_POSITION, b"3:%d" % (FARTHEST + 6)), SOURCE[1]), None, key)[1], "out of reach"
     assert add(value, (SOURCE[0], (LOG_TIME, b"%d" % (ARRIVED + 2 * HOUR - 1))), None, key)[1]
@@ -459,6 +459,7 @@ def test_headers_say_what_python_reads_of_them_or_nothing(given_: Headers) -> No
     found = by_headers(given_, raw=raw)
 
     event("answered" if found[raw] else "left to Python")
+    assert found.keys() == {raw}
     assert found[raw] in (0, offset)
     if found[raw]:
         assert log_time(record) < END + 2 * HOUR

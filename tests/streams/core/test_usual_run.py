@@ -97,7 +97,7 @@ def longest_run(log: list[Consumed]) -> int:
     assert of.usual_run is not None
     hours = {(name, START + hour * HOUR): of.begin(("", 0)) for name in ("a", "b", "wählt") for hour in range(3)}
     for begin in range(len(log)):
-        longest = max(longest, of.usual_run(log, begin, {0: 0, 1: 0}, hours, {}))
+        longest = max(longest, of.usual_run(log, begin, {}, hours, {}))
     return longest
 
 
