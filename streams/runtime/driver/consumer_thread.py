@@ -19,7 +19,7 @@ from aiokafka.protocol.group import HeartbeatRequest, SyncGroupRequest
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from mode import Service
-from mode.threads import MethodQueue
+from mode.threads import MethodQueue, MethodQueueWorker
 
 from streams.runtime.driver.fetching import fetcher_class, using
 
@@ -104,6 +104,25 @@ class Fetched(list[Any]):
         return batch
 
 
+class CallWorker(MethodQueueWorker):
+    """Lets go of a call, and of what it returned, when it is done.
+
+    mode's keeps both until its next call: of as many fetches as there are workers the records stayed in memory.
+    """
+
+    @Service.task
+    async def _method_queue_do_work(self) -> None:
+        queue = self.method_queue
+        while not (self.should_stop or queue.should_stop):
+            await queue.wait(queue._queue_ready)  # noqa: SLF001 - as there
+            if not queue.should_stop:
+                await queue._process_enqueued(await queue._queue.get())  # noqa: SLF001 - as there
+
+
+class CallQueue(MethodQueue):
+    Worker = CallWorker
+
+
 class ConsumerThread(driver.AIOKafkaConsumerThread):
     """Owns the aiokafka consumer; notes positions around each fetch."""
 
@@ -130,7 +149,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         that the rebalance waits for never came to its turn.
         """
         if self._method_queue is None:
-            self._method_queue = MethodQueue(num_workers=CALLS_AT_A_TIME, loop=self.thread_loop, beacon=self.beacon)
+            self._method_queue = CallQueue(num_workers=CALLS_AT_A_TIME, loop=self.thread_loop, beacon=self.beacon)
         return self._method_queue
 
     def _create_worker_consumer(self, transport: Any) -> Any:

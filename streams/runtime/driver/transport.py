@@ -268,7 +268,8 @@ class Consumer(driver.Consumer):
             return
         passed_over = {}
         self._nothing_new += 1
-        for tp, batch in records.items():
+        for tp in tuple(records):
+            batch = records.pop(tp)
             coverage = self._coverage.get(tp)
             if not batch and self.changelogs.passed(tp, batch.start, batch.end):
                 self.app.tables.recovery.look_soon()
@@ -278,7 +279,9 @@ class Consumer(driver.Consumer):
             if not (active is None or tp in active or tp in self._buffered_partitions):
                 passed_over[tp] = batch
                 continue
-            for message in await self._taken(tp, batch):
+            messages = await self._taken(tp, batch)
+            del batch  # its records go when their chunks are folded, not when all of the fetch is
+            for message in messages:
                 if not self.flow_active or self.app.consumer_generation_id != generation:
                     return
                 yield tp, message

@@ -1,6 +1,8 @@
 """What the group's answers mean for the partitions."""
 
 import asyncio
+import gc
+import weakref
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -12,7 +14,7 @@ from aiokafka.protocol.group import HeartbeatRequest
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
-from streams.runtime.driver.consumer_thread import ConsumerThread, Fetched, GroupCoordinator
+from streams.runtime.driver.consumer_thread import CallQueue, ConsumerThread, Fetched, GroupCoordinator
 from streams.runtime.lease import Lease
 
 REBALANCE_IN_PROGRESS, ILLEGAL_GENERATION, UNKNOWN_MEMBER_ID, FENCED_INSTANCE_ID = 27, 22, 25, 82
@@ -170,3 +172,24 @@ async def test_a_wait_that_ends_in_a_rebalance_does_not_wait_for_its_end(monkeyp
     fetches.come()
 
     assert await asyncio.wait_for(waiting, 5) == {}
+
+
+async def test_what_a_call_returned_is_let_go_of_when_who_asked_has_it() -> None:
+    queue, loop = CallQueue(num_workers=2), asyncio.get_running_loop()
+    await queue.start()
+
+    async def fetch() -> Fetched:
+        return Fetched.of((), 7, 8)
+
+    found = weakref.ref(await answer(queue, loop, fetch))
+    for _ in range(10):  # turns of the loop, in which the worker comes to its end
+        await asyncio.sleep(0)
+    gc.collect()
+
+    assert found() is None
+    assert (await answer(queue, loop, fetch)).end == 8, "and the next one is answered"
+    await queue.stop()
+
+
+async def answer(queue: CallQueue, loop: asyncio.AbstractEventLoop, call: Callable[[], Any]) -> Any:
+    return await (await queue.call(loop.create_future(), call))

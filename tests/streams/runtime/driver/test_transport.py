@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import weakref
 from collections.abc import Awaitable, Callable, Mapping
 from types import SimpleNamespace
 from typing import Any
@@ -123,14 +124,37 @@ async def test_who_is_cancelled_while_it_commits_is_cancelled() -> None:
         await task
 
 
-async def test_who_found_nothing_new_for_a_while_waits_longer_until_something_comes() -> None:
-    reader, waits = consumer(expected=100, earliest=0), list[float]()
+def polling() -> Any:
+    reader = consumer(expected=100, earliest=0)
     reader.flow_active, reader._nothing_new = True, 0
     reader._buffered_partitions, reader._acked = set(), {}
     reader.changelogs = SimpleNamespace(passed=lambda *_: False)
     reader.app.tables, reader._stopped = SimpleNamespace(changelog_topics=()), asyncio.Event()
     reader._crashed, reader.app.monitor = asyncio.Event(), SimpleNamespace(track_tp_end_offset=lambda *_: None)
-    reader.highwater, found = (lambda _tp: 0), Fetched.of((), 100, 100)
+    reader.highwater = lambda _tp: 0
+    return reader
+
+
+async def test_what_a_fetch_brought_is_let_go_of_with_the_chunks_that_are_made_of_it() -> None:
+    reader = polling()
+    records: dict[TP, Fetched] = {PLACE: fetched(100, 105, start=100)}
+    batch = weakref.ref(records[PLACE])
+
+    async def wait(_timeout: float) -> Any:
+        return records, {PLACE}
+
+    reader._wait_next_records = wait
+    async for _, message in reader.getmany(1.0):
+        assert [record.offset for record in message.value.records] == list(range(100, 106))
+        assert batch() is None
+        break
+    else:
+        pytest.fail("nothing came")
+
+
+async def test_who_found_nothing_new_for_a_while_waits_longer_until_something_comes() -> None:
+    reader, waits = polling(), list[float]()
+    found = Fetched.of((), 100, 100)
 
     async def wait(timeout: float) -> Any:  # noqa: ASYNC109 - as Faust names it
         waits.append(timeout)
