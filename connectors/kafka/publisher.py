@@ -168,24 +168,25 @@ class KafkaPublisher:
         producer, produce = self._producer, self._producer.produce
         callbacks = {topic: batch.delivered(topic) for topic in {record.topic for record in records}}
         until = perf_counter() + SLICE
-        for number, record in enumerate(records):
-            if not number % LOOK_EVERY and perf_counter() >= until:  # many take long: others have their turn
+        for first in range(0, len(records), LOOK_EVERY):
+            if perf_counter() >= until:  # many take long: others have their turn
                 await asyncio.sleep(0)
                 self._check_not_given_up(producer)
                 until = perf_counter() + SLICE
-            topic, delivered = record.topic, callbacks[record.topic]
-            partition = -1 if record.partition is None else record.partition
-            while True:
-                try:
-                    # By position: names take a fifth of the call. (None, 0) are another callback, and the time: now.
-                    produce(topic, record.value, record.key, partition, delivered, None, 0, list(record.headers))
-                except BufferError:
-                    await asyncio.sleep(FULL_QUEUE_WAIT)
-                    self._check_not_given_up(producer)
-                except KafkaException as refused:
-                    raise self._ended or PublishError(f"cannot publish to {record.topic}: {refused}") from refused
-                else:
-                    break
+            for record in records[first : first + LOOK_EVERY]:
+                topic, delivered = record.topic, callbacks[record.topic]
+                partition = -1 if record.partition is None else record.partition
+                while True:
+                    try:
+                        # By position: names take a fifth of the call. (None, 0): another callback, and the time: now.
+                        produce(topic, record.value, record.key, partition, delivered, None, 0, [*record.headers])
+                    except BufferError:
+                        await asyncio.sleep(FULL_QUEUE_WAIT)
+                        self._check_not_given_up(producer)
+                    except KafkaException as refused:
+                        raise self._ended or PublishError(f"cannot publish to {record.topic}: {refused}") from refused
+                    else:
+                        break
         try:
             await batch.wait()
         except PublishError as failed:
