@@ -87,16 +87,17 @@ bench: .venv/dev ## throughput beside stock Faust and other stream processors, a
 # Nothing is built from what is downloaded, but our own package, with a setuptools whose hash is known.
 PIP := $(BIN)/pip install -q --disable-pip-version-check
 LOCKED := $(PIP) --only-binary :all: --require-hashes
-NOT_COMPILED := schemas/_usual.c is not compiled (it needs a C compiler and Python.h): everything works, and interactions \
-	take more CPU. When both are there: touch schemas/_usual.c && make install
+COMPILED := schemas/_usual streams/runtime/driver/_records
+NOT_COMPILED := $(COMPILED:=.c) are not compiled (they need a C compiler and Python.h): everything works, and takes more \
+	CPU. When both are there: touch $(COMPILED:=.c) && make install
 
-.venv/runtime: requirements-build.lock requirements.lock pyproject.toml schemas/_usual.c | .venv/bin/python
+.venv/runtime: requirements-build.lock requirements.lock pyproject.toml $(COMPILED:=.c) | .venv/bin/python
 	@echo 'Installing what cxone-streams needs into .venv (half a minute) ...'
 	@$(LOCKED) -r requirements-build.lock
 	@$(LOCKED) -r requirements.lock
-	@rm -f schemas/_usual.*.so # of the source as it was: where none can be built now, it must not stay
+	@rm -f $(COMPILED:=.*.so) # of the source as it was: where none can be built now, it must not stay
 	@$(PIP) --no-deps --no-build-isolation -e .
-	@$(BIN)/python -c 'import schemas._usual' 2>/dev/null || echo '$(NOT_COMPILED)'
+	@$(BIN)/python -c 'import schemas._usual, streams.runtime.driver._records' 2>/dev/null || echo '$(NOT_COMPILED)'
 	@touch $@
 
 .venv/dev: requirements-dev.lock .venv/runtime

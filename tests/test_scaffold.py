@@ -29,8 +29,9 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, folder / name)
-    for compiled in (ROOT / "schemas").glob("*.so"):  # CI wants it, and git does not know it
-        shutil.copy(compiled, folder / "schemas")
+    for room in ("schemas", "streams/runtime/driver"):  # CI wants what is compiled, and git does not know it
+        for compiled in (ROOT / room).glob("*.so"):
+            shutil.copy(compiled, folder / room)
     if (ROOT / ".mypy_cache").exists():  # then types are checked in seconds
         shutil.copytree(ROOT / ".mypy_cache", folder / ".mypy_cache")
     for shape in SHAPES:

@@ -13,9 +13,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SOURCE = ROOT / "schemas" / "_usual.c"
+MODULES = {"schemas._usual": "schemas.compiled", "streams.runtime.driver._records": "streams.runtime.driver.compiled"}
 LEFT_OUT = "CXONE_STREAMS_NO_EXTENSIONS"
-NOT_BUILT = "schemas/_usual.c is not built: get a C compiler and Python.h; touch schemas/_usual.c; make install"
+NOT_BUILT = "{0} is not built: get a C compiler and Python.h; touch {0}; make install"
+
+
+def source(module: str) -> Path:
+    return ROOT / f"{module.replace('.', '/')}.c"
 
 
 def run(program: str, environment: Mapping[str, str] = {}, *, folder: Path = ROOT, options: Sequence[str] = ()) -> str:
@@ -32,34 +36,41 @@ def run(program: str, environment: Mapping[str, str] = {}, *, folder: Path = ROO
     return done.stdout
 
 
-def in_use(environment: Mapping[str, str] = {}, *, folder: Path = ROOT, options: Sequence[str] = ()) -> bool:
-    program = "from schemas.compiled import IS_BUILT; print(IS_BUILT)"
+def in_use(
+    module: str, environment: Mapping[str, str] = {}, *, folder: Path = ROOT, options: Sequence[str] = ()
+) -> bool:
+    program = f"from {MODULES[module]} import IS_BUILT; print(IS_BUILT)"
     return {"True\n": True, "False\n": False}[run(program, environment, folder=folder, options=options)]
 
 
-@pytest.fixture(name="built")
-def _built() -> Path:
-    spec = find_spec("schemas._usual")
+@pytest.fixture(name="built", params=MODULES)
+def _built(request: pytest.FixtureRequest) -> tuple[str, Path]:
+    module: str = request.param
+    spec = find_spec(module)
     # An installation of another tree may answer for what is not built in this one: it has that of its own source.
-    if spec is None or spec.origin is None or Path(spec.origin).parent != SOURCE.parent:
+    if spec is None or spec.origin is None or Path(spec.origin).parent != source(module).parent:
+        why = NOT_BUILT.format(source(module).relative_to(ROOT))
         if os.environ.get("CI"):
-            pytest.fail(NOT_BUILT)
-        pytest.skip(NOT_BUILT)
-    return Path(spec.origin)
+            pytest.fail(why)
+        pytest.skip(why)
+    return module, Path(spec.origin)
 
 
-def test_what_is_built_is_in_use_and_of_the_source_as_it_is(built: Path) -> None:
-    assert in_use()
-    assert built.stat().st_mtime >= SOURCE.stat().st_mtime, "older than its source: make install"
+def test_what_is_built_is_in_use_and_of_the_source_as_it_is(built: tuple[str, Path]) -> None:
+    module, library = built
+    assert in_use(module)
+    assert library.stat().st_mtime >= source(module).stat().st_mtime, "older than its source: make install"
 
 
-def test_a_variable_leaves_it_out(built: Path) -> None:
-    assert not in_use({LEFT_OUT: "1"})
-    assert in_use({LEFT_OUT: ""})
+def test_a_variable_leaves_it_out(built: tuple[str, Path]) -> None:
+    module, _ = built
+    assert not in_use(module, {LEFT_OUT: "1"})
+    assert in_use(module, {LEFT_OUT: ""})
 
 
 def test_without_a_compiler_a_wheel_is_built_that_works(tmp_path: Path) -> None:
-    shutil.copytree(ROOT / "schemas", tmp_path / "schemas", ignore=shutil.ignore_patterns("*.so", "__pycache__"))
+    for room in ("schemas", "connectors", "streams"):
+        shutil.copytree(ROOT / room, tmp_path / room, ignore=shutil.ignore_patterns("*.so", "__pycache__"))
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, tmp_path)
 
@@ -68,8 +79,9 @@ def test_without_a_compiler_a_wheel_is_built_that_works(tmp_path: Path) -> None:
     (wheel,) = (tmp_path / "dist").glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path / "installed")
-    names = {path.name for path in (tmp_path / "installed" / "schemas").iterdir()}
-    assert {"compiled.py", "_usual.pyi"} <= names
+    names = {path.name for path in (tmp_path / "installed").rglob("*")}
+    assert {"compiled.py", "_usual.pyi", "_records.pyi"} <= names
     assert not [name for name in names if name.endswith((".so", ".c"))]
     libraries = {"PYTHONPATH": sysconfig.get_path("purelib")}
-    assert not in_use(libraries, folder=tmp_path / "installed", options=["-S"]), "-S: without the package as installed"
+    for module in MODULES:  # -S: without the package as installed
+        assert not in_use(module, libraries, folder=tmp_path / "installed", options=["-S"])

@@ -17,6 +17,7 @@ from connectors.sinks.sqlite.settings import SqliteSettings
 from schemas import compiled
 from streams import topology
 from streams.programs.doctor.findings import Check, Colour, Wrong
+from streams.runtime.driver import compiled as compiled_driver
 from streams.runtime.settings import WorkerSettings
 from streams.stages.audit.settings import AuditSettings
 
@@ -100,12 +101,14 @@ def codecs() -> str:
 
 def in_c() -> str:
     """Say whether what is compiled is in use."""
-    if compiled.IS_BUILT:
-        return "usual interactions are read in C"
-    slower = "interactions take more CPU"
+    modules = {"schemas/_usual.c": compiled.IS_BUILT, "streams/runtime/driver/_records.c": compiled_driver.IS_BUILT}
+    missing = [name for name, is_built in modules.items() if not is_built]
+    if not missing:
+        return "usual interactions, and what Kafka sends, are read in C"
+    slower = "records take more CPU"
     if os.environ.get(NO_EXTENSIONS):
         raise Wrong(f"left out by {NO_EXTENSIONS}: {slower}", "unset it", colour=Colour.YELLOW)
-    raise Wrong(f"schemas/_usual.c is not compiled: {slower}", colour=Colour.YELLOW)
+    raise Wrong(f"not compiled: {', '.join(missing)}: {slower}", colour=Colour.YELLOW)
 
 
 def sqlite() -> str:

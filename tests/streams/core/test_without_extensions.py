@@ -10,7 +10,11 @@ import pytest
 from schemas import compiled
 
 TESTS = Path(__file__).parents[2]
-LAWS = ("streams/core/raw_frames/test_frames_law.py", "streams/stages/percentiles/test_window_law.py")
+LAWS = (
+    "streams/core/raw_frames/test_frames_law.py",
+    "streams/stages/percentiles/test_window_law.py",
+    "streams/runtime/driver/test_record_batches.py",
+)
 
 
 @pytest.mark.skipif(not compiled.IS_BUILT, reason="the compiled step was not built: all tests run in Python alone")

@@ -135,7 +135,7 @@ def test_a_misspelt_name_is_guessed_and_others_names_are_none_of_ours() -> None:
     ("built", "environment", "said"),
     [
         (True, {}, "read in C"),
-        (False, {}, "not compiled"),
+        (False, {}, "not compiled: schemas/_usual.c, streams/runtime/driver/_records.c"),
         (False, {"CXONE_STREAMS_NO_EXTENSIONS": "1"}, "left out by CXONE_STREAMS_NO_EXTENSIONS"),
     ],
 )
@@ -143,6 +143,7 @@ def test_it_is_told_whether_what_is_compiled_is_in_use(
     monkeypatch: pytest.MonkeyPatch, built: bool, environment: dict[str, str], said: str
 ) -> None:
     monkeypatch.setattr("schemas.compiled.IS_BUILT", built)
+    monkeypatch.setattr("streams.runtime.driver.compiled.IS_BUILT", built)
     monkeypatch.delenv("CXONE_STREAMS_NO_EXTENSIONS", raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
