@@ -883,6 +883,7 @@ static PyType_Spec hours_spec = {"schemas._usual.Hours", sizeof(Hours), 0, Py_TP
 
 static int add_types(PyObject *module) {
     prepare();
+    if (PyModule_AddIntConstant(module, "FORM", 2)) return -1; /* see schemas/compiled.py */
     PyType_Spec *specs[] = {&frames_spec, &hours_spec};
     for (int i = 0; i < 2; i++) {
         PyObject *type = PyType_FromSpec(specs[i]);

@@ -3,6 +3,8 @@ from typing import Any
 
 from schemas.envelope import Outgoing, Record
 
+FORM: int
+
 class Frames:
     def __init__(
         self,

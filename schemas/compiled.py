@@ -12,10 +12,15 @@ from typing import Any
 from schemas.envelope import Outgoing, Record
 from schemas.frame_fields import LONGEST_ID, DurationForm, InteractionFields
 
+FORM = 2  # of what is asked: `_usual.c` says the same. What was built of an earlier source counts as not built
+
 try:
     if os.environ.get("CXONE_STREAMS_NO_EXTENSIONS"):
         raise ImportError  # noqa: TRY301 - as if it were not built
     from schemas import _usual
+
+    if getattr(_usual, "FORM", None) != FORM:
+        raise ImportError  # noqa: TRY301 - as above
 except ImportError:
     _usual = None  # type: ignore[assignment]  # not built, or not wanted
 

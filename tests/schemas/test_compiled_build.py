@@ -68,6 +68,12 @@ def test_a_variable_leaves_it_out(built: tuple[str, Path]) -> None:
     assert in_use(module, {LEFT_OUT: ""})
 
 
+def test_what_was_built_of_an_earlier_source_is_left_out(built: tuple[str, Path]) -> None:
+    module, _ = built
+    program = f"import {module} as built; built.FORM = 0; from {MODULES[module]} import IS_BUILT; print(IS_BUILT)"
+    assert run(program) == "False\n"
+
+
 def test_without_a_compiler_a_wheel_is_built_that_works(tmp_path: Path) -> None:
     for room in ("schemas", "connectors", "streams"):
         shutil.copytree(ROOT / room, tmp_path / room, ignore=shutil.ignore_patterns("*.so", "__pycache__"))

@@ -238,6 +238,7 @@ static PyObject *records(PyObject *module, PyObject *const *arguments, Py_ssize_
 
 static int add_type(PyObject *module) {
     PyTypeObject **state = PyModule_GetState(module);
+    if (PyModule_AddIntConstant(module, "FORM", 1)) return -1; /* see compiled.py */
     *state = (PyTypeObject *)PyType_FromSpec(&record_spec);
     return *state == NULL ? -1 : PyModule_AddType(module, *state);
 }

@@ -1,5 +1,7 @@
 from schemas.envelope import Headers
 
+FORM: int
+
 class Record:
     offset: int
     timestamp: int

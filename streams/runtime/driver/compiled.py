@@ -10,10 +10,15 @@ from typing import Any
 
 from connectors.settings import NO_EXTENSIONS
 
+FORM = 1  # of what is asked, as there
+
 try:
     if os.environ.get(NO_EXTENSIONS):
         raise ImportError  # noqa: TRY301 - as if it were not built
     from streams.runtime.driver import _records
+
+    if getattr(_records, "FORM", None) != FORM:
+        raise ImportError  # noqa: TRY301 - as above
 except ImportError:
     _records = None  # type: ignore[assignment]  # not built, or not wanted
 
