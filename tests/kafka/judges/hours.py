@@ -1,10 +1,11 @@
 """What came out of the topology, read from its topics, beside what should have."""
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from schemas.avro import Codec
 from schemas.dead_letters import DEAD_SOURCE
@@ -44,8 +45,18 @@ def lag(bootstrap: str, group: str, topic: str) -> int:
 
 
 def _ends(consumer: Any, topic: str) -> dict[int, int]:
+    """Return the end of each partition. A broker that was away gets its partitions back a moment after its return."""
     partitions = consumer.list_topics(topic, timeout=60).topics[topic].partitions
-    return {one: consumer.get_watermark_offsets(TopicPartition(topic, one), timeout=60)[1] for one in partitions}
+    for _ in range(30):
+        try:
+            return {
+                one: consumer.get_watermark_offsets(TopicPartition(topic, one), timeout=60)[1] for one in partitions
+            }
+        except KafkaException as failure:
+            if failure.args[0].code() != KafkaError.NOT_LEADER_FOR_PARTITION:
+                raise
+            time.sleep(1)
+    raise AssertionError(f"Kafka does not say who leads the partitions of {topic}")
 
 
 def await_committed(bootstrap: str, within: float, flow: Mapping[str, str] = FLOW) -> None:
