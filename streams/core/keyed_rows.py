@@ -4,7 +4,8 @@ A flush writes three things, each with the broker before the next (`Flush`):
 
 1. *state*: the number of the flush with the source positions folded in, once; then each changed value, with the number;
 2. *rows*: what the changed values make, and dead letters;
-3. *seal*: the partition's own record, with the same number: up to where everything is folded in and published.
+3. *seal*: the partition's own record, with the same number: up to where everything is folded in and published. Where
+   only event time has moved, that alone is stored, under a key of its own.
 
 A kill leaves a prefix of the changelog. A value whose flush is not sealed is *ahead*: its row may not have been
 published, so it is published again as it was stored, and the records that it holds already, up to the positions that
@@ -45,9 +46,7 @@ from streams.core.times import iso
 from streams.core.windows.watermark import BROKERS_APART, Watermark
 
 META = b""  # key of the partition's own record
-TIME = (
-    b"~"  # key of its event time, where that alone has moved since: `META` has the positions in it, and they are many
-)
+TIME = b"~"  # key of its event time, where that alone has moved since META was written: positions are many
 UNSEALED = b"+"  # with the number of a life: key of the positions of its flush. Keys of values are JSON
 
 UNDECODABLE = "undecodable"

@@ -199,7 +199,8 @@ class EventTimeHearer:
         self._told: dict[tuple[str, str], RawProgress] = {}  # of those that somebody asked for
         self._heard: dict[tuple[str, str, int], float] = {}
         self._began = clock()
-        self._figures: dict[int, tuple[Gauge, Gauge]] = {}  # of raw partitions: to find one takes as long as five sets
+        # By their labels: to find a figure by them takes as long as setting it five times.
+        self._figures: dict[tuple[str, str, str], tuple[Gauge, Gauge]] = {}
 
     def of(self, source: str, destination: str) -> RawProgress:
         """Return what is told of the raw topic `source`, for readers of `destination`: it goes on as more is."""
@@ -259,10 +260,10 @@ class EventTimeHearer:
         stage.trouble = self.trouble(source, destination)
         latest = self.of(source, destination).latest
         for raw, seconds in self.untold(source, destination).items():
-            if raw not in self._figures:
-                names = stage.name, source, str(raw)
-                self._figures[raw] = WAITED_FOR.labels(*names), HEARD_OF.labels(*names)
-            waited_for, heard_of = self._figures[raw]
+            names = stage.name, source, str(raw)
+            if names not in self._figures:
+                self._figures[names] = WAITED_FOR.labels(*names), HEARD_OF.labels(*names)
+            waited_for, heard_of = self._figures[names]
             waited_for.set(seconds)
             if raw in latest:
                 heard_of.set(latest[raw].passed / 1000)
