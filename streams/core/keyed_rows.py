@@ -7,10 +7,14 @@ A flush writes three things, each with the broker before the next (`Flush`):
 3. *seal*: the partition's own record, with the same number: up to where everything is folded in and published. Where
    only event time has moved, that alone is stored, under a key of its own.
 
+A flush that does not seal leaves its seal to the next one, which writes it before its own state: the changelog is the
+same, with one wait less for the broker.
+
 A kill leaves a prefix of the changelog. A value whose flush is not sealed is *ahead*: its row may not have been
 published, so it is published again as it was stored, and the records that it holds already, up to the positions that
 its flush began with, are skipped for it alone when they come again. Numbers are counted in each *life*, the time for
-which one worker has the partition: two workers that began with the same state may both write a flush 7.
+which one worker has the partition: two workers that began with the same state may both write a flush 7. A life begins
+by writing the seal that it found: what a worker before it had queued, and comes late, seals nothing of this life.
 
 A value that changes while it is ahead says of which flush it was, too. The positions of a life's unsealed flush stay
 until no value is ahead by them, however many lives are cut short.
@@ -155,6 +159,8 @@ class KeyedRows(Generic[E, K, V]):
         self._rows, self._room, self._flushed_at = rows, rows or 0.0, -1.0  # how many may go out, since when
         self._changed: dict[K, V] = {}
         self._refused: list[Outgoing] = []
+        self._found = [Change(META, stored.get(META, b"{}"))]  # until this life writes its own
+        self._left_to_seal: list[Change] = []  # of a flush that did not: rows and all else of it are written
         self._sealed = time.stored()
         finish(self._restore(dict(stored), meta))
 
@@ -244,14 +250,14 @@ class KeyedRows(Generic[E, K, V]):
         """Return what changed since the last flush: values, rows and dead letters, the partition's own record."""
         return finish(self.flushing(now, seal=seal))
 
-    def flushing(self, now: float, *, seal: bool = True) -> Steps[Flush]:  # noqa: ARG002 - values go out whole
+    def flushing(self, now: float, *, seal: bool = True) -> Steps[Flush]:
         """Do in steps what `flush` does. Nothing may be folded before the last."""
         changed, rule, flush, positions = self._changed, self._rule, Flush(), b""
         yield from self._end(self._time.advance())
         if changed:
             positions = pack(self.taken.positions)
             unsealed = _Unsealed(self._flush + 1, positions)
-            flush.state.append(Change(_unsealed_key(self._life), msgspec.json.encode(unsealed)))
+            flush.state += [*self._found, Change(_unsealed_key(self._life), msgspec.json.encode(unsealed))]
         for key, value in changed.items():
             rule.settle(value)
             name = _stored_key(key)
@@ -274,11 +280,13 @@ class KeyedRows(Generic[E, K, V]):
             self._sealed = time
             gone = yield from self._forget(self._time.log_time - BROKERS_APART)
             if flush or gone or time["taken"] != sealed["taken"]:
-                self._flush += 1
+                self._flush, self._found = self._flush + 1, []
                 gone.insert(0, Change(META, self._meta(positions or pack(self.taken.positions))))
             else:
                 gone.insert(0, Change(TIME, msgspec.json.encode(time)))
             flush.seal = [*gone, *self._reached()]
+        flush.state[:0] = self._left_to_seal
+        flush.seal, self._left_to_seal = (flush.seal, []) if seal else ([], flush.seal)
         self._changed, self._refused = {}, []
         yield from self._rest(now)
         self.taken.tell(flush)

@@ -249,7 +249,15 @@ def build_rows(  # noqa: PLR0913 - a composition point
         life, time = state.epoch(partition), Watermark(partition, raw)
         return KeyedRows.restoring(partition, stored, rule=rule, time=time, life=life, rows=rows)
 
-    attach_stateful(app, rule.declaration.name, state, core, interval=interval, refusals=worker.dead_letter_share)
+    attach_stateful(
+        app,
+        rule.declaration.name,
+        state,
+        core,
+        interval=interval or SEAL_INTERVAL,
+        eager=interval == 0,
+        refusals=worker.dead_letter_share,
+    )
     return app
 
 

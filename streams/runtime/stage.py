@@ -68,7 +68,7 @@ class Stage(Generic[F]):
         deliver: writes flushes; returns when they are safe, raises if they never will be.
         interval: seconds from the start of a flush to that of the next; 0 flushes as soon as the one before is done.
             No minimum: a stage that is full, and one that drains, flushes earlier.
-        eager: publish outputs at once, and seal at the interval.
+        eager: publish outputs at once, and seal each partition at the interval.
         apart: deliver each partition's flush by itself: one that cannot be written holds up no other. What is read
             of it waits in Kafka, so that what others hold is not waited with.
         hold: records that may be folded and not acknowledged; more are waited with.
@@ -123,7 +123,8 @@ class Stage(Generic[F]):
         self._failure: Exception | None = None  # of a delivery
         self._wanted = asyncio.Event()
         self._touched: set[int] = set()  # partitions that were folded since their last flush
-        self._sealed_at = self._looked_at = 0.0
+        self._looked_at = 0.0  # of the loop's clock: when all partitions were looked at
+        self._sealed_at: dict[int, float] = {}  # of the loop's clock
 
     async def run(self, stream: Any, learn: Callable[[Chunk], Awaitable[None]] = _readable) -> None:
         """Be the body of the stage's agent. `learn` returns when a chunk can be folded without asking anybody."""
@@ -172,59 +173,85 @@ class Stage(Generic[F]):
     async def keep_flushing(self) -> None:
         """Flush at the interval, for ever; also when input is quiet, because windows close by time too."""
         loop = asyncio.get_running_loop()
+        prompt = self._eager or self._interval == 0
         while True:
-            due = self._due()
-            left = due - loop.time()
-            if self._eager or self._interval == 0:
-                await _wait(self._wanted, left if self._interval else 1.0)
+            left = self._due() - loop.time()
+            if prompt:
+                await _wait(self._wanted, left)
             elif left > 0:
                 await asyncio.sleep(left)
-            seal = loop.time() >= due
-            at_once = self._interval == 0 or not seal
-            await self.flush(seal=seal, at_once=at_once and loop.time() < self._looked_at + LOOK_INTERVAL)
+            if prompt and self._apart:
+                await self._flush_at_once()
+            else:
+                await self.flush(seal=self._interval == 0 or loop.time() >= self._due())
 
     def _due(self) -> float:
-        """Return when to seal next; a stage that holds nothing does it with all others of its kind, and a bit early."""
-        due = self._sealed_at + self._interval
-        together = due - due % self._interval if self._interval and not self._held.records else due
-        return together if together > self._sealed_at + self._interval / 10 else due
+        """Return when to look at all partitions next, and seal them.
 
-    async def flush(self, *, seal: bool = True, at_once: bool = False) -> None:
-        """Write what the cores have, and (sealing) acknowledge the chunks folded until now.
+        A stage that holds nothing does it with all others of its kind, and a bit early.
+        """
+        interval = self._interval or LOOK_INTERVAL
+        due = self._looked_at + interval
+        together = due - due % interval if not self._held.records else due
+        return together if together > self._looked_at + interval / 10 else due
 
-        With `at_once`, of a stage that delivers apart, it is what folded partitions have, and no delivery is waited
-        for: what comes next of another partition need not stand behind it.
+    async def flush(self, *, seal: bool = True) -> None:
+        """Write what the cores have, and (sealing) acknowledge the chunks folded until now."""
+        async with self._turn:
+            if self._apart:
+                await self._together(self._young())
+            if seal:
+                self._looked_at = asyncio.get_running_loop().time()
+            if not self._may_flush():
+                return
+            now, cores = self._now(), self.cores
+            if self._apart:
+                await self._together(await self._begin_all(list(cores), lambda _partition: seal))
+                self._raise_failure()
+                return
+            self._touched -= cores.keys()
+            held = self._held.take(cores) if seal else {}
+            flushes = {partition: core.flush(now, seal=seal) for partition, core in cores.items()}
+            tell(self.name, flushes.values())
+            await self._write(cores, flushes, held)
+
+    async def _flush_at_once(self) -> None:
+        """Begin to write what folded partitions have; no delivery is waited for, so that none stands behind another.
+
+        At times it is all partitions: windows close by time, too. One that is under way then is sealed when it is not.
         """
         async with self._turn:
-            at_once = at_once and self._apart
-            if not at_once:
-                await self._together(self._young())
-                self._looked_at = asyncio.get_running_loop().time()
-            if self._failure is not None:
-                raise self._failure
-            self._wanted.clear()
-            if seal:
-                self._sealed_at = asyncio.get_running_loop().time()
-            if not self.ownership.may_write:
-                return
+            time, look = asyncio.get_running_loop().time(), False
+            if time >= self._due():
+                self._looked_at, look = time, True
+            if self._may_flush():
+                partitions = list(self.cores) if look else self._touched & self.cores.keys()
+                await self._begin_all(partitions, lambda partition: look or self._seals_by(partition, time))
+                self._raise_failure()
+
+    def _seals_by(self, partition: int, time: float) -> bool:
+        return time >= self._sealed_at.setdefault(partition, time) + self._interval
+
+    def _may_flush(self) -> bool:
+        self._raise_failure()
+        self._wanted.clear()
+        if self.ownership.may_write:
             self._hold_up()
-            now, cores = self._now(), self.cores
-            if not self._apart:
-                self._touched -= cores.keys()
-                held = self._held.take(cores) if seal else {}
-                flushes = {partition: core.flush(now, seal=seal) for partition, core in cores.items()}
-                tell(self.name, flushes.values())
-                await self._write(cores, flushes, held)
-                return
-            writing: list[asyncio.Task[None]] = []
-            async for some in in_slices(self._touched & cores.keys() if at_once else list(cores)):
-                if self.cores is not cores or not self.ownership.may_write:
-                    return  # they went meanwhile
-                writing += self._begin(cores, some, now, seal=seal)
-            if not at_once:
-                await self._together(writing)
-            if self._failure is not None:
-                raise self._failure
+            return True
+        return False
+
+    def _raise_failure(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+
+    async def _begin_all(self, partitions: Collection[int], seals: Callable[[int], bool]) -> list[asyncio.Task[None]]:
+        """Begin to flush each of them by itself, in slices. Returns their deliveries."""
+        now, cores, writing = self._now(), self.cores, list[asyncio.Task[None]]()
+        async for some in in_slices(partitions):
+            if self.cores is not cores or not self.ownership.may_write:
+                break  # they went meanwhile
+            writing += self._begin(cores, some, now, seals)
+        return writing
 
     async def _flush_in_slices(
         self, cores: Mapping[int, Core[F]], partition: int, steps: Steps[F], held: Taken
@@ -248,7 +275,7 @@ class Stage(Generic[F]):
         await self._write(cores, {partition: flush}, held)
 
     def _begin(
-        self, cores: Mapping[int, Core[F]], partitions: Iterable[int], now: float, *, seal: bool
+        self, cores: Mapping[int, Core[F]], partitions: Iterable[int], now: float, seals: Callable[[int], bool]
     ) -> list[asyncio.Task[None]]:
         """Begin to flush each of `partitions` by itself that is not being delivered.
 
@@ -256,7 +283,10 @@ class Stage(Generic[F]):
         """
         free = [partition for partition in partitions if partition not in self._under_way]
         for partition in free:
-            core, own = cores[partition], self._held.take((partition,)) if seal else {}
+            core, seal = cores[partition], seals(partition)
+            own = self._held.take((partition,)) if seal else {}
+            if seal:
+                self._sealed_at[partition] = asyncio.get_running_loop().time()
             quiet = partition not in self._touched and not own
             self._touched.discard(partition)
             in_steps: Callable[..., Steps[F]] | None = getattr(core, "flushing", None)  # see `FlushedInSteps`
@@ -424,7 +454,7 @@ class Stage(Generic[F]):
         """Drop what is in memory: what is stored counts, when partitions come."""
         self.blocked, self._next = None, {}
         self.cores, self._held, self._taken_up = {}, Held(), None
-        self._touched = set()
+        self._touched, self._sealed_at = set(), {}
 
     async def take_up(self, generation: object) -> None:
         """Make what `resume` needs for the partitions that were assigned in `generation`, in slices.

@@ -44,7 +44,7 @@ def made(
     return core
 
 
-LAW = KillLaw(partial(made, KeyedRows), topic=DECLARATION.reads.name)
+LAW = KillLaw(partial(made, KeyedRows), topic=DECLARATION.reads.name, eager=True)
 
 
 @st.composite
@@ -104,7 +104,7 @@ def check(broker: Broker) -> None:
 
 
 @settings(max_examples=400, deadline=None)
-@given(logs(), steps())
+@given(logs(), steps(eager=True))
 def test_kills_at_any_moment_leave_the_rows_of_a_plain_reading(log: list[Consumed], script: list[Step]) -> None:
     broker = LAW.run(log, script)
 
@@ -140,7 +140,7 @@ def test_a_kill_at_each_single_write_leaves_the_rows_of_a_plain_reading(log: lis
 
 
 @settings(max_examples=200, deadline=None)
-@given(logs(), steps(), st.integers(0, 20))
+@given(logs(), steps(eager=True), st.integers(0, 20))
 def test_what_a_suspended_worker_had_queued_counts_nothing_twice(
     log: list[Consumed], script: list[Step], folded: int
 ) -> None:
@@ -182,6 +182,22 @@ def test_a_core_that_lets_go_of_positions_too_early_breaks_the_law(log: list[Con
 
     with pytest.raises(AssertionError):
         list(map(check, kills_after_kills(law, log)))
+
+
+def test_seals_that_are_left_to_the_next_flush_leave_the_changelog_as_it_was(log: list[Consumed]) -> None:
+    """Each is written after its rows and before the next state, and none is left over."""
+    written: list[list[Change]] = []
+    for seal in (True, False):
+        core, changes = made(KeyedRows, {}, life=1), list[Change]()
+        for number in range(len(log)):
+            core.fold(Chunk(DECLARATION.reads.name, 0, log[number : number + 1]))
+            flush = core.flush(START + number, seal=seal or number == len(log) - 1)
+            assert seal or number == len(log) - 1 or not flush.seal
+            changes += [*flush.state, *flush.seal]
+        assert not core.flush(START + len(log), seal=True)
+        written.append(changes)
+
+    assert written[0] == written[1]
 
 
 BOUNDED = KillLaw(partial(made, KeyedRows, rows=0.5), topic=DECLARATION.reads.name, last=(20.0,) * 4)

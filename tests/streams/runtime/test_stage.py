@@ -373,9 +373,9 @@ def test_a_pause_is_a_sleep_when_nothing_drains() -> None:
     run(main())
 
 
-def apart(stuck: int, interval: float = 1.0) -> Rig:
+def apart(stuck: int, interval: float = 1.0, *, eager: bool = False) -> Rig:
     """Return a stage of two partitions that are delivered apart, one of which cannot be written."""
-    rig = Rig(interval=interval, apart=True, stuck=stuck, stored={0: {}, 1: {}})
+    rig = Rig(interval=interval, eager=eager, apart=True, stuck=stuck, stored={0: {}, 1: {}})
     own(rig.stage, GENERATION)
     rig.open.clear()
     return rig
@@ -456,6 +456,32 @@ def test_at_once_no_partition_stands_behind_another_and_each_keeps_its_order() -
         assert rig.values() == [b"b", b"d", b"a", b"c"], "what was folded meanwhile follows by itself"
         assert all(event.acknowledged for event in events)
         flushing.cancel()
+
+    run(main())
+
+
+def test_an_eager_stage_waits_for_no_partition_and_seals_one_that_is_never_free_at_a_look() -> None:
+    async def main() -> None:
+        rig = apart(stuck=0, eager=True)
+
+        async def deliver(flushes: Mapping[int, Flush]) -> None:
+            if 0 in flushes:
+                await asyncio.sleep(0.3)  # one is always under way
+            else:
+                await rig.deliver(flushes)
+
+        rig.stage._deliver = deliver
+        flushing = asyncio.create_task(rig.stage.keep_flushing())
+        quick, slow = list[Event](), list[Event]()
+        for number in range(40):
+            slow.append(await put(rig, 0, b"slow", number))
+            quick.append(await put(rig, 1, b"%d" % number, number))
+            await asyncio.sleep(0.1)
+            assert b"%d" % number in rig.values(), "it stands behind no other"
+        flushing.cancel()
+
+        assert sum(event.acknowledged for event in quick) >= 25
+        assert sum(event.acknowledged for event in slow) >= 20
 
     run(main())
 
