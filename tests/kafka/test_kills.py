@@ -7,6 +7,8 @@ Nothing is lost, and nothing is counted twice; so it is with workers that are st
 import time
 from random import Random
 
+import pytest
+
 from deploy.local.kafka.broker import Broker
 from tests.kafka.conftest import NewWorker
 from tests.kafka.judges.hours import await_committed, mistakes, replays
@@ -15,12 +17,15 @@ from tests.kafka.services.traffic import Traffic
 EVENTS, RATE = 120_000, 1000.0  # at most: they come until the last kill
 
 
+@pytest.mark.parametrize("interval", ["1", "0"])
 def test_killed_workers_lose_nothing_and_count_nothing_twice(
-    own_kafka: Broker, new_worker: NewWorker, seed: int
+    own_kafka: Broker, new_worker: NewWorker, seed: int, interval: str
 ) -> None:
     random = Random(seed)
     stages = ["normalise", "percentiles", "percentiles", "percentiles"]
-    *first, third = workers = [new_worker(own_kafka.bootstrap, stage) for stage in stages]
+    *first, third = workers = [
+        new_worker(own_kafka.bootstrap, stage, STREAMS_PUBLISH_INTERVAL=interval) for stage in stages
+    ]
     for worker in first:
         worker.start().ready()
     traffic = Traffic(own_kafka.bootstrap, seed=seed, events=EVENTS, rate=RATE)

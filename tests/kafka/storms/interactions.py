@@ -26,8 +26,14 @@ RATE = 1000.0
 
 
 @pytest.fixture
-def workers(own_kafka: Broker, new_worker: NewWorker) -> list[Worker]:
-    workers = [new_worker(own_kafka.bootstrap, stage) for stage in STAGES]
+def interval() -> str:
+    """Seconds between two rows of an hour, unless a test says otherwise."""
+    return "1"
+
+
+@pytest.fixture
+def workers(own_kafka: Broker, new_worker: NewWorker, interval: str) -> list[Worker]:
+    workers = [new_worker(own_kafka.bootstrap, stage, STREAMS_PUBLISH_INTERVAL=interval) for stage in STAGES]
     for worker in workers:
         worker.start().ready()
     return workers
@@ -45,6 +51,7 @@ def conclude(kafka: Broker, traffic: Traffic, *, drained_within: float = 120) ->
     assert mistakes(kafka.bootstrap, traffic) == []
 
 
+@pytest.mark.parametrize("interval", ["1", "0"])
 def test_kill_storm(own_kafka: Broker, workers: list[Worker], seed: int) -> None:
     """30 kills, 0.1 to 1 s apart, and 5 of workers that are at work: the others may all have met one that starts."""
     random = Random(seed)
@@ -65,7 +72,7 @@ def test_kill_storm(own_kafka: Broker, workers: list[Worker], seed: int) -> None
     assert replays(own_kafka.bootstrap)
 
 
-@pytest.mark.parametrize("stage", ["normalise", "percentiles"])
+@pytest.mark.parametrize(("stage", "interval"), [("normalise", "1"), ("percentiles", "1"), ("percentiles", "0")])
 def test_frozen_worker_comes_back_after_its_session(
     own_kafka: Broker, workers: list[Worker], seed: int, stage: str
 ) -> None:
