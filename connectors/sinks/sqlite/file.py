@@ -20,6 +20,7 @@ from typing import TypeVar
 
 import apsw
 
+from connectors.errors import Unavailable
 from connectors.sinks.ownership import Ownership
 from connectors.sinks.sqlite.failures import FAILURES, FileChangedError, explained
 from connectors.sinks.sqlite.migrations import ForeignFileError, migrate, transaction
@@ -52,7 +53,8 @@ class SqliteFile:
     """The only writer of one file. Opens it when it is first needed, and again after each failure.
 
     Everything that it does to the file it does in one thread of its own, so that a caller that was cancelled and one
-    that comes after it do not meet.
+    that comes after it do not meet. Once closed it is Unavailable to whoever still asks: a stage that stops closes it
+    before its own tasks have ended.
     """
 
     def __init__(self, settings: SqliteSettings, *, now: Callable[[], float] = time.time) -> None:
@@ -66,6 +68,7 @@ class SqliteFile:
         self._known: dict[tuple[str, int], int] | None = None  # positions that the file must have
         self._expire_at = 0.0  # seconds since the epoch
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite")
+        self._closed = False
 
     async def positions(self) -> dict[tuple[str, int], int]:
         """Take the file, making it if it is missing; return its positions. What is written follows them.
@@ -92,14 +95,21 @@ class SqliteFile:
 
     async def release(self) -> None:
         """Let another process have the file. `positions` takes it again."""
-        await self._run(self._release)
+        if not self._closed:
+            await self._run(self._release)
 
     async def close(self) -> None:
-        """Finish what is under way and let go of the file."""
-        await self._run(self._release)
+        """Finish what is under way and let go of the file, for good."""
+        self._closed = True
+        await self._in_thread(self._release)
         self._thread.shutdown()
 
     async def _run(self, call: Callable[[], T]) -> T:
+        if self._closed:
+            raise Unavailable("the file is closed: the worker stops")
+        return await self._in_thread(call)
+
+    async def _in_thread(self, call: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, call)
 
     def _guarded(self, call: Callable[[apsw.Connection], T]) -> T:

@@ -49,6 +49,20 @@ async def test_rows_and_positions_are_stored_together(file: SqliteFile, path: Pa
     assert await file.positions() == {(TOPIC, 0): 17}
 
 
+async def test_who_asks_while_it_closes_or_later_is_told_so_and_lets_go_of_nothing(path: Path) -> None:
+    file = SqliteFile(SqliteSettings(path=path))
+    await file.positions()
+
+    closing = asyncio.create_task(file.close())
+    await asyncio.sleep(0)
+    for _ in range(2):
+        await file.release()
+        for asking in (file.tend(), file.positions(), file.write({}, {})):
+            with pytest.raises(Unavailable, match="closed"):
+                await asking
+        await closing
+
+
 @pytest.mark.parametrize(("revision", "stored"), [(1, 5), (2, 5), (3, 9)])
 async def test_only_a_higher_revision_replaces_a_row(file: SqliteFile, path: Path, revision: int, stored: int) -> None:
     await file.positions()
