@@ -290,9 +290,12 @@ async def test_workers_that_come_and_go_in_order_deliver_everything_once(
     workers = [recording(topic) for _ in range(3)]
     produced = 0
 
-    async def some_time() -> None:
+    async def some_time(joined: Recording | None = None) -> None:
+        """Publish for a while, and until the worker that joined has had a share: on a busy machine that takes long."""
         nonlocal produced
-        for _ in range(30):
+        for number in range(1_000):
+            if number >= 30 and (joined is None or len(joined.values()) > 1_000):
+                break
             await asyncio.to_thread(produce, to, topic, range(produced, produced + 200))
             produced += 200
             await asyncio.sleep(0.02)
@@ -300,9 +303,9 @@ async def test_workers_that_come_and_go_in_order_deliver_everything_once(
     async with workers[0].running():
         await some_time()
         async with workers[1].running():
-            await some_time()
+            await some_time(workers[1])
             async with workers[2].running():
-                await some_time()
+                await some_time(workers[2])
             await some_time()
         await some_time()
         await committed(workers[0], kafka)
