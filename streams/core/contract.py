@@ -71,7 +71,8 @@ class Core(Protocol[F_co]):
         """Return what has to be written since the last flush; `now` in seconds since the epoch.
 
         With `seal` it is all of it, and afterwards the chunks folded so far are acknowledged, as far as the flush says.
-        Without (stages that publish eagerly) it is the outputs alone.
+        Without (stages that publish eagerly) it is the outputs, and the state that has to be with the broker before
+        them; the seal on both is left to a later flush, whose writes it precedes.
         """
 
 
