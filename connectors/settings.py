@@ -110,7 +110,11 @@ class KafkaSettings(BaseSettings):
         -1, description="replicas of a created topic; -1 takes the broker's default"
     )
     linger: float = Field(
-        0, ge=0, le=1, description="seconds that raw frames wait for more of them: larger batches are cheaper to read"
+        0,
+        ge=0,
+        le=1,
+        description="seconds that raw frames, and what stages with state publish, wait for more of it: larger batches"
+        " are cheaper to read",
     )
 
     @model_validator(mode="after")
@@ -134,6 +138,10 @@ class KafkaSettings(BaseSettings):
         if self.ssl_ca_location is not None and self.security_protocol.endswith("SSL"):
             config["ssl.ca.location"] = str(self.ssl_ca_location)
         return config
+
+    def lingering(self) -> dict[str, object]:
+        """Return `librdkafka` for publishers whose records wait for more of them."""
+        return self.librdkafka() | {"linger.ms": int(1000 * self.linger)}
 
 
 class NetworkSettings(BaseSettings):

@@ -179,7 +179,7 @@ async def _look(system: System, board: Board, http: httpx.AsyncClient) -> None:
     guests.said = (await http.get(places.messages_ledger_url)).json()
     board.minutes.ledger = (await http.get(places.analytics_ledger_url)).json()
     guests.contacts = (await http.get(places.crm_ledger_url)).json()
-    metrics = (await http.get(system.metrics_url)).text.splitlines()
+    metrics = (await http.get(system.metrics_url, params={"name[]": WAITING.strip()})).text.splitlines()
     guests.waiting = next(int(float(row.removeprefix(WAITING))) for row in metrics if row.startswith(WAITING))
     board.actions.called(system.calls.new())
     board.actions.measured((await http.get(system.door_metrics_url)).text.splitlines())

@@ -164,9 +164,10 @@ def _settings(bootstrap_servers: str, addresses: Addresses, folder: Path) -> dic
         "SCORING_RETRY_BASE": "0.2",
         "CXONE_WEBHOOK_SECRETS": callers.SECRET,
         "WEBHOOKS_PORT": "0",
-        # The embedded broker lets a fetch wait even when something comes, and answers with one batch of a partition
+        # The embedded broker lets a fetch wait even when something comes, and answers with one batch of a partition:
+        # a stage that is behind catches up by larger batches alone.
         "STREAMS_FETCH_WAIT": "0.1",
-        "KAFKA_LINGER": "0.05",
+        "KAFKA_LINGER": "0.1",
         # So short that one sees retries, batches and messages that are given up, and that a bounded demo ends soon
         "CRM_WAIT": "2",
         "ROUTING_RETRY_BASE": "0.5",

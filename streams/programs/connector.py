@@ -38,7 +38,7 @@ async def run(source: Source, kafka: KafkaSettings, worker: WorkerSettings) -> i
     stop = asyncio.Event()
     on_signal(stop.set)
     inbox, connected = Inbox(feed.metrics), asyncio.Event()
-    publisher = KafkaPublisher({**kafka.librdkafka(), "linger.ms": int(1000 * kafka.linger)})
+    publisher = KafkaPublisher(kafka.lingering())
     exchange = Exchange("the token server", Transport(source.credentials.token_url), timeout=TOKEN_TIMEOUT)
     tokens = TokenSource(source.credentials, exchange)
     access, more = _access(source, tokens, kafka, publisher)

@@ -7,9 +7,10 @@ socket is open.
 
 import asyncio
 from collections.abc import Sequence
+from typing import cast
 
 from aiohttp import web
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 
 from streams.programs.figures import Figures, Probed
 
@@ -71,8 +72,12 @@ class HealthServer:
     async def _readyz(self, _request: web.Request) -> web.Response:
         return _answer([app.why_not_ready() for app in self._apps])
 
-    async def _metrics(self, _request: web.Request) -> web.Response:
-        body = generate_latest() + generate_latest(self._figures)
+    async def _metrics(self, request: web.Request) -> web.Response:
+        """Tell all, or what is asked for as `?name[]=`, as other exporters do: all of many stages takes 60 ms."""
+        if names := request.query.getall("name[]", []):
+            body = generate_latest(cast("CollectorRegistry", REGISTRY.restricted_registry(names)))
+        else:
+            body = generate_latest() + generate_latest(self._figures)
         return _last(web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST}))
 
 

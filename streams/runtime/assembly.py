@@ -87,11 +87,11 @@ def stored(app: App, table: str, kafka: KafkaSettings, *, rows: bool = False) ->
     librdkafka itself gives them up after as long as a lease lasts; they are published again while it is held. Readers
     that remember positions would take the hole for a replay, and state has its epochs.
     """
-    publisher = app.using(KafkaPublisher(kafka.librdkafka()))
+    publisher = app.using(KafkaPublisher(kafka.lingering()))
     own = None
     if rows:
         timeout = int(1000 * (app.lease.limit + 2 * WATCH_INTERVAL))
-        own = app.using(KafkaPublisher(kafka.librdkafka() | {"message.timeout.ms": timeout}))
+        own = app.using(KafkaPublisher(kafka.lingering() | {"message.timeout.ms": timeout}))
     form = form_of(app, app.declaration, table)
     return TableState(app.Table(table, key_type=bytes, value_type=bytes), publisher, app.lease, form, rows=own)
 

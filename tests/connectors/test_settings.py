@@ -45,7 +45,13 @@ def test_defaults_reach_a_broker_on_this_machine(tmp_path: Path) -> None:
     assert settings.librdkafka() == {"bootstrap.servers": "localhost:9092", "security.protocol": "PLAINTEXT"}
     assert settings.create_topics
     assert settings.replication_factor == -1
-    assert settings.linger == 0
+    assert settings.lingering() == settings.librdkafka() | {"linger.ms": 0}
+
+
+def test_what_may_wait_for_more_waits_as_long_as_is_said(tmp_path: Path) -> None:
+    settings = load(KafkaSettings, env_file=env(tmp_path, "KAFKA_LINGER=0.05"))
+
+    assert settings.lingering() == settings.librdkafka() | {"linger.ms": 50}
 
 
 def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -70,6 +70,12 @@ async def test_metrics_are_those_of_this_process_for_prometheus() -> None:
         assert "process_start_time_seconds" in await response.text()
 
 
+async def test_metrics_are_told_by_name_to_whom_names_them() -> None:
+    async with served() as session, session.get("/metrics", params={"name[]": "process_open_fds"}) as response:
+        told = [line for line in (await response.text()).splitlines() if not line.startswith("#")]
+        assert [line.split()[0] for line in told] == ["process_open_fds"]
+
+
 async def test_nothing_else_is_served() -> None:
     async with served(Stage()) as session:
         for path in ("/", "/table/", "/router/"):
