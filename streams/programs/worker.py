@@ -22,8 +22,8 @@ from streams.runtime.settings import WorkerSettings
 log = structlog.get_logger(component="worker")
 
 # Records are many and make no cycles: looking for some every 700 of them (the default) takes a fifth of the CPU. So it
-# is every so many as a backlog hardly holds at a time. To look at them stops the loop for 26 ms.
-GC_THRESHOLD = (250_000, 20, 50)
+# is every so many, net of those that went. To look at them stops the loop, and the consumers' threads, for 5 to 26 ms.
+GC_THRESHOLD = (50_000, 100, 50)
 EXIT_AFTER = 25.0  # seconds from the signal: an orchestrator kills at 30, and Faust can wait for ever
 
 

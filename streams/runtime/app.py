@@ -174,7 +174,7 @@ class App(faust.App):
         """Begin again with partitions that were just assigned; their state is not here yet."""
         try:
             for table in self.tables.values():
-                discard_stale(table.data, partitions, time.time())
+                await asyncio.to_thread(discard_stale, table.data, partitions, time.time())
         except OSError as failure:  # aiokafka would go on without us
             await self.crash(failure)
         self.stage.begin(generation)

@@ -24,7 +24,7 @@ from streams.runtime.held import Held, HeldChunk, Taken
 from streams.runtime.notices import tell
 from streams.runtime.ownership import Ownership, State
 from streams.runtime.refusal_limit import RefusalLimit
-from streams.runtime.slices import in_slices, sliced
+from streams.runtime.slices import in_slices, others_turn, sliced
 
 log = structlog.get_logger()
 
@@ -463,10 +463,11 @@ class Stage(Generic[F]):
         """
         if self.ownership.state is not State.ASSIGNED or self.ownership.generation != generation:
             return
-        cores = {}
+        cores, until = {}, 0.0
         try:
             for partition, stored in (await _sliced(self._load())).items():
                 cores[partition] = await _sliced(self._make(partition, stored))
+                until = await others_turn(until)  # many partitions with little each are long work, too
         except Exception:  # noqa: BLE001 - said by `resume`
             return
         if self.ownership.state is State.ASSIGNED and self.ownership.generation == generation:

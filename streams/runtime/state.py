@@ -125,7 +125,7 @@ class TableState:
         self._stored, self._outlived = epochs, outlived
         self._epochs = {partition: newest[partition] + generation for partition in partitions}
         KEYS.labels(self._table.changelog_topic_name).set_function(self._keys)
-        return self._read(found)
+        return (yield from self._reading(found))
 
     def _drop(self, table_keys: Iterable[bytes]) -> Steps[None]:
         local = self._table.data
@@ -139,12 +139,15 @@ class TableState:
     def _keys(self) -> int:
         return sum(map(len, self._stored.values()))
 
-    def _read(self, found: Mapping[int, dict[bytes, bytes]]) -> dict[int, Stored]:
+    def _reading(self, found: Mapping[int, dict[bytes, bytes]]) -> Steps[dict[int, Stored]]:
         if self._form is None:
             return dict(found)
-        form, own = self._form(), {partition: stored.pop(KEY, None) for partition, stored in found.items()}
-        read = {partition: form.read(stored, own[partition]) for partition, stored in found.items()}
-        self._owed = {each: form.changes(stored, own[each], read[each]) for each, stored in found.items()}
+        form, read, self._owed = self._form(), dict[int, Stored](), {}
+        for partition, stored in found.items():
+            own = stored.pop(KEY, None)
+            read[partition] = form.read(stored, own)
+            self._owed[partition] = form.changes(stored, own, read[partition])
+            yield
         return read
 
     async def deliver(self, flushes: Mapping[int, Flush]) -> Mapping[tuple[str, int], int]:

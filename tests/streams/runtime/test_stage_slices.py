@@ -1,6 +1,7 @@
 """A stage whose cores flush in steps, and are made in steps."""
 
 import asyncio
+import itertools
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -171,6 +172,24 @@ async def test_partitions_that_go_while_they_are_taken_up_are_not_kept(rig: Rig)
     rig.stage.resume(GENERATION + 1)
 
     assert list(rig.stage.cores) == [7]
+
+
+async def test_many_partitions_are_taken_up_in_slices_though_each_is_little_work(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looks = itertools.count()
+    monkeypatch.setattr(slices, "perf_counter", lambda: next(looks) / 1000)
+    rig = Rig(apart=True)
+    rig.stored = {partition: {} for partition in range(100)}
+    rig.stage.begin(GENERATION)
+
+    taking = asyncio.create_task(rig.stage.take_up(GENERATION))
+    await turns(10)
+    assert not taking.done()
+    await taking
+    rig.stage.resume(GENERATION)
+
+    assert len(rig.stage.cores) == 100
 
 
 async def test_what_fails_while_it_is_taken_up_is_said_when_it_is_to_be_ours(rig: Rig) -> None:
