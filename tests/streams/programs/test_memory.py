@@ -95,10 +95,12 @@ class Circle:
 
 
 @pytest.mark.parametrize(
-    ("looked", "new"), [(False, 0), (True, 0), (False, MANY)], ids=["quiet", "Python looked itself", "much is new"]
+    ("looked", "new", "gone"),
+    [(None, 0, True), (0, 0, True), (1, 0, False), (None, MANY, False)],
+    ids=["quiet", "Python looked at the youngest", "Python looked itself", "much is new"],
 )
 async def test_circles_of_garbage_go_by_the_clock_unless_much_is_new(
-    monkeypatch: pytest.MonkeyPatch, *, looked: bool, new: int
+    monkeypatch: pytest.MonkeyPatch, *, looked: int | None, new: int, gone: bool
 ) -> None:
     slept, given_back, circles = list[float](), list[bool](), list[weakref.ref[Circle]]()
     held = list[list[int]]()
@@ -107,8 +109,8 @@ async def test_circles_of_garbage_go_by_the_clock_unless_much_is_new(
         slept.append(seconds)
         if given_back:
             await asyncio.Event().wait()
-        if looked:
-            gc.collect(0)
+        if looked is not None:
+            gc.collect(looked)
         circles.append(weakref.ref(Circle()))
         held.extend([] for _ in range(new))
 
@@ -119,7 +121,7 @@ async def test_circles_of_garbage_go_by_the_clock_unless_much_is_new(
         while len(slept) <= 1:  # noqa: ASYNC110 - it needs no time
             await asyncio.sleep(0)
 
-        assert (circles[0]() is None) is not (looked or new > 0)
+        assert (circles[0]() is None) is gone
         assert (slept[0], given_back) == (TIDY_EVERY, [True])
     finally:
         gc.enable()
