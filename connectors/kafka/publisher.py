@@ -125,11 +125,15 @@ class KafkaPublisher:
     `publish` waits. A refused record makes `publish` raise; what followed it may have been delivered, so the caller
     must stop without acknowledging.
 
+    `check` is called right before each record is queued: what it raises ends `publish`. Asked once for all of them, a
+    process that is suspended while it queues would send the rest when it goes on, however late that is.
+
     `clock` is the time that the log gave one of the last records: the broker's, where the topic says LogAppendTime.
     """
 
-    def __init__(self, config: Mapping[str, object]) -> None:
+    def __init__(self, config: Mapping[str, object], check: Callable[[], None] = lambda: None) -> None:
         self.clock = 0  # ms since the epoch
+        self._check = check
         self._config = {**DEFAULTS, **config}
         self._producer = self._new_producer()
         self._fatal: KafkaError | None = None  # after which librdkafka takes and delivers nothing
@@ -165,7 +169,7 @@ class KafkaPublisher:
 
     async def _publish(self, records: Sequence[Outgoing]) -> Mapping[tuple[str, int], int]:
         batch = _Batch(len(records), asyncio.get_running_loop(), self._config)
-        producer, produce = self._producer, self._producer.produce
+        producer, produce, check = self._producer, self._producer.produce, self._check
         callbacks = {topic: batch.delivered(topic) for topic in {record.topic for record in records}}
         until = perf_counter() + SLICE
         for first in range(0, len(records), LOOK_EVERY):
@@ -177,6 +181,7 @@ class KafkaPublisher:
                 topic, delivered = record.topic, callbacks[record.topic]
                 partition = -1 if record.partition is None else record.partition
                 while True:
+                    check()
                     try:
                         # By position: names take a fifth of the call. (None, 0): another callback, and the time: now.
                         produce(topic, record.value, record.key, partition, delivered, None, 0, [*record.headers])

@@ -86,11 +86,16 @@ class _Meta(msgspec.Struct):
     unpublished: int = 0
 
 
-class _Unsealed(msgspec.Struct):
-    """The flush that a life writes, and all that the values of it hold."""
+class _Unsealed(msgspec.Struct, omit_defaults=True):
+    """The flush that a life writes, and all that the values of it hold.
+
+    `before` is the same of the flush before, if that one left its seal to this one. Of a suspended worker that seal may
+    come late, after the next life has begun without it: then both are unsealed.
+    """
 
     flush: int
     positions: bytes | list[tuple[int, int]]
+    before: "_Unsealed | None" = None
 
 
 class _Times:
@@ -161,6 +166,7 @@ class KeyedRows(Generic[E, K, V]):
         self._refused: list[Outgoing] = []
         self._found = [Change(META, stored.get(META, b"{}"))]  # until this life writes its own
         self._left_to_seal: list[Change] = []  # of a flush that did not: rows and all else of it are written
+        self._before: _Unsealed | None = None  # of that flush, or of one before it
         self._sealed = time.stored()
         finish(self._restore(dict(stored), meta))
 
@@ -256,7 +262,8 @@ class KeyedRows(Generic[E, K, V]):
         yield from self._end(self._time.advance())
         if changed:
             positions = pack(self.taken.positions)
-            unsealed = _Unsealed(self._flush + 1, positions)
+            unsealed = _Unsealed(self._flush + 1, positions, self._before)
+            self._before = None if seal else _Unsealed(self._flush + 1, positions)
             flush.state += [*self._found, Change(_unsealed_key(self._life), msgspec.json.encode(unsealed))]
         for key, value in changed.items():
             rule.settle(value)
@@ -439,8 +446,9 @@ class KeyedRows(Generic[E, K, V]):
             life = int(name[len(UNSEALED) :])
             self._left.add(life)
             self._flush = max(self._flush, left.flush)
-            if not (life == meta.life and left.flush <= meta.flush):
-                self._unsealed[life, left.flush] = unpack(left.positions)
+            for each in (left, left.before):
+                if each is not None and not (life == meta.life and each.flush <= meta.flush):
+                    self._unsealed[life, each.flush] = unpack(each.positions)
 
     def _restore(self, stored: dict[bytes, bytes], meta: _Meta) -> Steps[None]:
         yield from self._restore_unsealed(stored, meta)

@@ -91,7 +91,8 @@ def stored(app: App, table: str, kafka: KafkaSettings, *, rows: bool = False) ->
     own = None
     if rows:
         timeout = int(1000 * (app.lease.limit + 2 * WATCH_INTERVAL))
-        own = app.using(KafkaPublisher(kafka.lingering() | {"message.timeout.ms": timeout}))
+        config = kafka.lingering() | {"message.timeout.ms": timeout}
+        own = app.using(KafkaPublisher(config, check=app.lease.check))
     form = form_of(app, app.declaration, table)
     return TableState(app.Table(table, key_type=bytes, value_type=bytes), publisher, app.lease, form, rows=own)
 

@@ -202,10 +202,12 @@ class TableState:
 
     async def _publish_rows(self, records: Sequence[Outgoing]) -> Mapping[tuple[str, int], int]:
         """Publish records that go over earlier ones, again and again while the lease is held."""
+        epochs = self._epochs
         while True:
             try:
                 return await self._publish(records, self._rows)
             except TimedOutError as late:  # a partition takes nothing for now; the same again changes nothing
+                self._check_since(epochs)  # another lease than that which they were computed under allows nothing
                 log.warning("publishing again", reason=str(late))
 
     async def _publish(

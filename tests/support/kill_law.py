@@ -190,24 +190,33 @@ class KillLaw:
                     yield self.run(log, [*script, Step(fold, seal=seal, meanwhile=meanwhile, kill=kill)])
                 script.append(step)
 
-    def with_late_writes(self, log: list[Consumed], script: Iterable[Step], folded: int) -> Broker:
-        """Run while a worker that was given up for dead, with `folded` records, writes its seal in the end.
+    def with_late_writes(
+        self, log: list[Consumed], script: Iterable[Step], folded: int, before: Iterable[Step] = (), *, seal: bool
+    ) -> Broker:
+        """Run while a worker that was given up for dead writes in the end what it had queued of `folded` records.
 
-        Each worker writes under keys of its own, the newest count: `streams.runtime.state.TableState`.
+        That is the `seal`, of what had been written and published by then; or else the state, and it publishes nothing
+        any more. What it did `before` had been written. Each worker writes under keys of its own, the newest count:
+        `streams.runtime.state.TableState`.
         """
         broker = Broker(log)
         suspended = self.life(broker)
+        for step in before:
+            suspended.fold(step.fold)
+            suspended.flush(Step(step.fold, step.passed, step.seal))
+        suspended.commit()
         suspended.fold(folded)
         late = suspended.core.flush(suspended.now, seal=True)
-        broker.publish(late.outputs)
-        life = self.life(broker)
+        if seal:
+            broker.store(late.state)
+            broker.publish(late.outputs)
+        life, newer = self.life(broker), dict[bytes, bytes | None]()
         for step in script:
             life.fold(step.fold)
-            life.flush(Step(step.fold, step.passed, step.seal))
+            flush = life.flush(Step(step.fold, step.passed, step.seal))
+            newer |= {change.key: change.value for change in (*flush.state, *flush.seal)}
         life.commit()
-        for change in (*late.state, *late.seal):
-            if change.value is not None:
-                broker.changelog.setdefault(change.key, change.value)
+        broker.store(change for change in (late.seal if seal else late.state) if newer.get(change.key) is None)
         self._end(self.life(broker, life.now))
         return broker
 

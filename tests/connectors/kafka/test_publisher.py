@@ -1,6 +1,7 @@
 """The fake keeps what Kafka's publisher promises; and what needs no Kafka, because there is none."""
 
 import asyncio
+import itertools
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -89,3 +90,32 @@ async def test_whoever_waits_hears_when_kafka_takes_nothing_any_more(monkeypatch
     with pytest.raises(PublishError, match="takes nothing any more: Kafka does not let user reader write with idempot"):
         await asyncio.wait_for(publisher.publish([Outgoing("topic", b"k", b"v")]), 30)
     await publisher.close()
+
+
+async def test_a_record_is_queued_only_if_what_is_asked_right_before_it_allows_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    queued, asked = list[bytes](), itertools.count(1)
+
+    class Queue:
+        def produce(self, _topic: str, value: bytes, *_: object) -> None:
+            queued.append(value)
+
+        def poll(self, _seconds: float) -> None:
+            """Deliver nothing."""
+
+        def purge(self) -> None:
+            """Nobody waits."""
+
+    def check() -> None:
+        if next(asked) == 3:  # the process was suspended after the second record
+            raise TimeoutError("the lease has ended")
+
+    monkeypatch.setattr(KafkaPublisher, "_new_producer", lambda _: Queue())
+    publisher = KafkaPublisher({}, check)
+
+    with pytest.raises(TimeoutError):
+        await publisher.publish([Outgoing("topic", b"k", b"%d" % i) for i in range(5)])
+    await publisher.close()
+
+    assert queued == [b"0", b"1"]

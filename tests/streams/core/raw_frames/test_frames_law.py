@@ -84,11 +84,13 @@ def test_a_kill_at_each_single_write_leaves_what_one_undisturbed_run_publishes(l
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=FIXTURE)
-@given(logs(), steps(eager=True), st.integers(0, 30))
+@given(logs(), steps(eager=True), st.integers(0, 30), st.booleans())
 def test_what_a_suspended_worker_writes_late_changes_nothing(
-    log: list[Consumed], script: list[Step], folded: int
+    log: list[Consumed], script: list[Step], folded: int, seal: bool
 ) -> None:
-    assert by_source(LAW.with_late_writes(log, script, folded).published) == by_source(LAW.run(log).published)
+    assert by_source(LAW.with_late_writes(log, script, folded, seal=seal).published) == by_source(
+        LAW.run(log).published
+    )
 
 
 @settings(suppress_health_check=FIXTURE)

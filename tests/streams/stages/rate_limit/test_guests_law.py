@@ -109,12 +109,12 @@ def test_messages_that_come_again_from_the_stage_before_change_nothing(log: list
 
 
 @settings(max_examples=examples(100, 300), deadline=None)
-@given(logs(), POLICIES, steps(eager=True), st.integers(0, 40))
+@given(logs(), POLICIES, steps(eager=True), st.integers(0, 40), st.booleans())
 def test_what_a_suspended_worker_writes_late_changes_nothing(
-    log: list[Consumed], policy: Policy, script: list[Step], folded: int
+    log: list[Consumed], policy: Policy, script: list[Step], folded: int, seal: bool
 ) -> None:
     undisturbed = by_source(law(policy).run(log).published)
 
-    broker = law(policy).with_late_writes(log, script, folded)
+    broker = law(policy).with_late_writes(log, script, folded, seal=seal)
 
     assert by_source(broker.published) == undisturbed
