@@ -3,7 +3,7 @@
 * ConnectorError
   x ConfigurationError      a setting or dialect is wrong: says which, what was wrong and what would be right
   x PublishError            Kafka refused a record for good, or it was given up
-    - TimedOutError         the publisher gave records up after its `message.timeout.ms`
+    - TimedOutError         records came too late: the publisher gave them up, or their topic takes none so old
     - AbortedError          a transaction was aborted: none of its records will ever be seen
   x FencedError             another program uses the same transactional id
   x AuthorizationError      CXone refused credentials or scope
@@ -27,7 +27,11 @@ class PublishError(ConnectorError):
 
 
 class TimedOutError(PublishError):
-    """Records were given up after the publisher's `message.timeout.ms`. Others of the same call may have arrived."""
+    """Records came too late. Others of the same call may have arrived.
+
+    The publisher gave them up after its `message.timeout.ms`, or their topic takes none with so old a time
+    (`message.timestamp.before.max.ms`).
+    """
 
 
 class AbortedError(PublishError):

@@ -23,6 +23,10 @@ LOOK_EVERY = 64  # records between two looks at the clock
 IDLE_SECONDS = 5.0  # between two looks at what librdkafka says while nobody publishes
 PURGE_SECONDS = 1.0  # at most: nothing is waited for but librdkafka's own threads
 
+# librdkafka gave a record up, or its topic takes none with so old a time.
+TOO_OLD = ". It was on its way for too long, or this machine's clock is behind Kafka's: see `cxone-streams doctor`"
+TOO_LATE = KafkaError._MSG_TIMED_OUT, KafkaError.INVALID_TIMESTAMP  # noqa: SLF001 - that is its name
+
 DEFAULTS: dict[str, object] = {
     "enable.idempotence": True,
     "acks": "all",
@@ -69,7 +73,7 @@ class Publisher(Protocol):
 class _Batch:
     """What one `publish` waits for. `delivered` runs in the polling thread."""
 
-    __slots__ = ("_config", "_done", "_last", "_left", "_loop", "error", "timed_out")
+    __slots__ = ("_config", "_done", "_last", "_left", "_loop", "error", "hint", "timed_out")
 
     def __init__(self, size: int, loop: asyncio.AbstractEventLoop, config: Mapping[str, object]) -> None:
         self._config = config
@@ -78,6 +82,7 @@ class _Batch:
         self._done = asyncio.Event()
         self._last: dict[str, dict[int, Any]] = {}  # topic -> partition -> the message that was delivered last
         self.error: str | None = None
+        self.hint = ""
         self.timed_out = True  # every record that failed
 
     def delivered(self, topic: str) -> Callable[[KafkaError | None, Message], None]:
@@ -89,7 +94,9 @@ class _Batch:
                 last[message.partition()] = message
             else:
                 self.error = self.error or what_is_missing(error, self._config) or error.str()
-                self.timed_out = self.timed_out and error.code() == KafkaError._MSG_TIMED_OUT  # noqa: SLF001 - its name
+                if error.code() == KafkaError.INVALID_TIMESTAMP:
+                    self.hint = TOO_OLD
+                self.timed_out = self.timed_out and error.code() in TOO_LATE
             self._left -= 1
             if self._left == 0 and not self._loop.is_closed():
                 self._loop.call_soon_threadsafe(self._done.set)
@@ -114,7 +121,7 @@ class _Batch:
         await self._done.wait()
         if self.error is not None:
             if self.timed_out:
-                raise TimedOutError(f"Kafka has not taken a record in time: {self.error}")
+                raise TimedOutError(f"Kafka has not taken a record in time: {self.error}{self.hint}")
             raise PublishError(f"Kafka refused a record: {self.error}")
 
 
@@ -125,15 +132,16 @@ class KafkaPublisher:
     `publish` waits. A refused record makes `publish` raise; what followed it may have been delivered, so the caller
     must stop without acknowledging.
 
-    `check` is called right before each record is queued: what it raises ends `publish`. Asked once for all of them, a
-    process that is suspended while it queues would send the rest when it goes on, however late that is.
+    `stamp` is called right before each record is queued: what it returns is the record's time, in ms since the epoch,
+    0 for now; what it raises ends `publish`. Asked once for all of them, a process that is suspended while it queues
+    would send the rest when it goes on, however late that is.
 
     `clock` is the time that the log gave one of the last records: the broker's, where the topic says LogAppendTime.
     """
 
-    def __init__(self, config: Mapping[str, object], check: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, config: Mapping[str, object], stamp: Callable[[], int] = lambda: 0) -> None:
         self.clock = 0  # ms since the epoch
-        self._check = check
+        self._stamp = stamp
         self._config = {**DEFAULTS, **config}
         self._producer = self._new_producer()
         self._fatal: KafkaError | None = None  # after which librdkafka takes and delivers nothing
@@ -169,7 +177,7 @@ class KafkaPublisher:
 
     async def _publish(self, records: Sequence[Outgoing]) -> Mapping[tuple[str, int], int]:
         batch = _Batch(len(records), asyncio.get_running_loop(), self._config)
-        producer, produce, check = self._producer, self._producer.produce, self._check
+        producer, produce, stamp = self._producer, self._producer.produce, self._stamp
         callbacks = {topic: batch.delivered(topic) for topic in {record.topic for record in records}}
         until = perf_counter() + SLICE
         for first in range(0, len(records), LOOK_EVERY):
@@ -181,10 +189,10 @@ class KafkaPublisher:
                 topic, delivered = record.topic, callbacks[record.topic]
                 partition = -1 if record.partition is None else record.partition
                 while True:
-                    check()
+                    at = stamp()
                     try:
-                        # By position: names take a fifth of the call. (None, 0): another callback, and the time: now.
-                        produce(topic, record.value, record.key, partition, delivered, None, 0, [*record.headers])
+                        # By position: names take a fifth of the call. None: another callback.
+                        produce(topic, record.value, record.key, partition, delivered, None, at, [*record.headers])
                     except BufferError:
                         await asyncio.sleep(FULL_QUEUE_WAIT)
                         self._check_not_given_up(producer)

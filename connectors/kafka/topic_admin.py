@@ -13,11 +13,13 @@ from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, OffsetS
 
 from connectors.errors import ConfigurationError, ConnectorError
 from connectors.settings import KafkaSettings
-from schemas.topics import Cleanup, TopicSpec
+from schemas.topics import ROW_AGE, Cleanup, TopicSpec
 
 BROKER_DEFAULT = -1
 CLEANUP = "cleanup.policy"
-SEEN_AT_START = CLEANUP, "message.timestamp.type"  # else whoever wrote a record says when it came
+STAMPS = "message.timestamp.type"  # else whoever wrote a record says when it came
+SEEN_AT_START = CLEANUP, STAMPS, ROW_AGE
+UNKNOWN = "unknown to this broker"
 TIMEOUT = 30.0  # seconds for each answer of the broker
 SOON = 5.0  # seconds of these, after which we say what we wait for
 
@@ -48,6 +50,8 @@ class Drift:
             return "cxone-streams topics create"
         if self.what == "partitions":
             return "no harm while the topics of a stage have the same number; --partitions compares with another one"
+        if self.actual == UNKNOWN:
+            return "a newer broker has it: Kafka from 3.6 on, Redpanda from 25.3 on"
         change = f"--entity-name {self.topic} --add-config {self.what}={self.expected}"
         return f"kafka-configs.sh --alter --entity-type topics {change}"
 
@@ -302,9 +306,9 @@ def ensure_topics(settings: KafkaSettings, specs: Sequence[TopicSpec]) -> None:
 
 def _differences(spec: TopicSpec, actual: Mapping[str, str | None]) -> list[Drift]:
     return [
-        Drift(spec.name, key, value, str(actual[key]))
+        Drift(spec.name, key, value, str(actual.get(key, UNKNOWN)))
         for key, value in configuration(spec).items()
-        if actual[key] != value
+        if actual.get(key) != value
     ]
 
 

@@ -24,7 +24,7 @@ from schemas.topics.interactions import (
 )
 from schemas.topics.minutes import METRICS_PARTIALS, METRICS_SNAPSHOTS, ONLY_PARTITION
 from schemas.topics.scoring import ML_SCORES
-from schemas.topics.spec import CHANGELOG_CONFIG, DAY_MS, MINUTE_MS, Cleanup, TopicSpec
+from schemas.topics.spec import CHANGELOG_CONFIG, DAY_MS, MINUTE_MS, ROW_AGE, ROW_AGE_MS, Cleanup, TopicSpec
 from schemas.topics.webhooks import DASHBOARD_CHANGES, INTERACTIONS_ML, RAW_WEBHOOKS
 
 TOPICS: tuple[TopicSpec, ...] = (
@@ -88,6 +88,8 @@ __all__ = [
     "RAW_WEBHOOKS",
     "ROUTING_RESULTS",
     "ROUTING_RETRIES",
+    "ROW_AGE",
+    "ROW_AGE_MS",
     "SUBSCRIPTIONS",
     "TOPICS",
     "Cleanup",

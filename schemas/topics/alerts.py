@@ -1,6 +1,6 @@
 """Topics of alerts: minutes -> alerts."""
 
-from schemas.topics.spec import DAY_MS, Cleanup, TopicSpec
+from schemas.topics.spec import DAY_MS, ROW_CONFIG, Cleanup, TopicSpec
 
 ALERTS = TopicSpec(
     name="cxone.alerts",
@@ -8,5 +8,5 @@ ALERTS = TopicSpec(
     record="AlertRecord",
     partitions=1,  # whoever writes a file or tells of alerts reads all of them, in order
     cleanup=Cleanup.COMPACT,
-    config={"cleanup.policy": "compact,delete", "retention.ms": str(90 * DAY_MS)},
+    config={**ROW_CONFIG, "cleanup.policy": "compact,delete", "retention.ms": str(90 * DAY_MS)},
 )

@@ -1,6 +1,6 @@
 """Topics of finished interactions: raw -> normalise -> completed -> percentiles -> hourly -> influx."""
 
-from schemas.topics.spec import Cleanup, TopicSpec
+from schemas.topics.spec import ROW_CONFIG, Cleanup, TopicSpec
 
 RAW_INTERACTIONS = TopicSpec(
     name="cxone.raw.interactions",
@@ -20,4 +20,5 @@ CAMPAIGN_HOURLY = TopicSpec(
     key="campaign id|hour",
     record="CampaignHour",
     cleanup=Cleanup.COMPACT,
+    config=ROW_CONFIG,
 )

@@ -4,7 +4,7 @@ Both have one partition: a minute's partials must meet, and whoever raises alert
 Where a topic has more all the same (the embedded broker), only the first one is written.
 """
 
-from schemas.topics.spec import DAY_MS, Cleanup, TopicSpec
+from schemas.topics.spec import DAY_MS, ROW_CONFIG, Cleanup, TopicSpec
 
 ONLY_PARTITION = 0
 
@@ -21,5 +21,5 @@ METRICS_SNAPSHOTS = TopicSpec(
     record="MetricSnapshot",
     partitions=1,
     cleanup=Cleanup.COMPACT,
-    config={"cleanup.policy": "compact,delete", "retention.ms": str(90 * DAY_MS)},
+    config={**ROW_CONFIG, "cleanup.policy": "compact,delete", "retention.ms": str(90 * DAY_MS)},
 )

@@ -12,7 +12,7 @@ from connectors.kafka.topic_admin import TopicAdmin
 from connectors.kafka.transactions import TransactionalPublisher
 from connectors.settings import KafkaSettings
 from schemas.records import EventTimeProgress
-from schemas.topics import EVENT_TIME
+from schemas.topics import EVENT_TIME, ROW_AGE_MS
 from streams.core.calls.job import Job, Outcome
 from streams.core.calls.ordered import Calls
 from streams.core.contract import Core, Flush
@@ -83,16 +83,17 @@ def form_of(app: App, declaration: Declaration, table: str) -> Callable[[], Stat
 def stored(app: App, table: str, kafka: KafkaSettings, *, rows: bool = False) -> TableState:
     """Return the state that the app keeps in `table`, with a publisher of its own.
 
-    With `rows`, outputs go over what was published before under their keys: one that comes late is worse than none, so
-    librdkafka itself gives them up after as long as a lease lasts; they are published again while it is held. Readers
-    that remember positions would take the hole for a replay, and state has its epochs.
+    With `rows`, outputs go over what was published before under their keys: one that comes late is worse than none.
+    Their topic refuses them once the lease has ended that they were published under. Where a topic cannot, librdkafka
+    gives up what it has not sent a little later. They are published again while the lease is held. Other records are
+    not given up: readers that remember positions would take the hole for a replay, and state has its epochs.
     """
     publisher = app.using(KafkaPublisher(kafka.lingering()))
     own = None
     if rows:
         timeout = int(1000 * (app.lease.limit + 2 * WATCH_INTERVAL))
         config = kafka.lingering() | {"message.timeout.ms": timeout}
-        own = app.using(KafkaPublisher(config, check=app.lease.check))
+        own = app.using(KafkaPublisher(config, stamp=partial(app.lease.stamp, ROW_AGE_MS)))
     form = form_of(app, app.declaration, table)
     return TableState(app.Table(table, key_type=bytes, value_type=bytes), publisher, app.lease, form, rows=own)
 

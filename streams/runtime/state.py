@@ -12,6 +12,7 @@ Changelog records go through the `Publisher` (idempotent, awaited: Faust's own t
 each) and reach the table when the broker has them. Recovery is Faust's.
 """
 
+import asyncio
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, Protocol
@@ -32,6 +33,7 @@ from streams.runtime.slices import in_slices
 log = structlog.get_logger(component="state")
 
 AT_A_TIME = 256  # values that are loaded in one step
+AGAIN_AFTER = 0.5  # seconds, after which rows that came too late are published again
 
 KEYS = Gauge("cxone_state_keys", "Keys that are stored of this worker's partitions.", ["changelog"])
 
@@ -207,8 +209,9 @@ class TableState:
             try:
                 return await self._publish(records, self._rows)
             except TimedOutError as late:  # a partition takes nothing for now; the same again changes nothing
-                self._check_since(epochs)  # another lease than that which they were computed under allows nothing
                 log.warning("publishing again", reason=str(late))
+                await asyncio.sleep(AGAIN_AFTER)
+                self._check_since(epochs)  # another lease than that which they were computed under allows nothing
 
     async def _publish(
         self, records: Sequence[Outgoing], publisher: Publisher | None = None

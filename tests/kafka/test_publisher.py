@@ -1,6 +1,7 @@
 """Kafka's publisher on a real Kafka."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,10 +12,11 @@ from aiokafka.partitioner import murmur2
 from confluent_kafka import Consumer, Message, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from connectors.errors import PublishError
+from connectors.errors import PublishError, TimedOutError
 from connectors.kafka.publisher import KafkaPublisher
 from deploy.local.kafka.broker import Broker
 from schemas.envelope import Outgoing
+from schemas.topics.spec import ROW_AGE, ROW_CONFIG
 from tests.conftest import NewTopicName
 from tests.support.publisher_contract import PublisherContract
 
@@ -101,6 +103,29 @@ class TestKafkaPublisher(PublisherContract):
         with pytest.raises(PublishError, match=r"[Uu]nknown topic"):
             await publisher.publish([Outgoing("never-made", b"k", b"v")])
 
+        await publisher.close()
+
+    async def test_a_record_that_comes_later_than_its_topic_takes_is_told_apart_and_never_there(
+        self, topic: KafkaTopic, new_topic: NewTopicName
+    ) -> None:
+        topic.name = new_topic(config={**ROW_CONFIG, ROW_AGE: "20000"})
+        ages = [0, 1_000, 60_000, 0, 0, 21_000, 0]  # ms; two batches have one that is too old
+        ahead = [round(1000 * time.time()) - age for age in ages]
+        publisher = KafkaPublisher({"bootstrap.servers": topic.bootstrap}, stamp=lambda: ahead.pop(0))
+        outcomes = []
+        for batch in ([b"0", b"1"], [b"2", b"3"], [b"4"], [b"5", b"6"]):
+            try:
+                await publisher.publish([Outgoing(topic.name, value, value) for value in batch])
+            except TimedOutError as late:
+                outcomes.append(str(late))
+            else:
+                outcomes.append("")
+
+        assert [bool(said) for said in outcomes] == [False, True, False, True]
+        assert "timestamp" in outcomes[1]
+        assert "clock" in outcomes[1]
+        assert {b"0", b"1", b"4"} <= (values := {message.value() for message in topic.messages()})
+        assert not values & {b"2", b"5"}
         await publisher.close()
 
     async def test_one_refused_record_fails_the_batch_that_it_came_with(self, topic: KafkaTopic) -> None:

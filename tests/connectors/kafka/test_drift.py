@@ -2,7 +2,8 @@
 
 import pytest
 
-from connectors.kafka.topic_admin import Drift
+from connectors.kafka.topic_admin import UNKNOWN, Drift
+from schemas.topics import ROW_AGE
 
 
 @pytest.mark.parametrize(
@@ -31,3 +32,10 @@ def test_each_says_what_to_do() -> None:
     assert Drift("windows", "cleanup.policy", "compact", "delete").advice == (
         "kafka-configs.sh --alter --entity-type topics --entity-name windows --add-config cleanup.policy=compact"
     )
+
+
+def test_of_what_a_broker_does_not_know_it_says_which_does() -> None:
+    unknown = Drift("rows", ROW_AGE, "8000", UNKNOWN)
+
+    assert str(unknown) == "rows: message.timestamp.before.max.ms is unknown to this broker, should be 8000"
+    assert unknown.advice == "a newer broker has it: Kafka from 3.6 on, Redpanda from 25.3 on"

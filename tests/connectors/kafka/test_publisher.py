@@ -107,12 +107,13 @@ async def test_a_record_is_queued_only_if_what_is_asked_right_before_it_allows_i
         def purge(self) -> None:
             """Nobody waits."""
 
-    def check() -> None:
+    def stamp() -> int:
         if next(asked) == 3:  # the process was suspended after the second record
             raise TimeoutError("the lease has ended")
+        return 0
 
     monkeypatch.setattr(KafkaPublisher, "_new_producer", lambda _: Queue())
-    publisher = KafkaPublisher({}, check)
+    publisher = KafkaPublisher({}, stamp)
 
     with pytest.raises(TimeoutError):
         await publisher.publish([Outgoing("topic", b"k", b"%d" % i) for i in range(5)])

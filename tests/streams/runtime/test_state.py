@@ -16,6 +16,7 @@ from connectors.settings import KafkaSettings
 from schemas.envelope import Outgoing
 from streams.core.contract import Change, Flush
 from streams.core.state_format import KEY, StateFormat, StateRefusedError
+from streams.runtime import state as state_module
 from streams.runtime.app import build_app
 from streams.runtime.driver import store
 from streams.runtime.errors import SuspendedError, WithdrawnError
@@ -385,7 +386,10 @@ async def test_what_was_migrated_is_stored_with_the_next_flush_and_the_form_last
     assert written[0][1] == b"new"
 
 
-async def test_rows_that_were_given_up_are_published_again_while_the_lease_is_held(table: Any) -> None:
+async def test_rows_that_were_given_up_are_published_again_while_the_lease_is_held(
+    table: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(state_module, "AGAIN_AFTER", 0)
     now = 0.0
     lease = Lease(12.0, clock=lambda: now)
 
@@ -397,7 +401,7 @@ async def test_rows_that_were_given_up_are_published_again_while_the_lease_is_he
             self.tries += 1
             now += 13.0
             if self.tries < 4:
-                lease.confirm(now)
+                lease.confirm(lease.now())
                 raise TimedOutError("no leader")
             return await super().publish(records)
 
