@@ -17,15 +17,21 @@ from connectors.errors import PublishError, TimedOutError
 from connectors.kafka.refusals import what_is_missing
 from schemas.envelope import Outgoing
 
+NOW = 0  # as librdkafka's time of a record
 FULL_QUEUE_WAIT = 0.01  # seconds before another try to queue a record
 SLICE = 0.005  # seconds of queueing after which everything else on the loop has its turn
 LOOK_EVERY = 64  # records between two looks at the clock
 IDLE_SECONDS = 5.0  # between two looks at what librdkafka says while nobody publishes
 PURGE_SECONDS = 1.0  # at most: nothing is waited for but librdkafka's own threads
 
-# librdkafka gave a record up, or its topic takes none with so old a time.
-TOO_OLD = ". It was on its way for too long, or this machine's clock is behind Kafka's: see `cxone-streams doctor`"
-TOO_LATE = KafkaError._MSG_TIMED_OUT, KafkaError.INVALID_TIMESTAMP  # noqa: SLF001 - that is its name
+# What is said of a batch whose topic takes no record with so old a time: if one of its records is, of all of them; if
+# several are, of those, and of the others.
+TOO_OLD = {
+    KafkaError.INVALID_TIMESTAMP,
+    KafkaError.INVALID_RECORD,
+    KafkaError._INVALID_DIFFERENT_RECORD,  # noqa: SLF001 - that is its name
+}
+WHY = ". It was on its way for too long, or this machine's clock is behind Kafka's: see `cxone-streams doctor`"
 
 DEFAULTS: dict[str, object] = {
     "enable.idempotence": True,
@@ -73,10 +79,13 @@ class Publisher(Protocol):
 class _Batch:
     """What one `publish` waits for. `delivered` runs in the polling thread."""
 
-    __slots__ = ("_config", "_done", "_last", "_left", "_loop", "error", "hint", "timed_out")
+    __slots__ = ("_config", "_done", "_last", "_left", "_loop", "_stamped", "error", "hint", "timed_out")
 
-    def __init__(self, size: int, loop: asyncio.AbstractEventLoop, config: Mapping[str, object]) -> None:
+    def __init__(
+        self, size: int, loop: asyncio.AbstractEventLoop, config: Mapping[str, object], *, stamped: bool
+    ) -> None:
         self._config = config
+        self._stamped = stamped
         self._left = size
         self._loop = loop
         self._done = asyncio.Event()
@@ -94,9 +103,10 @@ class _Batch:
                 last[message.partition()] = message
             else:
                 self.error = self.error or what_is_missing(error, self._config) or error.str()
-                if error.code() == KafkaError.INVALID_TIMESTAMP:
-                    self.hint = TOO_OLD
-                self.timed_out = self.timed_out and error.code() in TOO_LATE
+                if self._stamped and error.code() in TOO_OLD:
+                    self.hint = WHY
+                elif error.code() != KafkaError._MSG_TIMED_OUT:  # noqa: SLF001 - that is its name
+                    self.timed_out = False
             self._left -= 1
             if self._left == 0 and not self._loop.is_closed():
                 self._loop.call_soon_threadsafe(self._done.set)
@@ -132,14 +142,14 @@ class KafkaPublisher:
     `publish` waits. A refused record makes `publish` raise; what followed it may have been delivered, so the caller
     must stop without acknowledging.
 
-    `stamp` is called right before each record is queued: what it returns is the record's time, in ms since the epoch,
-    0 for now; what it raises ends `publish`. Asked once for all of them, a process that is suspended while it queues
-    would send the rest when it goes on, however late that is.
+    `stamp` is called right before each record is queued: what it returns is the record's time, in ms since the epoch;
+    what it raises ends `publish`. Asked once for all of them, a process that is suspended while it queues would send
+    the rest when it goes on, however late that is. Without, a record's time is that at which it is queued.
 
     `clock` is the time that the log gave one of the last records: the broker's, where the topic says LogAppendTime.
     """
 
-    def __init__(self, config: Mapping[str, object], stamp: Callable[[], int] = lambda: 0) -> None:
+    def __init__(self, config: Mapping[str, object], stamp: Callable[[], int] | None = None) -> None:
         self.clock = 0  # ms since the epoch
         self._stamp = stamp
         self._config = {**DEFAULTS, **config}
@@ -176,7 +186,7 @@ class KafkaPublisher:
                 self._awake.clear()
 
     async def _publish(self, records: Sequence[Outgoing]) -> Mapping[tuple[str, int], int]:
-        batch = _Batch(len(records), asyncio.get_running_loop(), self._config)
+        batch = _Batch(len(records), asyncio.get_running_loop(), self._config, stamped=self._stamp is not None)
         producer, produce, stamp = self._producer, self._producer.produce, self._stamp
         callbacks = {topic: batch.delivered(topic) for topic in {record.topic for record in records}}
         until = perf_counter() + SLICE
@@ -189,7 +199,7 @@ class KafkaPublisher:
                 topic, delivered = record.topic, callbacks[record.topic]
                 partition = -1 if record.partition is None else record.partition
                 while True:
-                    at = stamp()
+                    at = stamp() if stamp else NOW
                     try:
                         # By position: names take a fifth of the call. None: another callback.
                         produce(topic, record.value, record.key, partition, delivered, None, at, [*record.headers])
