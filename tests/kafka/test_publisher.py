@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from os import urandom
 
 import pytest
@@ -16,7 +17,8 @@ from connectors.errors import PublishError, TimedOutError
 from connectors.kafka.publisher import KafkaPublisher
 from deploy.local.kafka.broker import Broker
 from schemas.envelope import Outgoing
-from schemas.topics.spec import ROW_AGE, ROW_CONFIG
+from schemas.topics.spec import ROW_AGE, ROW_AGE_MS, ROW_CONFIG
+from streams.runtime.lease import Lease
 from tests.conftest import NewTopicName
 from tests.support.publisher_contract import PublisherContract
 
@@ -162,3 +164,20 @@ async def test_closing_gives_up_what_kafka_does_not_take() -> None:
     waiting.cancel()
     await asyncio.wait([waiting])
     assert waiting.cancelled() or isinstance(waiting.exception(), PublishError)
+
+
+async def test_rows_of_a_machine_that_its_host_stopped_are_refused(kafka: str, new_topic: NewTopicName) -> None:
+    stopped_for, began = 0.0, time.time()
+    lease = Lease(12.0, clock=lambda: 100.0, time=lambda: began - stopped_for)  # neither clock has gone on meanwhile
+    topic = new_topic(config=ROW_CONFIG)
+    publisher = KafkaPublisher({"bootstrap.servers": kafka}, stamp=partial(lease.stamp, ROW_AGE_MS))
+    await publisher.publish([Outgoing(topic, b"hour", b"before")])
+
+    stopped_for = 30.0
+    lease.confirm(lease.now())
+    with pytest.raises(TimedOutError):
+        await publisher.publish([Outgoing(topic, b"hour", b"30 s ago")])
+
+    assert lease.held
+    assert [message.value() for message in KafkaTopic(topic, kafka, publisher).messages()] == [b"before"]
+    await publisher.close()
