@@ -22,7 +22,7 @@ def consumer(*, expected: int, earliest: int) -> Any:
     found: Any = object.__new__(transport.Consumer)
     found.app = SimpleNamespace(recovered=True, consumer_generation_id=1, sources=(PLACE.topic,))
     found._coverage, found._acked = {PLACE: Coverage(expected)}, {}
-    found._held_up, found._paused_partitions = frozenset(), set()
+    found._held_up, found._paused_partitions, found._moved = frozenset(), set(), False
 
     async def earliest_offsets(*_tps: TP) -> dict[TP, int]:
         return {PLACE: earliest}
@@ -109,6 +109,44 @@ async def test_a_commit_that_ended_with_the_thread_of_the_consumer_is_none_and_n
     assert await reader._commit_offsets({PLACE: 9}) is False
 
     assert reader._committed_offset == {PLACE: 5}
+    assert reader._moved, "it is tried again"
+
+
+class Delivered:
+    generation_id, tp, topic, offset, acked = 1, PLACE, PLACE.topic, 7, False
+
+
+async def test_what_may_be_committed_is_looked_at_once_after_each_move(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader, looks = committing(None), list[int]()  # type: ignore[arg-type]
+    reader._acked_index, reader._n_acked, reader._unacked_messages = {PLACE: set()}, 0, set()
+    reader._acked, reader._waiting_for_ack = {PLACE: []}, None
+    reader.app.client_only, reader._commit_fut, reader.loop = False, None, asyncio.get_running_loop()
+    reader.app.topics = SimpleNamespace(acks_enabled_for=lambda _topic: True)
+    reader.app.sensors = SimpleNamespace(on_commit_initiated=lambda _: None, on_commit_completed=lambda *_: None)
+    reader.diag = SimpleNamespace(set_flag=lambda _: None, unset_flag=lambda _: None)
+    reader._stopped, reader._crashed, reader.commit_interval = asyncio.Event(), asyncio.Event(), 1.0
+    seconds = 0
+
+    def filtered(_topics: object) -> list[TP]:
+        looks.append(seconds)
+        return []
+
+    async def beat(_interval: float) -> None:
+        nonlocal seconds
+        seconds += 1
+        if seconds == 3:
+            assert reader.ack(Delivered())
+        elif seconds == 6:
+            await reader._messages(PLACE, fetched(8, 7, start=0))  # nothing but transaction markers
+        elif seconds == 9:
+            reader._stopped.set()
+
+    reader._filter_tps_with_pending_acks = filtered
+    monkeypatch.setattr(transport, "beat", beat)
+
+    await transport.Consumer._commit_handler.fun(reader)
+
+    assert looks == [3, 6]
 
 
 async def test_who_is_cancelled_while_it_commits_is_cancelled() -> None:
