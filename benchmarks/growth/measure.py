@@ -33,7 +33,7 @@ from schemas.topics import CAMPAIGN_HOURLY, DEAD_LETTERS, EVENT_TIME, INTERACTIO
 from streams.programs.worker import GC_THRESHOLD
 from streams.stages.percentiles.declaration import DECLARATION
 
-LIMIT_SECONDS, LIMIT_PER_EVENT = 240.0, 60e-6  # of a point
+LIMIT_SECONDS, LIMIT_PER_EVENT, LIMIT_PER_PARTITION = 240.0, 60e-6, 0.24  # of a point
 POLL_SECONDS = 0.1
 BATCH = 5_000
 COMMIT_LOOK = 0.25  # seconds between two looks at what is committed
@@ -163,7 +163,8 @@ class Bench:
         """Measure one point, within its time."""
         began = time.monotonic()
         try:
-            return self._measure(point, Deadline(LIMIT_SECONDS + LIMIT_PER_EVENT * point.events))
+            limit = LIMIT_SECONDS + LIMIT_PER_EVENT * point.events + LIMIT_PER_PARTITION * point.partitions
+            return self._measure(point, Deadline(limit))
         except (WrongResults, ProcessFailed, KafkaException, KafkaError, ConnectorError, OSError) as problem:
             return NoFigure(point, str(problem) or repr(problem))  # the other points have theirs
         finally:
