@@ -51,7 +51,7 @@ class Drift:
         if self.what == "partitions":
             return "no harm while the topics of a stage have the same number; --partitions compares with another one"
         if self.actual == UNKNOWN:
-            return "a newer broker has it: Kafka from 3.6 on, Redpanda from 25.3 on"
+            return "a newer broker may have it; docs/deploy.md says from which version on, and what goes without"
         change = f"--entity-name {self.topic} --add-config {self.what}={self.expected}"
         return f"kafka-configs.sh --alter --entity-type topics {change}"
 

@@ -17,7 +17,7 @@ from connectors.errors import PublishError, TimedOutError
 from connectors.kafka.publisher import KafkaPublisher
 from deploy.local.kafka.broker import Broker
 from schemas.envelope import Outgoing
-from schemas.topics.spec import ROW_AGE, ROW_AGE_MS, ROW_CONFIG
+from schemas.topics.spec import ROW_AGE, ROW_CONFIG
 from streams.runtime.lease import Lease
 from tests.conftest import NewTopicName
 from tests.support.publisher_contract import PublisherContract
@@ -110,8 +110,8 @@ class TestKafkaPublisher(PublisherContract):
     async def test_a_record_that_comes_later_than_its_topic_takes_is_told_apart_and_never_there(
         self, topic: KafkaTopic, new_topic: NewTopicName
     ) -> None:
-        topic.name = new_topic(config={**ROW_CONFIG, ROW_AGE: "20000"})
-        ages = [0, 1_000, 60_000, 0, 0, 21_000, 0, 22_000]  # ms; of two batches one, or two of three, are too old
+        topic.name = new_topic(config={**ROW_CONFIG, ROW_AGE: "60000"})
+        ages = [0, 1_000, 90_000, 0, 0, 91_000, 0, 92_000]  # ms; of two batches one, or two of three, are too old
         ahead = [round(1000 * time.time()) - age for age in ages]
         publisher = KafkaPublisher({"bootstrap.servers": topic.bootstrap}, stamp=lambda: ahead.pop(0))
         outcomes = []
@@ -167,16 +167,15 @@ async def test_closing_gives_up_what_kafka_does_not_take() -> None:
 
 
 async def test_rows_of_a_machine_that_its_host_stopped_are_refused(kafka: str, new_topic: NewTopicName) -> None:
-    stopped_for, began = 0.0, time.time()
-    lease = Lease(12.0, clock=lambda: 100.0, time=lambda: began - stopped_for)  # neither clock has gone on meanwhile
-    topic = new_topic(config=ROW_CONFIG)
-    publisher = KafkaPublisher({"bootstrap.servers": kafka}, stamp=partial(lease.stamp, ROW_AGE_MS))
+    stopped_for = 0.0
+    lease = Lease(60.0, clock=lambda: 100.0, time=lambda: time.time() - stopped_for)  # neither clock went on meanwhile
+    topic = new_topic(config={**ROW_CONFIG, ROW_AGE: "60000"})
+    publisher = KafkaPublisher({"bootstrap.servers": kafka}, stamp=partial(lease.stamp, 60_000))
     await publisher.publish([Outgoing(topic, b"hour", b"before")])
 
-    stopped_for = 30.0
-    lease.confirm(lease.now())
+    stopped_for = 300.0
     with pytest.raises(TimedOutError):
-        await publisher.publish([Outgoing(topic, b"hour", b"30 s ago")])
+        await publisher.publish([Outgoing(topic, b"hour", b"5 minutes ago")])
 
     assert lease.held
     assert [message.value() for message in KafkaTopic(topic, kafka, publisher).messages()] == [b"before"]

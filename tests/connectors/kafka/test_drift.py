@@ -34,8 +34,9 @@ def test_each_says_what_to_do() -> None:
     )
 
 
-def test_of_what_a_broker_does_not_know_it_says_which_does() -> None:
+def test_of_what_a_broker_does_not_know_it_asks_for_no_change() -> None:
     unknown = Drift("rows", ROW_AGE, "8000", UNKNOWN)
 
     assert str(unknown) == "rows: message.timestamp.before.max.ms is unknown to this broker, should be 8000"
-    assert unknown.advice == "a newer broker has it: Kafka from 3.6 on, Redpanda from 25.3 on"
+    assert "newer broker" in unknown.advice
+    assert "kafka-configs" not in unknown.advice
