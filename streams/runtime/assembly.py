@@ -26,6 +26,7 @@ from streams.core.steps import Steps
 from streams.core.windows.watermark import RawProgress, Watermark
 from streams.runtime.app import WATCH_INTERVAL, App, build_app
 from streams.runtime.call_runner import Runner
+from streams.runtime.driver.store import make_table
 from streams.runtime.event_time import EventTimeHearer, EventTimeTeller
 from streams.runtime.one_transaction import TransactionalState
 from streams.runtime.schemas import StageCodec
@@ -95,7 +96,7 @@ def stored(app: App, table: str, kafka: KafkaSettings, *, rows: bool = False) ->
         config = kafka.lingering() | {"message.timeout.ms": timeout}
         own = app.using(KafkaPublisher(config, stamp=partial(app.lease.stamp, ROW_AGE_MS)))
     form = form_of(app, app.declaration, table)
-    return TableState(app.Table(table, key_type=bytes, value_type=bytes), publisher, app.lease, form, rows=own)
+    return TableState(make_table(app, table), publisher, app.lease, form, rows=own)
 
 
 def stored_in_transactions(app: App, table: str, kafka: KafkaSettings) -> TableState:
@@ -107,7 +108,7 @@ def stored_in_transactions(app: App, table: str, kafka: KafkaSettings) -> TableS
     config = transactional_config(kafka.librdkafka(), f"{app.conf.id}-{uuid4().hex}")
     transactions = app.using(TransactionalPublisher(config))
     form = form_of(app, app.declaration, table)
-    return TransactionalState(app.Table(table, key_type=bytes, value_type=bytes), transactions, app.lease, form)
+    return TransactionalState(make_table(app, table), transactions, app.lease, form)
 
 
 def attach_stateful(  # noqa: PLR0913 - a composition point

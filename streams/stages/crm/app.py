@@ -21,6 +21,7 @@ from schemas.records import GuestMessage
 from streams.core.steps import Steps
 from streams.runtime.app import App
 from streams.runtime.assembly import attach, declared, form_of
+from streams.runtime.driver.store import make_table
 from streams.runtime.refusal_limit import RefusalLimit
 from streams.runtime.schemas import StageCodec
 from streams.runtime.settings import WorkerSettings
@@ -98,7 +99,7 @@ def assemble(  # noqa: PLR0913 - a composition point
     """Give the app its stage; return the agent."""
     policy = Policy(size=settings.batch, wait=settings.wait)
     form = form_of(app, DECLARATION, "batches")
-    state = TableState(app.Table("batches", key_type=bytes, value_type=bytes), publisher, app.lease, form)
+    state = TableState(make_table(app, "batches"), publisher, app.lease, form)
 
     def take_up() -> Steps[Mapping[int, Mapping[bytes, bytes]]]:
         calls.begin()

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -34,7 +35,7 @@ def table(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
     """A table of an app that has partitions 0, 1 and 12."""
     app = build_app("stage", "source", KafkaSettings(), WorkerSettings(store=request.param, data_dir=tmp_path))
     app.assignor._assignment.actives[CHANGELOG] = [0, 1, 12]
-    return app.Table("windows", key_type=bytes, value_type=bytes)
+    return store.make_table(app, "windows")
 
 
 class Steps(RecordingPublisher):
@@ -209,7 +210,7 @@ async def test_a_partition_of_another_worker_is_not_loaded(table: Any) -> None:
 async def test_memory_forgets_what_another_worker_will_change() -> None:
     # It comes back through recovery, which writes what is in the changelog and cannot know what was deleted meanwhile.
     app = build_app("stage", "source", KafkaSettings(), WorkerSettings())
-    table = app.Table("windows", key_type=bytes, value_type=bytes)
+    table = store.make_table(app, "windows")
     state = TableState(table, RecordingPublisher(), lease())
     await state.deliver(FLUSHES)
 
@@ -223,7 +224,7 @@ async def test_rocksdb_keeps_what_recovery_will_not_read_again(tmp_path: Path) -
     # It remembers up to which offset of the changelog a partition is restored: values deleted here never come back.
     app = build_app("stage", "source", KafkaSettings(), WorkerSettings(store="rocksdb", data_dir=tmp_path))
     app.assignor._assignment.actives[CHANGELOG] = [0, 12]
-    table = app.Table("windows", key_type=bytes, value_type=bytes)
+    table = store.make_table(app, "windows")
     state = TableState(table, RecordingPublisher(), lease())
     await state.deliver(FLUSHES)
 
@@ -239,7 +240,7 @@ async def test_rocksdb_does_not_keep_what_may_have_missed_deletions(
     tmp_path: Path, hours: int, closed: bool, kept: bool
 ) -> None:
     app = build_app("stage", "source", KafkaSettings(), WorkerSettings(store="rocksdb", data_dir=tmp_path))
-    table = app.Table("windows", key_type=bytes, value_type=bytes)
+    table = store.make_table(app, "windows")
     await TableState(table, RecordingPublisher(), lease()).deliver(FLUSHES)
     folder = table.data.partition_path(12)
     if closed:
@@ -255,7 +256,7 @@ async def test_rocksdb_does_not_keep_what_may_have_missed_deletions(
 async def test_rocksdb_is_opened_beside_the_loop_where_nobody_else_has_it(tmp_path: Path) -> None:
     settings = KafkaSettings(), WorkerSettings(store="rocksdb", data_dir=tmp_path)
     apps = build_app("stage", "source", *settings), build_app("stage", "source", *settings)
-    ours, another = (app.Table("windows", key_type=bytes, value_type=bytes).data for app in apps)
+    ours, another = (store.make_table(app, "windows").data for app in apps)
 
     await store.open_beside(ours, {0, 12})
     await store.open_beside(another, {1, 12})
@@ -265,9 +266,46 @@ async def test_rocksdb_is_opened_beside_the_loop_where_nobody_else_has_it(tmp_pa
 
 
 @pytest.mark.skipif(not find_spec("rocksdb"), reason="no rocksdb")
+async def test_rocksdb_opens_several_partitions_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = build_app("stage", "source", KafkaSettings(), WorkerSettings(store="rocksdb", data_dir=tmp_path))
+    data = store.make_table(app, "windows").data
+    really, together = data._open_for_partition, Barrier(2)
+
+    def open_for(partition: int) -> Any:
+        together.wait(10)  # raises when no other is opened meanwhile: then the partition is left to Faust
+        return really(partition)
+
+    monkeypatch.setattr(data, "_open_for_partition", open_for)
+
+    await store.open_beside(data, {0, 1, 2, 12})
+
+    assert sorted(data._dbs) == [0, 1, 2, 12]
+
+
+@pytest.mark.skipif(not find_spec("rocksdb"), reason="no rocksdb")
+async def test_rocksdb_keeps_little_of_a_partition_in_memory_and_one_log_however_often_it_is_opened(
+    tmp_path: Path,
+) -> None:
+    for _ in range(3):
+        app = build_app("stage", "source", KafkaSettings(), WorkerSettings(store="rocksdb", data_dir=tmp_path))
+        app.assignor._assignment.actives[CHANGELOG] = [0]
+        data = store.make_table(app, "windows").data
+        await store.open_beside(data, {0})
+        for number in range(20):
+            store.keep(data, [(0, b"0|1|%d" % number, bytes(2**20))])
+        in_memory = int(data._dbs[0].get_property(b"rocksdb.cur-size-all-mem-tables"))
+        logs = [file.name for file in data.partition_path(0).iterdir() if file.name.startswith("LOG")]
+        assert dict(store.items(data))[b"0|1|0"] == bytes(2**20)
+        data._dbs.clear()
+
+        assert in_memory < 10 * 2**20
+        assert logs == ["LOG"]
+
+
+@pytest.mark.skipif(not find_spec("rocksdb"), reason="no rocksdb")
 async def test_rocksdb_knows_up_to_which_offset_it_has_the_changelog(tmp_path: Path) -> None:
     app = build_app("stage", "source", KafkaSettings(), WorkerSettings(store="rocksdb", data_dir=tmp_path))
-    table = app.Table("windows", key_type=bytes, value_type=bytes)
+    table = store.make_table(app, "windows")
 
     class Offsets(RecordingPublisher):
         async def publish(self, records: Sequence[Outgoing]) -> Mapping[tuple[str, int], int]:
