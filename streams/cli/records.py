@@ -9,6 +9,7 @@ import orjson
 
 from schemas.avro import DecodeError
 from schemas.envelope import Found
+from schemas.json_limits import Unreadable, read
 
 LONGEST_VALUE = 2000  # characters in a line for a person
 
@@ -71,10 +72,8 @@ def _value(data: bytes | None, decode: Decode) -> tuple[str | None, Any]:
         return decode(data)
     except DecodeError:
         pass
-    try:
-        return None, orjson.loads(data)
-    except orjson.JSONDecodeError:
-        return None, _plain(data)
+    content = read(data)  # within bounds: what is nested deeper can be read and not be written again
+    return None, _plain(data) if isinstance(content, Unreadable) else content
 
 
 def _plain(content: object) -> str:

@@ -12,6 +12,7 @@ from streams.cli.records import as_json, as_line, matches
 CODEC = Codec(FileSchemaIds())
 VALUE = CODEC.encoder(InteractionCompleted)(InteractionCompleted("event-1", "sales", 312.0, 45.0, 1_768_471_200_250))
 NOW = 1_768_471_200.0
+DEEP = b'{"a":' * 300 + b"1" + b"}" * 300
 
 
 def found(value: bytes | None, key: bytes | None = b"sales") -> Found:
@@ -35,6 +36,7 @@ def test_avro_is_decoded_without_knowing_the_record() -> None:
         (b"\xff\x00", "base64:/wA="),
         (b"\0\0\0\0\x63rest", "\0\0\0\0crest"),  # an id that nobody released
         (None, None),
+        (DEEP, DEEP.decode()),  # can be read, and not be written as JSON again
     ],
 )
 def test_other_bytes_are_shown_as_they_are(value: bytes | None, shown: object) -> None:
@@ -42,6 +44,7 @@ def test_other_bytes_are_shown_as_they_are(value: bytes | None, shown: object) -
 
     assert line["type"] is None
     assert line["value"] == shown
+    assert as_line(found(value), CODEC.reader())
 
 
 def test_a_line_for_a_person_cannot_move_the_cursor() -> None:
