@@ -75,6 +75,7 @@ class Alerts:
         self._look_at = set(self.queues)  # queues whose alerts may be others now
         self._told_until = self.latest
         self._refused: list[Outgoing] = []
+        self._count_open()
 
     def _restore(self, stored: Mapping[bytes, bytes]) -> None:
         minutes: list[tuple[bytes, int, str, Row]] = []
@@ -140,9 +141,7 @@ class Alerts:
         for record in told:
             TOLD.labels(record.state).inc()
         if told:
-            severities = [record.severity for record in self.open()]
-            for severity in (WARNING, CRITICAL):
-                OPEN_NOW.labels(severity).set(severities.count(severity))
+            self._count_open()
         self._new, self._again, self._refused, self._look_at = {}, [], [], set()
         self._told_until = self.latest
         return flush
@@ -152,6 +151,11 @@ class Alerts:
         return [
             told.record for queue in self.queues.values() for told in queue.told.values() if told.record.state == OPEN
         ]
+
+    def _count_open(self) -> None:
+        severities = [record.severity for record in self.open()]
+        for severity in (WARNING, CRITICAL):
+            OPEN_NOW.labels(severity).set(severities.count(severity))
 
     def _cutoff(self) -> int:
         return max(0, (self.latest - self._policy.revise_for) // STEP * STEP)

@@ -23,9 +23,9 @@ class Rule:
     """One rule. Thresholds are in the metric's unit (seconds of averages), all times in minutes of event time.
 
     A minute is above when its value exceeds `threshold`, and critical when it exceeds `critical_at`: exactly that much
-    is not. `for_` minutes above in a row open an alert. `clear_for` minutes below `clear_below` clear it; minutes in
-    between start that count anew. Minutes without data, or with fewer than `min_interactions`, are no evidence: they
-    end a row of minutes above and change nothing else.
+    is not. `for_` minutes above in a row open an alert. `clear_for` minutes below `clear_below`, or of 0, clear it;
+    minutes in between start that count anew. Minutes without data, or with fewer than `min_interactions`, are no
+    evidence: they end a row of minutes above and change nothing else.
 
     `queues` is TOTAL, EACH or a set of queues. An open alert is told again after `repeat_every`. `no_data` opens an
     alert when so many minutes in a row have no event at all. None: never.

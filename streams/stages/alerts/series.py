@@ -96,7 +96,8 @@ def _next(rule: Rule, at: Progress, minute: Minute) -> Progress:
     if not evidence:
         return replace(at, last=minute.start)
     peak = max(at.peak, minute.value)
-    cleared = at.cleared + 1 if minute.value < rule.clear_below else 0
+    clear = minute.value < rule.clear_below or minute.value == 0  # nothing lies below a threshold of 0
+    cleared = at.cleared + 1 if clear else 0
     return Progress(
         last=minute.start, peak=peak, cleared=cleared, open=_told(rule, at.open, minute.start, peak, cleared)
     )

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from prometheus_client import REGISTRY
 
 from schemas.avro import Codec
 from schemas.dead_letters import DEAD_REASON
@@ -13,7 +14,7 @@ from schemas.records import AlertRecord, MetricSnapshot
 from schemas.releases import FileSchemaIds
 from schemas.topics import ALERTS, DEAD_LETTERS
 from streams.core.contract import Chunk
-from streams.stages.alerts.alerts import FORGOTTEN, STEP, Alerts, Policy
+from streams.stages.alerts.alerts import FORGOTTEN, OPEN_NOW, STEP, Alerts, Policy
 from streams.stages.alerts.rules import Rule, parse
 from streams.stages.alerts.series import MINUTE, Minute, Progress, read
 
@@ -160,6 +161,16 @@ def test_the_life_of_an_alert() -> None:
     assert (alert.opened_at, alert.resolved_at) == (START + MINUTE, START + 6 * MINUTE)
     assert (alert.rule, alert.metric, alert.queue, alert.threshold) == ("total", "avg_handle_time", "", 240)
     assert {(each.key, each.partition) for each in system.topic} == {(alert.alert_id.encode(), 0)}
+
+
+def test_open_alerts_are_counted_after_a_restart_too() -> None:
+    system = System()
+    system.take(row(0, 250))
+    OPEN_NOW.labels("warning").set(0)  # as a new process begins
+
+    system.begin()
+
+    assert REGISTRY.get_sample_value("cxone_alerts_open", {"severity": "warning"}) == 1
 
 
 def test_provisional_minutes_say_nothing() -> None:

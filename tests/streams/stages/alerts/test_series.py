@@ -50,6 +50,9 @@ def told(rule: Rule, values: list[Minute]) -> list[str]:
         pytest.param([250, 200, 200, 300], ["0-3 warning 250", "3- warning 300"], {}, id="two clear minutes resolve"),
         pytest.param([250, 200, 230, 200], ["0- warning 250"], {}, id="between starts clearing anew"),
         pytest.param([250, 216, 216], ["0- warning 250"], {}, id="exactly clear_below is not clear"),
+        pytest.param(
+            [3, 0, 0], ["0-3 critical 3"], {"threshold": 0, "critical_at": 0, "clear_below": 0}, id="0 is clear"
+        ),
         pytest.param([250, 200, None, 200], ["0-4 warning 250"], {}, id="a minute without data clears nothing"),
         pytest.param([250, None, None, 250], ["0- warning 250"], {}, id="and opens no second alert"),
         pytest.param([239, 241] * 30, ["1- warning 241"], {}, id="alternating 239 and 241 opens one"),
