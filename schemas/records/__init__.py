@@ -1,7 +1,7 @@
 """What travels on the topics: frozen records, one module for each path."""
 
 from schemas.records.alerts import AlertRecord
-from schemas.records.analytics import AnalyticsEvent, AnalyticsMetrics
+from schemas.records.analytics import INTERACTION, AnalyticsEvent, AnalyticsMetrics
 from schemas.records.audit import AuditEntry, AuditHead, AuditRecord
 from schemas.records.dashboards import DashboardApplied, DashboardCommand
 from schemas.records.event_time import EventTimeProgress
@@ -12,6 +12,7 @@ from schemas.records.scoring import InteractionScore
 from schemas.records.webhooks import CXoneInteraction, DashboardChange
 
 __all__ = [
+    "INTERACTION",
     "AlertRecord",
     "AnalyticsEvent",
     "AnalyticsMetrics",

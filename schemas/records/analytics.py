@@ -13,6 +13,9 @@ class AnalyticsMetrics:
     state: str | None
 
 
+INTERACTION = "interaction"  # the type of events that tell of one, whatever CXone calls it
+
+
 @dataclass(frozen=True, slots=True)
 class AnalyticsEvent:
     """One event. `timestamp` in milliseconds since the epoch (event time).

@@ -6,7 +6,7 @@ from hashlib import blake2b
 import orjson
 
 from schemas.frame_fields import AnalyticsFields, getter, identity
-from schemas.records import AnalyticsEvent, AnalyticsMetrics
+from schemas.records import INTERACTION, AnalyticsEvent, AnalyticsMetrics
 from streams.core.contract import Refused
 from streams.core.times import EARLIEST, LONGEST_DURATION, duration_reader, milliseconds, what_durations_are
 
@@ -56,7 +56,7 @@ def interpreter(fields: AnalyticsFields, *, clock_skew: int) -> Interpret:
         handle, wait, queue = (duration(name, get(frame)) for name, get in durations)
         return AnalyticsEvent(
             event_id=identity(frame, fields.event_id) or f"frame-{blake2b(data, digest_size=16).hexdigest()}",
-            event_type=event_type,
+            event_type=INTERACTION if event_type in fields.interaction_types else event_type,
             timestamp=_time(time_of(frame), arrived + clock_skew),
             interaction_id=interaction,
             agent_id=identity(frame, fields.agent_id),

@@ -14,7 +14,7 @@ import orjson
 from schemas.avro import DecodeError
 from schemas.dead_letters import dead_letter
 from schemas.envelope import Outgoing, Record
-from schemas.records import AnalyticsEvent, MinutePartial, MinutePartials
+from schemas.records import INTERACTION, AnalyticsEvent, MinutePartial, MinutePartials
 from schemas.topics import ANALYTICS_EVENTS, METRICS_PARTIALS, MINUTE_MS, ONLY_PARTITION
 from streams.core.contract import Change, Chunk, Flush
 from streams.core.event_time import log_time
@@ -26,7 +26,7 @@ from streams.stages.partials.partial import Partial
 STAGE = "partials"
 META = b""  # key of the partition's own record: how far everything is folded
 
-INTERACTION, IDLE = "interaction", "idle"
+IDLE = "idle"  # an interaction in this state is counted by nobody
 ALL_QUEUES = ""
 LONGEST_NAME = 1024  # characters of a queue's id
 MOST_QUEUES = 10_000  # of one minute

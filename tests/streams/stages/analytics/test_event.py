@@ -1,5 +1,6 @@
 """What a frame of the analytics socket says, and why another says nothing."""
 
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from connectors.cxone.dialect import load
 from schemas.avro import Codec
-from schemas.records import AnalyticsEvent, AnalyticsMetrics
+from schemas.records import INTERACTION, AnalyticsEvent, AnalyticsMetrics
 from schemas.releases import FileSchemaIds
 from streams.core.contract import Refused
 from streams.stages.analytics.event import interpreter
@@ -46,6 +47,17 @@ def test_a_frame_says_all_of_it() -> None:
         AnalyticsMetrics(60, 1.5, 0, "active"),
         {"source": "simulator", "n": "1", "list": '[1,"x"]', "nothing": "null"},
     )
+
+
+def test_what_tells_of_an_interaction_is_called_one_whatever_cxone_calls_it() -> None:
+    fields = replace(FIELDS, event_types=("contact", "agent"), interaction_types=("contact",))
+    read = interpreter(fields, clock_skew=1000)
+
+    contact, agent = (read(FRAME | {"eventType": name}, b"bytes", NOW) for name in ("contact", "agent"))
+
+    assert isinstance(contact, AnalyticsEvent)
+    assert isinstance(agent, AnalyticsEvent)
+    assert (contact.event_type, agent.event_type) == (INTERACTION, "agent")
 
 
 def test_what_a_frame_leaves_out_is_none() -> None:
