@@ -763,7 +763,7 @@ static int read_source(PyObject *headers, Event *event) {
     PyObject *position = header(headers, 0, SOURCE_POSITION), *log_time = header(headers, 1, LOG_TIME);
     if (position == NULL || log_time == NULL) return 0;
     const unsigned char *first = (const unsigned char *)PyBytes_AS_STRING(position), *p = first;
-    if (!digits(&p, 10, &event->raw) || *p++ != ':' || !digits(&p, 18, &event->offset) ||
+    if (!digits(&p, 5, &event->raw) || *p++ != ':' || !digits(&p, 18, &event->offset) ||
         p - first != PyBytes_GET_SIZE(position))
         return 0;
     p = first = (const unsigned char *)PyBytes_AS_STRING(log_time);

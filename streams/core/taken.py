@@ -22,7 +22,8 @@ from schemas.dead_letters import DEAD_STAGE
 from schemas.envelope import REPLAY_FOR, SOURCE_POSITION, Record
 from streams.core.contract import Flush, Refused
 
-LONGEST_PARTITION, LONGEST_OFFSET = 10, 18  # digits: what is stored of them are 64 bits
+LONGEST_OFFSET = 18  # digits: what is stored of them are 64 bits
+LONGEST_PARTITION = 5  # digits: positions of more raw partitions would fill a record that a broker takes
 FARTHEST = 10_000_000_000  # records between two that follow each other: a week of 16,500 a second in one raw partition
 REMEMBERED = 1000  # raw partitions whose digits need not be read again
 
@@ -95,8 +96,8 @@ class Taken:
         """
         digits, raw = b"", None
         for name, value in record.headers:
-            if name == SOURCE_POSITION and value is not None:
-                partition, _, digits = value.partition(b":")
+            if name == SOURCE_POSITION:
+                partition, _, digits = (value or b"").partition(b":")
                 raw = self._partitions.get(partition)
                 break
             if name == REPLAY_FOR and self._stage not in {None, value}:

@@ -140,7 +140,8 @@ class App(faust.App):
     def why_not_alive(self) -> str | None:
         """Return why an orchestrator should restart this worker, or None."""
         silent = time.monotonic() - self.consumer.polled_at
-        if silent > POLLED_WITHIN and not (self.stage.waiting or self._waits_for_schema):
+        excused = self.stage.waiting or self._waits_for_schema or not self.consumer.flow_active
+        if silent > POLLED_WITHIN and not excused:
             return f"{self.stage.name}: the consumer has not polled for {silent:.0f} s"
         return None
 

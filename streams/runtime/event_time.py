@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import structlog
 from prometheus_client import Gauge
 
-from connectors.errors import PublishError
+from connectors.errors import ConnectorError, PublishError
 from schemas.avro import DecodeError
 from schemas.envelope import Outgoing
 from schemas.records import EventTimeProgress
@@ -30,6 +30,7 @@ INTERVAL = 1.0  # seconds between two looks at what is to be told; more where th
 TOLD_A_SECOND = 200  # for each of them names an offset in all partitions, and everybody who waits reads it
 HEARTBEAT = 2.0  # seconds after which the same is told again: its time in the log is the broker's clock
 
+MOST_PARTITIONS = 100_000  # of a raw topic: each is looked for, and a record may claim any number
 UNTOLD = 60.0  # seconds: a partition of a worker that died has another owner by then
 LOOK_INTERVAL = 1.0
 
@@ -135,7 +136,11 @@ class EventTimeTeller:
     async def _begin(self, generation: int) -> bool:
         """Begin with partitions that were just taken over: what their last owner wrote lies before the ends."""
         self._written, self._reached, self._told, self._clocks = {}, {}, {}, {}
-        ends = await asyncio.to_thread(self._raw.ends)
+        try:
+            ends = await asyncio.to_thread(self._raw.ends)
+        except ConnectorError as failure:  # a partition without a leader, say: events go on, and time waits for it
+            log.warning("cannot be told yet", source=self._source, reason=str(failure))
+            return False
         if generation != self._raw.generation():
             return False
         for partition, end in ends.items():
@@ -237,7 +242,7 @@ class EventTimeHearer:
             log.warning("cannot be read", topic=EVENT_TIME.name, reason=str(error))
             return
         told = self._told.get((progress.topic, progress.destination))
-        if told is not None and 0 <= progress.partition < progress.partitions:
+        if told is not None and 0 <= progress.partition < progress.partitions <= MOST_PARTITIONS:
             told.take(progress)
             self._heard[progress.topic, progress.destination, progress.partition] = self._clock()
 

@@ -411,12 +411,10 @@ class Stage(Generic[F]):
             async with asyncio.timeout(deadline):
                 if owned:
                     await self._settle()
-                while owned and self.blocked is None:
-                    await self.flush()
-                    if not self._under_way:
-                        break
+                for _ in range(2):  # what is under way cannot be flushed before it has ended
+                    if owned and self.blocked is None:
+                        await self.flush()
                     await self._ended()
-                await self._ended()
         except TimeoutError:
             raise DrainError(f"{self.name}: what was folded could not be written in {deadline} s") from None
         finally:

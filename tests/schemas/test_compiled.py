@@ -414,6 +414,7 @@ def test_the_usual_record_is_added_to_its_hour() -> None:
     assert all(not add(value[:end], SOURCE, None, key)[1] for end in range(len(value)))
     assert not add(value, SOURCE, None)[1], "its hour has to begin"
     assert add(value, SOURCE, {}, key)[1], "the first of its raw partition"
+    assert not add(value, ((SOURCE_POSITION, b"100000:1"), SOURCE[1]), {}, key)[1], "no topic has so many"
     assert not add(value, SOURCE, {3: 9}, key)[1], "taken before"
     assert not add(value, ((SOURCE_POSITION, b"3:%d" % (FARTHEST + 6)), SOURCE[1]), None, key)[1], "out of reach"
     assert add(value, (SOURCE[0], (LOG_TIME, b"%d" % (ARRIVED + 2 * HOUR - 1))), None, key)[1]
@@ -465,7 +466,7 @@ def test_headers_say_what_python_reads_of_them_or_nothing(given_: Headers) -> No
         assert log_time(record) < END + 2 * HOUR
 
 
-@given(st.integers(0, 10**10 - 1), st.integers(1, FARTHEST), st.integers(0, END))
+@given(st.integers(0, 10**5 - 1), st.integers(1, FARTHEST), st.integers(0, END))
 def test_the_usual_headers_are_answered(raw: int, offset: int, at: int) -> None:
     usual_ = [(SOURCE_POSITION, b"%d:%d" % (raw, offset)), (LOG_TIME, b"%d" % at)]
 

@@ -150,13 +150,16 @@ class Consumer(driver.Consumer):
 
     def leaderless(self, topics: Collection[str]) -> bool:
         """Whether a partition of `topics` has no leader, as far as is known here: nothing is read of it."""
-        consumer = self._thread._consumer  # noqa: SLF001
-        cluster = consumer and consumer._client.cluster  # noqa: SLF001
-        return bool(cluster) and any(
-            cluster.leader_for_partition(TP(topic, partition)) == NO_LEADER
+        return any(
+            not self._has_leader(TP(topic, partition))
             for topic in topics
-            for partition in cluster.partitions_for_topic(topic) or ()
+            for partition in range(self.topic_partitions(topic) or 0)
         )
+
+    def _has_leader(self, tp: TP) -> bool:
+        """Whether a partition has a leader; True where nothing is known against it."""
+        consumer = self._thread._consumer  # noqa: SLF001
+        return not consumer or consumer._client.cluster.leader_for_partition(tp) != NO_LEADER  # noqa: SLF001
 
     def read_to_end(self, topic: str, partition: int) -> tuple[int, bool]:
         """Return a mark that changes with each answer to a fetch, and whether all that it told of is acknowledged."""
@@ -205,21 +208,22 @@ class Consumer(driver.Consumer):
         await super().perform_seek()
         tps = [tp for tp in self.assignment() if self._is_chunked(tp)]
         await self._seek_to_kept(tps)
-        fresh = [tp for tp in tps if self._committed_offset[tp] is None]
+        led = [tp for tp in tps if self._has_leader(tp)]  # nobody answers for others: all of them would wait
+        fresh = [tp for tp in led if self._committed_offset[tp] is None]
         first = await self.earliest_offsets(*fresh) if fresh else {}
         for tp in tps:
             self._acked_index[tp].clear()
             self._acked[tp].clear()
             position = self._committed_offset[tp]
             self._coverage[tp] = Coverage(first.get(tp, 0) if position is None else position)
-        await self._report_replaced(tps)
+        await self._report_replaced(led)
 
     async def _seek_to_kept(self, tps: list[TP]) -> None:
         """Go to the positions that the stage's sink keeps, from the beginning where it keeps none."""
         kept = await self.app.kept_positions()
         if kept is None or not tps:
             return
-        unknown = [tp for tp in tps if tp not in kept]
+        unknown = [tp for tp in tps if tp not in kept and self._has_leader(tp)]
         first = await self.earliest_offsets(*unknown) if unknown else {}
         positions = {tp: kept.get(tp, first.get(tp, 0)) for tp in tps}
         await self.seek_wait(positions)
@@ -242,6 +246,7 @@ class Consumer(driver.Consumer):
 
     def resume_flow(self) -> None:
         super().resume_flow()
+        self.polled_at = time.monotonic()  # nobody polls while it is stopped
         self._thread.call_back()
 
     def _leave(self) -> None:

@@ -15,7 +15,11 @@ from streams.stages.percentiles.declaration import DECLARATION
 from streams.stages.percentiles.window import HOUR, Window
 
 OUT_OF_RANGE = "out of range"
-BOUNDS = f"durations lie in 0 to {LONGEST_DURATION:.0f} seconds, times in 1970 to 9999"
+LONGEST_CAMPAIGN = 256  # characters: more would make keys and rows that no broker takes
+BOUNDS = (
+    f"durations lie in 0 to {LONGEST_DURATION:.0f} seconds, times in 1970 to 9999, "
+    f"and a campaign has at most {LONGEST_CAMPAIGN} characters"
+)
 
 Key = tuple[str, int]  # campaign id, start of the hour in ms
 
@@ -56,6 +60,7 @@ class Hours(Rule[InteractionCompleted, Key, Window]):
             0 <= event.handle_time <= LONGEST_DURATION
             and 0 <= event.wait_time <= LONGEST_DURATION
             and 0 <= at < END_OF_TIME
+            and len(event.campaign_id) <= LONGEST_CAMPAIGN
         ):
             return (event.campaign_id, at - at % HOUR), at
         return Refused(OUT_OF_RANGE, BOUNDS)

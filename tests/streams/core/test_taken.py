@@ -53,7 +53,7 @@ def refusal(call: Any, *arguments: Any) -> str:
     return refused.value.refused.reason
 
 
-@pytest.mark.parametrize("position", [(0, 0), (11, 1_234_567_890_123), (9_999_999_999, 10**18 - 1)])
+@pytest.mark.parametrize("position", [(0, 0), (11, 1_234_567_890_123), (99_999, 10**18 - 1)])
 def test_a_record_comes_from_the_frame_that_its_header_names(position: tuple[int, int]) -> None:
     found = record(b"%d:%d" % position)
 
@@ -129,6 +129,18 @@ def test_a_jump_beyond_what_a_topic_can_hold_is_refused_and_told() -> None:
     (alarm,) = flush.alarms
     assert "raw partition 1" in alarm
     assert before.new(record(b"1:8")) == (1, 8), "what follows is no replay"
+
+
+def test_no_claim_makes_more_raw_partitions_than_can_be_stored() -> None:
+    assert taken().new(record(b"99999:1")) == (99_999, 1)
+    assert refusal(taken().new, record(b"100000:1")) == NO_POSITION
+
+
+def test_the_first_header_counts_whatever_was_read_before() -> None:
+    before = taken()
+    for _ in range(2):
+        assert refusal(before.new, record(None, (SOURCE_POSITION, b"1:9"))) == NO_POSITION
+        assert before.new(record(b"1:8")) == (1, 8)
 
 
 def test_the_first_of_a_raw_partition_may_come_from_anywhere() -> None:

@@ -40,6 +40,7 @@ class Consumer:
         self.polled_at = monotonic()
         self.failure: BaseException | None = None
         self.without_leader = False
+        self.flow_active = True
         self.tps = {TP("source", 0), TP("source", 3), TP("cxone-echo-windows-changelog", 9)}
         self._unacked_messages: set[Any] = set()  # Faust's stream puts what it hands out here
 
@@ -190,6 +191,8 @@ def test_an_app_that_does_not_poll_is_not_alive_unless_it_waits_for_its_stage(ap
     assert app.why_not_alive(), "others are taken while one partition is delivered"
     app.stage._deliveries, app.stage.full = 0, True
     assert app.why_not_alive() is None
+    app.stage.full, app.consumer.flow_active = False, False
+    assert app.why_not_alive() is None, "nobody polls before state is restored, however long a leader is missing"
 
 
 def test_readiness_names_the_partition_that_is_in_trouble_and_for_how_long(

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import pytest
 from prometheus_client import REGISTRY
 
-from connectors.errors import PublishError
+from connectors.errors import ConnectorError, PublishError
 from schemas.avro import Codec
 from schemas.envelope import Outgoing
 from schemas.records import EventTimeProgress
@@ -107,6 +107,20 @@ async def test_what_an_earlier_owner_wrote_lies_before_the_ends(rig: Rig) -> Non
     assert progress.reached == [9, -1]
 
 
+async def test_where_kafka_does_not_say_the_ends_they_are_asked_for_again(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ends() -> Mapping[int, int]:
+        raise ConnectorError("a partition has no leader")
+
+    rig.raw.caught_up[0] = True
+    with monkeypatch.context() as without_leader:
+        without_leader.setattr(rig.raw, "ends", ends)
+        assert await rig.told() == []
+
+    assert len(await rig.told()) == 1
+
+
 async def test_nothing_is_told_without_owning_and_all_anew_with_the_next_owner(rig: Rig) -> None:
     await rig.told()
     rig.flushed(NOON, {("completed", 0): 50})
@@ -200,6 +214,16 @@ async def test_the_latest_of_each_raw_partition_is_heard() -> None:
 
     assert {raw: progress.passed for raw, progress in told.latest.items()} == {0: 2, 1: 5}
     assert hearer.of("raw", "elsewhere").latest == {}
+
+
+async def test_no_record_makes_a_topic_have_more_partitions_than_can_be_looked_for() -> None:
+    claimed = encode(EventTimeProgress("raw", 0, 2**31 - 1, "completed", NOON, NOON, True, []))
+    hearer = EventTimeHearer(Following([claimed]), StageCodec(FileSchemaIds()))
+    told = hearer.of("raw", "completed")
+
+    await hearer.run()
+
+    assert told.partitions == 0
 
 
 class Waiting:

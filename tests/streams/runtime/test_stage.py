@@ -6,11 +6,11 @@ from collections.abc import Mapping
 import pytest
 from prometheus_client import REGISTRY
 
-from schemas.envelope import Consumed
+from schemas.envelope import Consumed, Outgoing
 from streams.core.contract import Chunk, Flush
 from streams.runtime.errors import DrainError, SuspendedError, TooManyRefusedError
-from streams.runtime.stage import HELD_BYTES, HELD_RECORDS, PATIENCE, TOGETHER
-from tests.support.echo_stage import GENERATION, Event, Rig, cores, record
+from streams.runtime.stage import HELD_BYTES, HELD_RECORDS, PATIENCE, TOGETHER, Stage
+from tests.support.echo_stage import GENERATION, Echo, Event, Rig, cores, record
 from tests.support.owning import own
 from tests.support.virtual_time import run
 
@@ -515,6 +515,24 @@ def test_a_partition_that_cannot_be_written_until_the_drain_ends_it() -> None:
             await rig.stage.drain(deadline=5.0)
 
         assert other.acknowledged
+
+    run(main())
+
+
+def test_a_drain_does_not_wait_for_what_each_flush_leaves_to_the_next() -> None:
+    class Owing(Echo):
+        def flush(self, now: float, *, seal: bool = True) -> Flush:
+            self.outputs.append(Outgoing("out", b"k", b"one of the rows that are owed"))
+            return super().flush(now, seal=seal)
+
+    async def main() -> None:
+        async def deliver(_flushes: Mapping[int, Flush]) -> None:
+            await asyncio.sleep(TOGETHER + 0.1)
+
+        stage = Stage("owing", load=lambda: {0: {}}, core=Owing, deliver=deliver, interval=1.0, apart=True)
+        own(stage, GENERATION)
+
+        await stage.drain(deadline=5.0)
 
     run(main())
 

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import weakref
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
 from types import SimpleNamespace
 from typing import Any
@@ -29,6 +30,10 @@ def consumer(*, expected: int, earliest: int) -> Any:
 
     found.earliest_offsets = earliest_offsets
     return found
+
+
+async def group_counts() -> None:
+    """Say that the group counts."""
 
 
 def lost() -> float:
@@ -59,6 +64,31 @@ async def test_what_retention_deleted_before_it_was_fetched_is_counted() -> None
 
     assert message.value.records[0].offset == 150
     assert lost() - before == 20
+
+
+async def test_where_a_partition_has_no_leader_the_others_do_not_wait_for_it() -> None:
+    led, asked = TP(PLACE.topic, 1), list[TP]()
+    reader = consumer(expected=0, earliest=0)
+    reader.app.kept_positions = group_counts
+    reader._committed_offset, reader._read_offset = {led: None, PLACE: 5}, {}
+    reader._acked_index, reader._acked = defaultdict(set), defaultdict(list)
+    cluster = SimpleNamespace(leader_for_partition=lambda tp: 1 if tp == led else transport.NO_LEADER)
+    reader._thread = SimpleNamespace(_consumer=SimpleNamespace(_client=SimpleNamespace(cluster=cluster)))
+
+    async def seek_to_committed() -> dict[TP, int]:
+        return {PLACE: 5}
+
+    async def ask(*tps: TP) -> dict[TP, int]:
+        asked.extend(tps)
+        return dict.fromkeys(tps, 3)
+
+    reader.assignment = lambda: {led, PLACE}
+    reader.seek_to_committed, reader.earliest_offsets, reader.highwaters = seek_to_committed, ask, ask
+
+    await reader.perform_seek()
+
+    assert set(asked) == {led}
+    assert {tp: coverage.expected for tp, coverage in reader._coverage.items()} == {led: 3, PLACE: 5}
 
 
 async def test_partitions_of_which_no_more_is_taken_stay_in_kafka_and_changelogs_are_read() -> None:

@@ -13,7 +13,7 @@ from streams.core import keyed_rows
 from streams.core.keyed_rows import QUIET, TOO_LATE, UNDECODABLE
 from streams.core.taken import NO_POSITION
 from streams.core.times import LONGEST_DURATION, iso
-from streams.stages.percentiles.hours import OUT_OF_RANGE
+from streams.stages.percentiles.hours import LONGEST_CAMPAIGN, OUT_OF_RANGE
 from streams.stages.percentiles.window import HOUR, Window
 from tests.streams.stages.percentiles.interactions import MINUTE, POLICY, TEN, Partition, dead, rows
 from tests.support.raw_partitions import RawPartitions
@@ -289,6 +289,17 @@ def test_a_duration_out_of_bounds_is_a_dead_letter_and_is_not_counted(partition:
         headers = dict(letter.headers)
         assert headers[DEAD_REASON] == OUT_OF_RANGE.encode()
         assert b"0 to 31622400 seconds" in headers[DEAD_DETAIL]
+
+
+def test_a_campaign_that_makes_a_key_which_no_broker_takes_is_a_dead_letter(partition: Partition) -> None:
+    longest, longer = "\x01" * LONGEST_CAMPAIGN, "\x01" * (LONGEST_CAMPAIGN + 1)
+
+    assert partition.fold(partition.record(1, campaign=longest), partition.record(2, campaign=longer)) == 1
+
+    flush = partition.flush()
+    assert len(rows(flush)) == 1
+    (letter,) = dead(flush)
+    assert dict(letter.headers)[DEAD_REASON] == OUT_OF_RANGE.encode()
 
 
 def test_the_longest_durations_are_counted(partition: Partition) -> None:
