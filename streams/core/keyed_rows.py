@@ -164,7 +164,7 @@ class KeyedRows(Generic[E, K, V]):
         self._rows, self._room, self._flushed_at = rows, rows or 0.0, -1.0  # how many may go out, since when
         self._changed: dict[K, V] = {}
         self._refused: list[Outgoing] = []
-        self._found = [Change(META, stored.get(META, b"{}"))]  # until this life writes its own
+        self._found = [Change(key, stored.get(key, b"{}")) for key in (META, TIME)]  # until this life writes its own
         self._left_to_seal: list[Change] = []  # of a flush that did not: rows and all else of it are written
         self._before: _Unsealed | None = None  # of that flush, or of one before it
         self._sealed = time.stored()

@@ -18,7 +18,7 @@ from schemas.envelope import SOURCE_POSITION, Consumed
 from schemas.records import InteractionCompleted
 from schemas.releases import FileSchemaIds
 from streams.core.contract import Change, Chunk
-from streams.core.keyed_rows import TOO_LATE, UNSEALED, KeyedRows
+from streams.core.keyed_rows import META, TIME, TOO_LATE, UNSEALED, KeyedRows
 from streams.core.steps import Steps
 from streams.core.windows.watermark import RawProgress, Watermark
 from tests.streams.core.skills import CAMPAIGN_SKILLS, DAY, DECLARATION, HOUR, Skill, Skills
@@ -101,6 +101,19 @@ def check(broker: Broker) -> None:
         assert decode(letter.value or b"").completed_at < max(
             decode(each.value or b"").completed_at for each in broker.log if each.value != b"{"
         )
+
+
+def test_a_life_begins_with_the_seal_and_the_event_time_that_it_found() -> None:
+    # Both come under its epoch: what an earlier worker had queued of either, and comes late, counts for nothing then.
+    found = {META: b'{"flush":7,"time":{"reached":5,"log_time":5,"taken":0}}', TIME: b'{"reached":9}'}
+    core = made(KeyedRows, found)
+    content = encode(InteractionCompleted(None, "a", 1.0, 1.0, MS))
+    core.fold(Chunk(DECLARATION.reads.name, 0, [Consumed(1, content, b"k", ((SOURCE_POSITION, b"0:1"),))]))
+
+    first, second = core.flush(START).state, core.flush(START).state
+
+    assert [(change.key, change.value) for change in first[:2]] == list(found.items())
+    assert second == []
 
 
 @settings(max_examples=400, deadline=None)
