@@ -13,12 +13,13 @@ import unicodedata
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from pydantic import SecretStr
 
 HIDDEN = "***"
 SHORTEST_PIECE = 8  # bytes in a row of a secret that are hidden; of a shorter secret, all of it
+SHORTEST_KEY = 6  # characters of what may be a key in an URL: of shorter parts, words of people's are full
 LEVELS = 4  # of escapes within escapes
 ROOM = 8  # times as much as is shown is looked at: escapes and hidden secrets make a text shorter
 
@@ -122,6 +123,16 @@ def spellings(secret: SecretStr) -> frozenset[bytes]:
     coded = _base64_forms(value.encode(errors="surrogatepass"))
     url_safe = {form.translate(_AS_IN_URLS) for form in coded}
     return frozenset(form.encode(errors="surrogatepass") for form in plain) | coded | url_safe
+
+
+def keys_in(url: SecretStr | str) -> list[SecretStr]:
+    """Return what may be a key in `url`: its query and the values in it; in one that is secret, the path as well."""
+    parts = urlsplit(url.get_secret_value() if isinstance(url, SecretStr) else url)
+    written = [parts.query, *(value for _, value in parse_qsl(parts.query))]
+    if isinstance(url, SecretStr):
+        written += [parts.path, *parts.path.split("/")]
+    forms = {form for each in written for form in (each, unquote(each))}
+    return [SecretStr(form) for form in forms if len(form) >= SHORTEST_KEY]
 
 
 def _plain_forms(secret: str) -> set[bytes]:

@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from connectors.http.exchange import Answer, Exchange
 from connectors.http.gate import REFUSED, Gate
 from connectors.http.transport import Transport
+from connectors.redaction import keys_in
 
 _WAIT = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.UNAUTHORIZED, HTTPStatus.PROXY_AUTHENTICATION_REQUIRED}
 
@@ -21,7 +22,7 @@ class Endpoint:
 
     Args:
         peer: who it is, for errors: "the model".
-        url: where it is.
+        url: where it is. What may be a key in it is hidden in what the endpoint says: `connectors.redaction.keys_in`.
         token: bearer token; None sends none.
         token_name: the setting that has it, for errors.
         timeout: seconds for one answer.
@@ -35,7 +36,7 @@ class Endpoint:
     def __init__(  # noqa: PLR0913 - a composition point
         self,
         peer: str,
-        url: str,
+        url: SecretStr | str,
         *,
         token: SecretStr | None,
         token_name: str,
@@ -44,8 +45,10 @@ class Endpoint:
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
         on_trouble: Callable[[str | None], None] = lambda _: None,
     ) -> None:
-        self._peer, self._url, self._token, self._token_name = peer, url, token, token_name
-        self._exchange = Exchange(peer, Transport(url, connections=connections), timeout=timeout)
+        self._peer, self._token, self._token_name = peer, token, token_name
+        self._url = url.get_secret_value() if isinstance(url, SecretStr) else url
+        self._secrets = [token, *keys_in(url)]
+        self._exchange = Exchange(peer, Transport(self._url, connections=connections), timeout=timeout)
         self._gate, self._on_trouble = Gate(pause), on_trouble
 
     async def ask(self, body: bytes, *, key: str) -> tuple[Answer, float]:
@@ -70,8 +73,8 @@ class Endpoint:
                 self._on_trouble(f"{self._peer} answered {answer.status}. Check {self._token_name}.")
 
     def words(self, answer: Answer, longest: int) -> str:
-        """Return what the endpoint said, for dead letters: without the token, on one line."""
-        return answer.words([self._token], longest)
+        """Return what the endpoint said, for dead letters: without the token and keys in the URL, on one line."""
+        return answer.words(self._secrets, longest)
 
     async def close(self) -> None:
         """Close the connections."""

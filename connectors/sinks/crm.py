@@ -18,6 +18,7 @@ import orjson
 from connectors.errors import Misconfigured, Unavailable
 from connectors.http.exchange import Answer, Exchange
 from connectors.http.transport import Transport
+from connectors.redaction import keys_in
 from connectors.settings import CrmSettings
 from connectors.sinks.partly_taken import says_that_some_failed
 
@@ -57,6 +58,7 @@ class HttpCrm:
         Raises ConfigurationError when the environment's proxy to CRM_URL cannot be used.
         """
         self._settings = settings
+        self._secrets = [settings.token, *keys_in(settings.url)]
         self._exchange = Exchange("the CRM", Transport(settings.url), timeout=settings.timeout, now=now)
 
     async def post(self, rows: Sequence[Row], key: str) -> str | None:
@@ -88,7 +90,7 @@ class HttpCrm:
             raise Unavailable(f"the CRM answered {status}", retry_after=answer.retry_after)
         if status in _ADVICE or not (answer.is_client_error or answer.is_success):
             raise Misconfigured(f"the CRM answered {status}. {_ADVICE.get(status, 'Check CRM_URL.')}")
-        return f"{status} {answer.words([self._settings.token], _LONGEST_WORDS)}".strip()
+        return f"{status} {answer.words(self._secrets, _LONGEST_WORDS)}".strip()
 
 
 def _is_whole(answer: Answer) -> bool:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from connectors.redaction import HIDDEN, SHORTEST_PIECE, Redactor, presentable
+from connectors.redaction import HIDDEN, SHORTEST_PIECE, Redactor, keys_in, presentable
 
 SECRET = 'AbC/dEf+gH1&<"\\é secret=='
 
@@ -134,3 +134,19 @@ def test_a_secret_across_the_cut_leaves_no_piece() -> None:
     for at in range(350, 420):
         words = presentable("." * at + secret + "." * 1000, [SecretStr(secret)], 100)
         assert not _pieces(secret) & _pieces(words)
+
+
+URL = "https://bi.example/v1/hooks%2FT0-B1/s3cret?code=k%20ey+12&v=1"
+
+
+@pytest.mark.parametrize(
+    ("said", "path_stays", "shown"),
+    [
+        ("Cannot POST /v1/hooks%2FT0-B1/s3cret?code=k%20ey+12&v=1", "/v1/hooks%2FT0-B1/s3cret", "Cannot POST ***?***"),
+        ('{"path": "hooks/T0-B1", "code": "k ey 12"}', "hooks/T0-B1", '{"path": "***", "code": "***"}'),
+        ("no s3cret in v1", "s3cret", "no *** in v1"),
+    ],
+)
+def test_what_may_be_a_key_in_an_url_is_hidden(said: str, path_stays: str, shown: str) -> None:
+    assert presentable(said, keys_in(SecretStr(URL)), 100) == shown
+    assert presentable(said, keys_in(URL), 100) == shown.replace("***", path_stays, 1)

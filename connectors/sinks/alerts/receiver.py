@@ -15,6 +15,7 @@ from pydantic import SecretStr
 
 from connectors.errors import Misconfigured, Unavailable
 from connectors.http.exchange import Answer, Exchange
+from connectors.redaction import keys_in
 from schemas.records import AlertRecord
 
 _TRY_LATER = {408, 409, 425, 429}
@@ -51,10 +52,15 @@ class Receiver(Protocol):
 
 
 class Posting:
-    """POSTs JSON to one URL, through `exchange`. `peer` is who that is, for errors."""
+    """POSTs JSON to one URL, through `exchange`. `peer` is who that is, for errors.
 
-    def __init__(self, peer: str, url: str, token: SecretStr | None, exchange: Exchange) -> None:
-        self._peer, self._url, self._token, self._exchange = peer, url, token, exchange
+    What may be a key in `url` is hidden in the receiver's words: `connectors.redaction.keys_in`.
+    """
+
+    def __init__(self, peer: str, url: SecretStr | str, token: SecretStr | None, exchange: Exchange) -> None:
+        self._peer, self._token, self._exchange = peer, token, exchange
+        self._url = url.get_secret_value() if isinstance(url, SecretStr) else url
+        self._secrets = [token, *keys_in(url)]
 
     async def post(self, content: object, key: str | None = None) -> str | None:
         """Return None when it is taken, the receiver's words when it is refused as bad. `key` makes it idempotent.
@@ -83,4 +89,4 @@ class Posting:
             raise Unavailable(f"{self._peer} answered {status}", retry_after=answer.retry_after)
         if status in _MISCONFIGURED or not answer.is_client_error:
             raise Misconfigured(f"{self._peer} answered {status}. Check its URL, and ALERT_TOKEN.")
-        return f"{status} {answer.words([self._token], _LONGEST_WORDS)}".strip()
+        return f"{status} {answer.words(self._secrets, _LONGEST_WORDS)}".strip()

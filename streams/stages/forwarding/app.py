@@ -12,6 +12,7 @@ from functools import partial
 
 import structlog
 from prometheus_client import Counter, Gauge
+from pydantic import SecretStr
 
 from connectors.errors import Unavailable
 from connectors.http.endpoint import Endpoint
@@ -104,7 +105,7 @@ class Endpoints:
             app.using(
                 Endpoint(
                     name(number),
-                    url,
+                    SecretStr(url),
                     token=token,
                     token_name="DASHBOARDS_FORWARD_TOKENS",  # noqa: S106 - the name of a setting
                     timeout=settings.timeout,

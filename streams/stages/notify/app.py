@@ -11,6 +11,7 @@ from typing import Any
 
 import structlog
 from prometheus_client import Counter
+from pydantic import SecretStr
 
 from connectors.errors import ConfigurationError
 from connectors.http.exchange import Exchange
@@ -63,7 +64,8 @@ def receiver(settings: ReceiverSettings) -> Receiver:
         )
     peer = "the webhook of alerts" if base is None else "Alertmanager"
     url = settings.webhook_url or "" if base is None else base.rstrip("/") + "/api/v2/alerts"
-    posting = Posting(peer, url, settings.token, Exchange(peer, Transport(url), timeout=settings.timeout))
+    shown = SecretStr(url) if base is None else url  # webhooks of chats have their key in the path
+    posting = Posting(peer, shown, settings.token, Exchange(peer, Transport(url), timeout=settings.timeout))
     return Webhook(posting) if base is None else Alertmanager(posting, resend=settings.resend)
 
 

@@ -119,3 +119,16 @@ async def test_another_attempt_leaves_out_who_has_settled_it() -> None:
     assert [len(peer.asked) for peer in peers] == [1, 2, 1]
     assert {asked.header("idempotency-key") for peer in peers for asked in peer.asked} == {"0-7"}
     assert set(troubles) == {None}
+
+
+async def test_an_endpoint_that_repeats_its_url_tells_no_key() -> None:
+    echo = response(b"Cannot POST /services/T0-B0-key?code=k3y-of-it", status="400 No")
+    async with hostile(answering(echo)) as peer:
+        app, urls = FakeApp(), SecretStr(f"{peer.url}/services/T0-B0-key?code=k3y-of-it")
+        settings = ForwardingSettings.model_construct(urls=urls, tokens=None, concurrency=2, timeout=5.0)
+        endpoints, telling = Endpoints(app, settings, on_trouble=lambda _: None), Telling(CHANGE)  # type: ignore[arg-type]
+        await endpoints.tell(telling, "0-7")
+        for each in app.resources:
+            await each.close()
+
+    assert telling.settled == {0: "400 Cannot POST ***?***"}

@@ -14,6 +14,7 @@ from schemas.envelope import Consumed
 from schemas.records import AlertRecord
 from streams.stages.notify.app import _changes, receiver
 from streams.stages.notify.notices import Told
+from tests.support.hostile_http import answering, hostile, response
 
 ALERTMANAGER, WEBHOOK = "http://localhost:9093/", "https://alerts.example/"
 
@@ -55,3 +56,12 @@ async def test_of_a_batch_that_is_refused_each_is_told_by_itself_in_order() -> N
 
     assert asked == [["a", "bad", "b"], ["a"], ["bad"], ["b"], ["c", "d"]]
     assert [(each.value, dict(each.headers)[DEAD_DETAIL]) for each in dead] == [(b"bad", b"400 bad")]
+
+
+async def test_a_webhook_that_repeats_its_url_tells_no_key() -> None:
+    async with hostile(answering(response(b"Cannot POST /services/T0-B0-key", status="400 No"))) as peer:
+        hooked = receiver(settings(webhook_url=f"{peer.url}/services/T0-B0-key"))
+        words = await hooked.tell([Notice(change("a").record)], 0.0)
+        await hooked.close()
+
+    assert words == "400 Cannot POST ***"
