@@ -18,6 +18,7 @@ from streams.core.times import END_OF_TIME
 STAGE = "notify"
 META = b""  # key of a partition's own record: the last offset that is told
 OPEN = "open"
+LONGEST_ID = 200  # characters; ours are 16
 
 UNDECODABLE = "undecodable"
 OUT_OF_RANGE = "out of range"
@@ -124,11 +125,16 @@ class Notices:
             self._refused.append(_dead(self._partition, record, UNDECODABLE, str(error)))
             return None
         times = (alert.opened_at, alert.updated, alert.resolved_at or 0)
-        if not all(0 <= time < END_OF_TIME for time in times) or not alert.alert_id:
-            detail = "an alert has an id, and times in the years 1970 to 9999"
+        if not all(0 <= time < END_OF_TIME for time in times) or not _is_id(alert.alert_id):
+            detail = f"an alert has an id (1 to {LONGEST_ID} printable ASCII characters), and times from 1970 to 9999"
             self._refused.append(_dead(self._partition, record, OUT_OF_RANGE, detail))
             return None
         return alert
+
+
+def _is_id(text: str) -> bool:
+    """Return whether `text` may be an alert's id: a webhook gets it in a header."""
+    return 0 < len(text) <= LONGEST_ID and text.isascii() and text.isprintable() and text == text.strip()
 
 
 def _dead(partition: int, record: Record, reason: str, detail: str) -> Outgoing:

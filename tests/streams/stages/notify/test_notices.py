@@ -174,7 +174,11 @@ def test_kills_lose_no_change_and_the_receiver_ends_with_the_newest(
 
 
 @pytest.mark.parametrize(
-    ("value", "reason"), [(b"nonsense", b"undecodable"), (ENCODE(alert(name="")), b"out of range")]
+    ("value", "reason"),
+    [
+        (b"nonsense", b"undecodable"),
+        *((ENCODE(alert(name=name)), b"out of range") for name in ("", "\u00e4", "a\nX-Evil: 1", "a" * 201)),
+    ],
 )
 def test_what_is_no_alert_is_a_dead_letter(value: bytes, reason: bytes) -> None:
     (output,) = System().take(value).outputs
