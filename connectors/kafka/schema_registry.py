@@ -24,12 +24,13 @@ NOT_FOUND, TOO_MANY_REQUESTS, SERVER_ERRORS = 404, 429, 500
 # The client's own are none, 3 and 1,000: a registry that hangs would hang us.
 TIMEOUT, RETRIES, RETRY_WAIT_MS = 4.0, 1, 200
 LONGEST_WORDS = 500  # characters of the registry's that are shown
+HIGHEST_ID = 2**31 - 1  # four bytes before each record, which others read with a sign
 
 
 class RegistrySchemaIds:
     """`SchemaIds` of a registry. Blocks for 10 s at most; what was asked once is remembered.
 
-    Raises ConfigurationError when the registry refuses, ConnectorError when it does not answer.
+    Raises ConfigurationError when the registry refuses, ConnectorError when it does not answer, or not with an id.
     """
 
     def __init__(self, client: SchemaRegistryClient, secrets: Iterable[SecretStr] = ()) -> None:
@@ -44,13 +45,16 @@ class RegistrySchemaIds:
         """
         written = Schema(json.dumps(schema), "AVRO")
         try:
-            with suppress(LookupError):
-                return self._registered(subject, written)
-            schema_id: int = self._client.register_schema(subject, written, normalize_schemas=True)
+            try:
+                schema_id = self._registered(subject, written)
+            except LookupError:
+                schema_id = self._client.register_schema(subject, written, normalize_schemas=True)
         except SchemaRegistryError as exc:
             raise self._mapped(exc, f"a schema for {subject}") from None
         except Exception as exc:  # the HTTP client's, of whichever kind it uses
             raise ConnectorError(f"the schema registry does not answer: {type(exc).__name__}") from exc
+        if type(schema_id) is not int or not 0 <= schema_id <= HIGHEST_ID:  # True is an int, too
+            raise ConnectorError(f"the schema registry gives {subject} an id that is no number from 0 to {HIGHEST_ID}")
         return schema_id
 
     def registered(self, subject: str, schema: dict[str, Any]) -> bool:
@@ -80,15 +84,15 @@ class RegistrySchemaIds:
         """Let go of the connection."""
         self._client.close()
 
-    def _registered(self, subject: str, written: Schema) -> int:
+    def _registered(self, subject: str, written: Schema) -> Any:
+        """Return the id, whatever the registry calls one. Raises LookupError when there is none."""
         try:
             found = self._client.lookup_schema(subject, written, normalize_schemas=True)
         except SchemaRegistryError as exc:
             if exc.http_status_code == NOT_FOUND:
                 raise LookupError(f"no such schema under {subject}") from exc
             raise
-        schema_id: int = found.schema_id
-        return schema_id
+        return found.schema_id
 
     def schema_for(self, schema_id: int) -> dict[str, Any]:
         try:

@@ -288,6 +288,18 @@ async def test_a_schema_that_is_nested_too_deep_is_none() -> None:
         ids.close()
 
 
+@pytest.mark.parametrize("status", ["200 OK", "404 Not Found"], ids=["found", "registered"])
+@pytest.mark.parametrize("given", ["abc", None, 1.5, -1, 2**40, True])
+async def test_an_id_that_no_record_can_carry_is_none(given: object, status: str) -> None:
+    says = response(json.dumps({"id": given, "subject": "s", "version": 1, "schema": "{}"}).encode())
+    looked_up = says if status == "200 OK" else response(b'{"error_code": 40403, "message": ""}', status=status)
+    async with hostile(answering(looked_up, says)) as peer:
+        ids = schema_registry.registry(RegistrySettings(url=peer.url))
+        with pytest.raises(ConnectorError, match="an id that is no number from 0 to 2147483647"):
+            await asyncio.to_thread(ids.id_for, "s", {"type": "string"})
+        ids.close()
+
+
 async def test_words_of_a_registry_are_cut_and_hide_its_password() -> None:
     password = "a-password/of-some-length"
     echoed = base64.b64encode(f"me:{password}".encode()).decode() + quote(password, safe="") + "\x1b[2J"
