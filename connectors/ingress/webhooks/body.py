@@ -16,13 +16,17 @@ WITHIN = 5.0  # seconds for a whole body
 _UTF8 = {"", "utf-8", "utf8", "us-ascii"}
 
 
-def unreadable(headers: Mapping[str, str], content_type: str, charset: str | None) -> web.Response | None:
+def unreadable(request: web.Request) -> web.Response | None:
     """Return the answer to a request whose headers say that its body is none for us."""
+    try:
+        content_type, charset = request.content_type, request.charset
+    except Exception:  # noqa: BLE001 - Python's parser of headers raises whatever it trips over
+        return refused(415, "the content type cannot be read", close=True)
     if content_type != "application/json" and not content_type.endswith("+json"):
         return refused(415, "the content type must be application/json", close=True)
     if (charset or "").lower() not in _UTF8:
         return refused(415, "the charset must be utf-8", close=True)
-    return encoded(headers)
+    return encoded(request.headers)
 
 
 def encoded(headers: Mapping[str, str]) -> web.Response | None:

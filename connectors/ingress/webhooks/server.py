@@ -134,11 +134,7 @@ class Door:
         claim = self._callers.claim(request.headers, now)
         if claim is None:
             return answers.unauthorized()
-        wrong = (
-            body.encoded(request.headers)
-            if self._any_type
-            else body.unreadable(request.headers, request.content_type, request.charset)
-        )
+        wrong = body.encoded(request.headers) if self._any_type else body.unreadable(request)
         if wrong is not None:
             return wrong
         blocked = self.why_not_ready() or ("too many requests wait" if self._room.full else None)

@@ -176,6 +176,8 @@ async def test_who_is_told_to_go_on_sends_its_body() -> None:
     [
         ({"Content-Type": "text/plain"}, 415),
         ({"Content-Type": "application/json; charset=utf-16"}, 415),
+        ({"Content-Type": "application/json; charset*=utf-16''x"}, 415),
+        ({"Content-Type": "application/json;1*"}, 415),
         ({"Content-Type": "application/json; charset=UTF-8"}, 200),
         ({"Content-Type": "application/vnd.cxone+json"}, 200),
         ({"Content-Encoding": "gzip"}, 415),
