@@ -27,9 +27,10 @@ ROOM = 8  # times as much as is shown is looked at: escapes and hidden secrets m
 _BLOCK = SHORTEST_PIECE // 2
 _STRIDE = SHORTEST_PIECE - _BLOCK + 1  # of the blocks in such a piece, one begins at a multiple of it in the text
 _ESCAPES = (b"\\", b"%", b"&")
-_ESCAPE = re.compile(
-    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|%[0-9a-fA-F]{2}"
-    rb"|&#[xX]?[0-9a-fA-F]{1,6};|&(?:amp|lt|gt|quot|apos);|\\[^ux]"
+_PERCENT_OR_HTML = rb"%[0-9a-fA-F]{2}|&#[xX]?[0-9a-fA-F]{1,6};|&(?:amp|lt|gt|quot|apos);"
+_ESCAPE = re.compile(  # a backslash before one of these may begin an escape of its own: `\%75003d`
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|"
+    + (_PERCENT_OR_HTML + rb"|\\(?!" + _PERCENT_OR_HTML + rb")[^ux]")
 )
 _URL_SAFE, _AS_IN_URLS = bytes.maketrans(b"-_", b"+/"), bytes.maketrans(b"+/", b"-_")
 _UNSHOWN = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # control, invisible and line-breaking characters

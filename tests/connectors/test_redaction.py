@@ -61,6 +61,13 @@ def test_a_secret_is_hidden_however_it_is_written(spelling: str, outer: str) -> 
     assert not _pieces(secret) & _pieces(shown)
 
 
+@pytest.mark.parametrize("letter", ["%75", "&#117;", "&#x75;"])
+def test_a_backslash_keeps_the_escape_that_comes_after_it(letter: str) -> None:
+    written = SPELLINGS["JSON, all escaped"](SECRET).replace("u", letter)
+
+    assert Redactor([SecretStr(SECRET)])(written) == HIDDEN
+
+
 @given(secrets, st.sampled_from(sorted(SPELLINGS)), st.text(max_size=20), st.text(max_size=20))
 def test_no_eight_characters_in_a_row_are_left(secret: str, spelling: str, before: str, after: str) -> None:
     written = SPELLINGS[spelling](secret)
