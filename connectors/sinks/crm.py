@@ -1,8 +1,8 @@
 """Messages -> the CRM: one POST with a JSON list and an Idempotency-Key, and what its answers mean.
 
 * 2xx: taken, all of it; but one that says that some rows failed is a refusal. The stage sends halves then, under keys
-  of their own, so that rows of it that were taken come a second time: better twice than lost. One that cannot be read
-  whole (it is cut, or encoded) may say so: several rows are refused, a single one is `Misconfigured`.
+  of their own, so that rows of it that were taken come a second time: better twice than lost. An answer to several
+  rows that is too long to be read whole may say so, too, and is a refusal: of fewer rows there is less to say.
 * 408, 409 (the key is still being worked on), 425, 429, 5xx, no answer in time: `Unavailable`, with the seconds of a
   Retry-After.
 * 401, 403, 404, 405, 407, and what is no answer to a POST, such as a redirect: `Misconfigured`.
@@ -31,7 +31,6 @@ _ADVICE = {
     405: "Check that CRM_URL takes POST.",
     407: "A proxy wants to know who asks.",
 }
-_ADVICE_TO_BE_READ = "Check that CRM_URL answers in less than 1 MiB, and without a Content-Encoding."
 
 Row = Mapping[str, str | None]
 
@@ -65,11 +64,7 @@ class HttpCrm:
         """As `Crm.post`."""
         url, body = self._settings.url, orjson.dumps(rows)
         answer = await self._exchange.ask("POST", url, headers=self._headers(key), body=body)
-        if answer.is_success and len(rows) == 1 and not _is_whole(answer):
-            raise Misconfigured(
-                f"the CRM answered {answer.status} with what cannot be read whole. {_ADVICE_TO_BE_READ}"
-            )
-        return self._meaning(answer)
+        return self._meaning(answer, read=not answer.cut or len(rows) == 1)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -81,19 +76,14 @@ class HttpCrm:
             headers["Authorization"] = f"Bearer {self._settings.token.get_secret_value()}"
         return headers
 
-    def _meaning(self, answer: Answer) -> str | None:
+    def _meaning(self, answer: Answer, *, read: bool) -> str | None:
+        """Return what an answer means; one that was not `read` to where it counts is no success."""
         # What the CRM says may repeat what a guest wrote: it goes to the dead letters, not into logs and probes.
         status = answer.status
-        if answer.is_success and _is_whole(answer) and not says_that_some_failed(status, answer.json()):
+        if answer.is_success and read and not says_that_some_failed(status, answer.json()):
             return None
         if status in _TRY_LATER or answer.is_server_error:
             raise Unavailable(f"the CRM answered {status}", retry_after=answer.retry_after)
         if status in _ADVICE or not (answer.is_client_error or answer.is_success):
             raise Misconfigured(f"the CRM answered {status}. {_ADVICE.get(status, 'Check CRM_URL.')}")
         return f"{status} {answer.words(self._secrets, _LONGEST_WORDS)}".strip()
-
-
-def _is_whole(answer: Answer) -> bool:
-    """Return whether what the CRM says can be read. JSON is JSON: some servers name a charset as its encoding."""
-    plain = not answer.body or answer.encoding.lower() in {"", "identity"} or answer.json() is not None
-    return plain and not answer.cut
