@@ -48,14 +48,14 @@ class Runner(Generic[M]):
         self._settled: object = None  # the cores that may start nothing more
         self._more = asyncio.Event()
         self._turn = count()
-        self._failure: Exception | None = None
+        self._failure: BaseException | None = None
 
     def wake(self) -> None:
         """Look for calls to make: something was folded."""
         self._more.set()
 
     async def run(self) -> None:
-        """Make calls, for ever. Raises what a call raised that is no outcome."""
+        """Make calls, for ever. Raises what a call raised that is no outcome, or taking its outcome."""
         while True:
             due = [] if self._is_settled else [core.next_due for core in self.cores() if core.next_due is not None]
             sleep = min([LONGEST_SLEEP, *(at / 1000 - self._now() for at in due)])
@@ -115,12 +115,12 @@ class Runner(Generic[M]):
             core.release(job)
         except SuspendedError as suspended:
             self._stage.start_over(str(suspended))
-        except Exception as failure:  # noqa: BLE001 - `run` raises it
-            self._failure = failure
         else:
             core.finish(job, outcome, int(self._now() * 1000))
             self._stage.wake()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._under_way.discard(task)
+        if not task.cancelled():
+            self._failure = task.exception() or self._failure
         self._more.set()

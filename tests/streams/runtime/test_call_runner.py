@@ -232,6 +232,21 @@ def test_what_a_call_raises_ends_the_stage() -> None:
     run(main())
 
 
+def test_what_a_core_raises_about_an_outcome_ends_the_stage() -> None:
+    async def main() -> None:
+        rig = Rig()
+        rig.outcome = lambda _: Failed(None)  # type: ignore[arg-type] # its reason cannot be cut
+        rig.ask("a")
+        working = asyncio.create_task(rig.stage.run(rig.stream))
+
+        async with asyncio.timeout(60):
+            with pytest.raises(TypeError):
+                await rig.runner.run()
+        working.cancel()
+
+    run(main())
+
+
 def test_no_more_is_read_than_may_be_held() -> None:
     async def body(rig: Rig) -> None:
         events = [rig.ask("a", "b"), rig.ask("c", "d"), rig.ask("e", "f")]
