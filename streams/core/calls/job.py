@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import orjson
 
@@ -18,6 +18,7 @@ ORIGIN = "cxone-retry-origin"  # offset of the record that it is a copy of, in t
 _OURS = {ATTEMPT, DUE, HISTORY, ORIGIN}
 
 LONGEST_REASON = 300  # characters
+LARGEST = (1 << 63) - 1  # number in a story: anybody may write one, and what is stored of it are 64 bits
 
 M = TypeVar("M")
 
@@ -122,10 +123,17 @@ def story(headers: Iterable[tuple[str, bytes]]) -> tuple[Waiting, list[tuple[int
     """
     found = dict(headers)
     try:
-        history = [(int(at), _text(reason)) for at, reason in orjson.loads(found[HISTORY])]
-        return Waiting(int(found[ATTEMPT]), int(found[DUE]), int(found[ORIGIN])), history
+        history = [(_number(at), _text(reason)) for at, reason in orjson.loads(found[HISTORY])]
+        return Waiting(_number(found[ATTEMPT], 1), _number(found[DUE]), _number(found[ORIGIN])), history
     except (KeyError, TypeError, ValueError) as wrong:
         raise ValueError(f"the record carries no story of its attempts ({wrong!r})") from None
+
+
+def _number(written: Any, least: int = 0) -> int:
+    number = int(written)
+    if not least <= number <= LARGEST:
+        raise ValueError(f"a number is from {least} to {LARGEST}")
+    return number
 
 
 def _text(reason: object) -> str:

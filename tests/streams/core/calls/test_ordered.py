@@ -311,6 +311,27 @@ def test_a_story_that_is_none_of_ours_is_a_dead_letter_however_deep(history: byt
     assert core.fold(Chunk("retry.1", 7, [Consumed(0, b"a", b"a", headers)])) == 1
 
 
+@pytest.mark.parametrize(
+    ("header", "written"),
+    [
+        (HISTORY, b'[[1e300,"500"]]'),
+        (HISTORY, b'[[-1,"500"]]'),
+        (ORIGIN, b"9" * 30),
+        (ORIGIN, b"-1"),
+        (DUE, b"9" * 400),
+        (ATTEMPT, b"0"),
+        (ATTEMPT, b"9223372036854775808"),
+    ],
+)
+def test_a_story_whose_numbers_nobody_could_store_is_a_dead_letter(header: str, written: bytes) -> None:
+    core = calls()
+    ask(core, "a")
+    (waiting,) = answer(core, Failed("500")).outputs
+    headers = tuple((name, written if name == header else value) for name, value in waiting.headers)
+
+    assert core.fold(Chunk("retry.1", 7, [Consumed(0, b"a", b"a", headers)])) == 1
+
+
 def test_a_call_that_was_not_made_is_made_again_before_what_follows_it() -> None:
     core = calls()
     ask(core, "a1", "a2")
