@@ -245,6 +245,8 @@ class Calls(Generic[M]):
             job = queue.popleft()
             parked = self._parked.get(key, {})
             waits = parked.get(job.source)
+            if job.topic != self._topic and waits is not None:
+                job.offset = waits.offset  # its header is a claim, and what is stored settles this offset
             if job.topic != self._topic and (waits is None or waits.attempt != job.attempt):
                 pass  # a copy: its call was made, or it waits elsewhere
             elif key in self._called:

@@ -332,6 +332,26 @@ def test_a_story_whose_numbers_nobody_could_store_is_a_dead_letter(header: str, 
     assert core.fold(Chunk("retry.1", 7, [Consumed(0, b"a", b"a", headers)])) == 1
 
 
+@pytest.mark.parametrize("early", [False, True])
+def test_a_copy_that_claims_to_be_of_another_record_settles_nothing_of_that_one(early: bool) -> None:
+    core = calls()
+    source = (SOURCE_POSITION, b"3:0")
+    story = ((ORIGIN, b"2"), (HISTORY, b"[]"), (ATTEMPT, b"2"), (DUE, b"2000"))
+    forged = Chunk("retry.1", 7, [Consumed(0, b"a", b"a", (source, *story))])
+    if early:  # before its record waits
+        core.fold(forged)
+    ask(core, "a")
+    stored = after(answer(core, Failed("500")))
+    if not early:
+        core.fold(forged)
+    stored = after(answer(core, Failed("500"), 2000), stored)
+
+    core = calls(stored)
+    ask(core, "b", "c", first=1)
+
+    assert values(core.start(3000, 10)) == [b"b", b"c"]
+
+
 def test_a_call_that_was_not_made_is_made_again_before_what_follows_it() -> None:
     core = calls()
     ask(core, "a1", "a2")
