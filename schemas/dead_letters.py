@@ -2,7 +2,7 @@
 
 from prometheus_client import Counter
 
-from schemas.envelope import Headers, Outgoing, Record
+from schemas.envelope import Headers, Outgoing, Record, size
 from schemas.topics.dead_letters import DEAD_LETTERS
 
 DEAD_REASON = "cxone-dead-reason"  # one of a stage's fixed reasons: counted, filtered, alerted on
@@ -24,7 +24,7 @@ def dead_letter(  # noqa: PLR0913 - a dead letter is all of these
     """
     WRITTEN.labels(stage, reason).inc()
     key, value, original = record.key, record.value, tuple(record.headers)
-    beside = len(key or b"") + sum(len(name.encode()) + len(content or b"") for name, content in original)
+    beside = size(key, None, original)
     cut: Headers = ()
     if beside > max_bytes // 10 or len(value or b"") > max_bytes - beside:
         cut = ((DEAD_TRUNCATED, str(len(value or b"")).encode()),)

@@ -1,6 +1,6 @@
 """What is around a record on a topic: its headers, and the records themselves as read and as published."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -22,6 +22,14 @@ WEBHOOK_PATH = "cxone-webhook-path"  # that CXone called: one of the two below
 DATA_ACTION_PATH, DASHBOARD_PATH = "/webhook/cxone-data-action", "/webhook/cxone-dashboard"
 
 Headers = tuple[tuple[str, bytes], ...]
+
+AROUND_HEADER = 6  # bytes: the lengths of its name and its content, at most, in a record of a megabyte
+
+
+def size(key: bytes | None, value: bytes | None, headers: Iterable[tuple[str, bytes | None]]) -> int:
+    """Return how many bytes a record has at most, but for some 20 that are around any."""
+    beside = sum(len(name.encode()) + len(content or b"") + AROUND_HEADER for name, content in headers)
+    return len(key or b"") + len(value or b"") + beside
 
 
 class Record(Protocol):

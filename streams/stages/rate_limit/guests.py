@@ -7,7 +7,7 @@ from prometheus_client import Counter
 
 from schemas.avro import DecodeError
 from schemas.dead_letters import dead_letter
-from schemas.envelope import REPLAY_FOR, SOURCE_POSITION, Outgoing, Record
+from schemas.envelope import REPLAY_FOR, SOURCE_POSITION, Outgoing, Record, size
 from schemas.records import GuestMessage, GuestThrottled
 from schemas.topics import GUEST_ADMITTED, GUEST_MESSAGES, GUEST_THROTTLED
 from streams.core.contract import Change, Chunk, Flush, Refused
@@ -23,7 +23,7 @@ UNDECODABLE = "undecodable"
 OUT_OF_RANGE = "out of range"
 TOO_LARGE = "too large"
 
-LARGEST = 900_000  # bytes of a message: with headers, a broker takes no more by default, and none is made of a frame
+LARGEST = 920_000  # bytes of a record that goes out: a broker takes little more by default, and a frame makes less
 
 # Outcomes, counted
 OUTCOMES = ADMITTED, THROTTLED, REFUSED = ("admitted", "throttled", "refused")
@@ -94,16 +94,19 @@ class Guests:
     def _take(self, record: Record, message: GuestMessage) -> str:
         if not (0 <= message.sent_at < END_OF_TIME and 0 <= message.received_at < END_OF_TIME):
             return self._refuse(record, Refused(OUT_OF_RANGE, "times lie in 1970 to 9999"))
-        if len(record.value or b"") > LARGEST:
-            return self._refuse(record, Refused(TOO_LARGE, f"has more than {LARGEST} bytes"))
+        key = message.conversation_id.encode()
+        position = SOURCE_POSITION, b"%d:%d" % (self._partition, record.offset)
+        own = [header for header in record.headers if header[0] not in {SOURCE_POSITION, REPLAY_FOR}]
+        mark = [header for header in record.headers if replayed_on(header, STAGE.encode())][:1]
+        headers = (*mark, position, *own)
+        if size(key, record.value, headers) > LARGEST:
+            detail = f"has more than {LARGEST} bytes with its conversation id as key and its headers"
+            return self._refuse(record, Refused(TOO_LARGE, detail))
         allowed_at = self._decide(record, message)
         topic, value = GUEST_ADMITTED.name, record.value
         if allowed_at is not None:
             topic, value = GUEST_THROTTLED.name, self._encode(_throttled(message, allowed_at))
-        position = SOURCE_POSITION, b"%d:%d" % (self._partition, record.offset)
-        own = [header for header in record.headers if header[0] not in {SOURCE_POSITION, REPLAY_FOR}]
-        mark = [header for header in record.headers if replayed_on(header, STAGE.encode())][:1]
-        self._outputs.append(Outgoing(topic, message.conversation_id.encode(), value, (*mark, position, *own)))
+        self._outputs.append(Outgoing(topic, key, value, headers))
         return ADMITTED if allowed_at is None else THROTTLED
 
     def _decide(self, record: Record, message: GuestMessage) -> int | None:

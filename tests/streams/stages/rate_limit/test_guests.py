@@ -5,8 +5,10 @@ from dataclasses import replace
 import pytest
 from msgspec import structs
 
+from connectors.ingress.raw_record import LARGEST_FRAME
 from schemas.dead_letters import DEAD_DETAIL, DEAD_REASON, DEAD_SOURCE, DEAD_STAGE
-from schemas.envelope import EVENT_ID, REPLAY_FOR, SOURCE_POSITION, Consumed
+from schemas.envelope import EVENT_ID, REPLAY_FOR, SOURCE_POSITION, Consumed, Headers, size
+from schemas.frame_fields import LONGEST_ID
 from schemas.records import GuestThrottled
 from schemas.topics import DEAD_LETTERS, GUEST_ADMITTED, GUEST_THROTTLED
 from streams.core.taken import NO_POSITION
@@ -166,6 +168,32 @@ def test_a_message_that_no_broker_would_take_again_is_a_dead_letter() -> None:
     assert dict(letter.headers)[DEAD_REASON] == TOO_LARGE.encode()
     assert len(letter.value or b"") <= LARGEST
     assert other.topic == GUEST_ADMITTED.name
+
+
+@pytest.mark.parametrize(
+    ("conversation", "headers"),
+    [("c" * (LARGEST * 2 // 3), ()), ("c-1", (("x", b"x" * LARGEST),)), ("c-1", (("", b""),) * (LARGEST // 2))],
+)
+def test_a_message_that_is_too_large_with_its_key_and_headers_is_a_dead_letter_and_counts_nothing(
+    conversation: str, headers: Headers
+) -> None:
+    stage = guests(policy=replace(POLICY, limit=1))
+    came = record(0, message(conversation=conversation))
+
+    assert fold(stage, replace(came, headers=(*came.headers, *headers)), record(1, message())) == 1
+
+    letter, other = outputs(stage)
+    assert (letter.value, dict(letter.headers)[DEAD_REASON]) == (came.value, TOO_LARGE.encode())
+    assert size(letter.key, letter.value, letter.headers) < 1_000_000
+    assert other.topic == GUEST_ADMITTED.name
+
+
+def test_what_is_made_of_the_largest_frame_is_admitted() -> None:
+    stage = guests()
+    large = structs.replace(message(conversation="\U0001f600" * LONGEST_ID), text="a" * LARGEST_FRAME)
+
+    assert fold(stage, record(0, large)) == 0
+    assert topics(stage) == ["admitted"]
 
 
 @pytest.mark.parametrize("times", [(0, NOW), (END_OF_TIME - 1, NOW), (0, 0)])
