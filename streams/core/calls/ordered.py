@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 import orjson
 
 from schemas.dead_letters import dead_letter
-from schemas.envelope import Consumed, Outgoing, Record
+from schemas.envelope import Consumed, Outgoing, Record, size
 from streams.core.calls.due import Resting
 from streams.core.calls.job import LONGEST_REASON, Done, Failed, Job, Outcome, Tiers, Waiting, story
 from streams.core.calls.lost_retries import Awaited
@@ -27,12 +27,14 @@ KEY = b"="  # before the keys of calls
 PARKED = b"+"  # before "raw partition:raw offset|key" of a record that waits
 
 MOST_WAITING = 1_000
+LARGEST = 1_000_000  # bytes of a record in a tier: a broker takes 1,048,588 by default, with what is around records
 FORGOTTEN = 500  # keys in a flush, at most
 SLOW = 60_000  # ms in which a life has read the tiers, but for a backlog: asking sooner holds messages up for nothing
 
 UNDECODABLE = "undecodable"
 GIVEN_UP = "given up"
 TOO_MANY = "too many waiting"
+TOO_LARGE = "too large"
 
 M = TypeVar("M")
 _Parked = dict[Source, Waiting]  # source position -> what it waits for; the first is the one that calls next
@@ -274,10 +276,16 @@ class Calls(Generic[M]):
         return self._tiers.for_wait(head.due - now)
 
     def _park(self, job: Job[M], tier: int, now: int) -> None:
-        due = now + self._tiers.delays[tier]
-        self._awaited.sent(job, self._tiers.topics[tier], due)
+        """Let a record wait in a tier, or give it up where its copy would be larger than a broker takes."""
+        topic, due = self._tiers.topics[tier], now + self._tiers.delays[tier]
+        copy = job.waiting(topic, self._partition, due)
+        if size(copy.key, copy.value, copy.headers) > LARGEST:
+            self._given_up(job, Refused(TOO_LARGE, f"to wait, it would have more than {LARGEST} bytes with its story"))
+            self._unpark(job)
+            return
+        self._awaited.sent(job, topic, due)
         self._parked.setdefault(job.key, {})[job.source] = Waiting(job.attempt, due, job.offset)
-        self._outputs.append(job.waiting(self._tiers.topics[tier], self._partition, due))
+        self._outputs.append(copy)
         self._changed[job.key, job.source] = None
 
     def _unpark(self, job: Job[M]) -> None:

@@ -6,8 +6,8 @@ import pytest
 from schemas.dead_letters import DEAD_DETAIL, DEAD_REASON, DEAD_SOURCE, DEAD_STAGE
 from schemas.envelope import SOURCE_POSITION, Consumed, Outgoing
 from schemas.topics import DEAD_LETTERS
-from streams.core.calls.job import ATTEMPT, DUE, HISTORY, ORIGIN, Done, Failed, Job, Outcome, Tiers
-from streams.core.calls.ordered import FORGOTTEN, MOST_WAITING, SLOW, TOO_MANY, Calls, split
+from streams.core.calls.job import ATTEMPT, DUE, HISTORY, LONGEST_REASON, ORIGIN, Done, Failed, Job, Outcome, Tiers
+from streams.core.calls.ordered import FORGOTTEN, LARGEST, MOST_WAITING, SLOW, TOO_LARGE, TOO_MANY, Calls, split
 from streams.core.contract import Chunk, Flush, Refused
 from streams.core.taken import NO_POSITION
 
@@ -58,6 +58,12 @@ def after(flush: Flush, stored: dict[bytes, bytes] | None = None) -> dict[bytes,
         else:
             kept[change.key] = change.value
     return kept
+
+
+def dead(flush: Flush) -> dict[bytes, bytes]:
+    """Return the source and the reason of each dead letter."""
+    letters = [dict(output.headers) for output in flush.outputs if output.topic == DEAD_LETTERS.name]
+    return {headers[DEAD_SOURCE]: headers[DEAD_REASON] for headers in letters}
 
 
 def test_keys_are_called_side_by_side_and_the_records_of_one_in_order() -> None:
@@ -274,6 +280,28 @@ def test_who_comes_behind_as_many_as_may_wait_is_a_dead_letter_and_those_who_wai
         job = next(job for job in core.start(9000, 10) if job.key == "a")
         assert job.message == expected
         core.finish(job, DONE, 9000)
+
+
+def test_who_would_be_too_large_in_a_tier_is_a_dead_letter_and_what_is_behind_it_goes_on() -> None:
+    core = calls()
+    ask(core, "a" * (LARGEST - 600), "a1", "b0", "b" * (LARGEST - 100), "b1")
+    for job in core.start(0, 10):
+        core.finish(job, Failed("5" * LONGEST_REASON), 0)
+    assert core.start(0, 10) == []
+    flush = core.flush(0)
+    assert dead(flush) == {b"asked:7:3": TOO_LARGE.encode()}, "it cannot wait behind b0"
+    stored = after(flush)
+    assert stored.keys() == {b"", b"+3:0|a", b"+3:1|a", b"+3:2|b", b"+3:4|b"}
+
+    tiers_return(core, flush, dict.fromkeys(TIERS.topics, 0))
+    large, b0 = core.start(9000, 10)
+    core.finish(large, Failed("5" * LONGEST_REASON), 9000)
+    core.finish(b0, DONE, 9000)
+    flush = core.flush(9)
+
+    assert dead(flush) == {b"asked:7:0": TOO_LARGE.encode()}, "with the story of two attempts"
+    assert values(core.start(9000, 10)) == [b"a1", b"b1"]
+    assert after(flush, stored).keys() == {b"", b"+3:1|a", b"+3:4|b"}
 
 
 def test_state_of_version_1_is_split_and_what_was_split_stays() -> None:
