@@ -6,7 +6,8 @@ taken away before anything is added. A file that grew under somebody else's hand
 
 import asyncio
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from errno import EINVAL, ENOTSUP
 from pathlib import Path
 
 import structlog
@@ -23,9 +24,9 @@ _WRITE = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
 class AuditFolder:
     """One folder, owned until `close`."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, sync: Callable[[int], None] = os.fsync) -> None:
         """Take the folder at `path`, making it if need be. Raises ConfigurationError when it cannot be owned."""
-        self._path = path
+        self._path, self._sync = path, sync
         self._sizes: dict[str, int] = {}  # how long each file has to be, where that is known
         self._ownership = Ownership(path / "dashboard_audit")
         try:
@@ -82,7 +83,6 @@ class AuditFolder:
 
     def _append(self, name: str, data: bytes) -> None:
         path = self._path / name
-        is_new = not path.exists()
         try:
             file = os.open(path, _WRITE, 0o640)
         except OSError as error:
@@ -94,8 +94,6 @@ class AuditFolder:
                     f"{path} has {size} bytes, and {self._sizes.get(name, 0)} were written: somebody else writes there"
                 )
             self._sizes[name] = self._write(file, size, data)
-            if is_new:
-                self._sync_folder()
         except OSError as error:
             raise Unavailable(f"{path} cannot be written: {error.strerror}") from None
         finally:
@@ -107,7 +105,9 @@ class AuditFolder:
             left = memoryview(data)
             while left:
                 left = left[os.write(file, left) :]
-            os.fsync(file)
+            self._sync(file)
+            if not size:  # the file may be new, also when an earlier try made it
+                self._sync_folder()
         except OSError:
             os.ftruncate(file, size)
             raise
@@ -116,7 +116,10 @@ class AuditFolder:
     def _sync_folder(self) -> None:
         folder = os.open(self._path, os.O_RDONLY | os.O_DIRECTORY)
         try:
-            os.fsync(folder)
+            self._sync(folder)
+        except OSError as error:
+            if error.errno not in {EINVAL, ENOTSUP}:  # a file system that syncs no folders has nothing to wait for
+                raise
         finally:
             os.close(folder)
 

@@ -1,8 +1,11 @@
 """A folder with one owner: lines are added whole, or not at all."""
 
+import os
 import resource
-from collections.abc import Iterator
+import stat
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from errno import EINVAL, EIO
 from pathlib import Path
 
 import pytest
@@ -20,6 +23,18 @@ def disk_of(size: int) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def folders_fail_once(error: int) -> Callable[[int], None]:
+    """Return what syncs all but the first folder."""
+    failures = [OSError(error, os.strerror(error))]
+
+    def sync(descriptor: int) -> None:
+        if failures and stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise failures.pop()
+        os.fsync(descriptor)
+
+    return sync
 
 
 async def test_lines_are_added_at_the_end(tmp_path: Path) -> None:
@@ -98,4 +113,25 @@ async def test_a_disk_that_is_full_leaves_the_file_as_it_was(tmp_path: Path) -> 
     assert (tmp_path / "a.jsonl").stat().st_size == 100
     await folder.append("a.jsonl", b"y" * 99 + b"\n")
     assert len(list(folder.lines("a.jsonl"))) == 2
+    await folder.close()
+
+
+async def test_a_folder_that_was_not_synced_leaves_the_file_as_it_was(tmp_path: Path) -> None:
+    folder = AuditFolder(tmp_path, sync=folders_fail_once(EIO))
+
+    with pytest.raises(Unavailable):
+        await folder.append("a.jsonl", b"1\n")
+
+    assert (tmp_path / "a.jsonl").read_bytes() == b""
+    await folder.append("a.jsonl", b"1\n")
+    assert list(folder.lines("a.jsonl")) == [b"1"]
+    await folder.close()
+
+
+async def test_a_file_system_that_syncs_no_folders_takes_lines(tmp_path: Path) -> None:
+    folder = AuditFolder(tmp_path, sync=folders_fail_once(EINVAL))
+
+    await folder.append("a.jsonl", b"1\n")
+
+    assert list(folder.lines("a.jsonl")) == [b"1"]
     await folder.close()
