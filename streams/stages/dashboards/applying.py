@@ -95,12 +95,13 @@ class _Run:
         reply = await self._hands.get(self._command.dashboard_id)
         if isinstance(reply, str) or reply.may_pass:
             return Again(reply if isinstance(reply, str) else f"CXone answered {reply.status}")
-        if reply.status == HTTPStatus.NOT_FOUND:
-            self._settle(None)
-            return self._expired() or await self._absent()
-        if not reply.is_success:
+        absent = reply.status == HTTPStatus.NOT_FOUND
+        if not (absent or reply.is_success):
             return Verdict("refused", refusal(reply, "dashboard:read"))
         try:
+            if absent:
+                self._settle(None)
+                return self._expired() or await self._absent()
             theirs = found(reply, self._by)
             self._settle(theirs)
             return self._expired() or await self._merge(theirs)
@@ -108,7 +109,8 @@ class _Run:
             return Verdict("refused", f"CXone's answer is refused: {wrong}")
         except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as wrong:
             # Whatever a document looks like, it ends one command and no worker.
-            return Verdict("refused", f"CXone's document cannot be merged with ({type(wrong).__name__})")
+            words = "the dashboard cannot be made" if absent else "CXone's document cannot be merged with"
+            return Verdict("refused", f"{words} ({type(wrong).__name__})")
 
     async def _absent(self) -> Verdict | Again | None:
         if self._command.kind == ADOPT or not self._command.create:

@@ -35,9 +35,9 @@ def moment(text: str, now: float) -> float:
     if point.tzinfo is None:
         raise ValueError(f"`{text}` has no time zone: add Z or an offset such as +01:00")
     try:
-        return point.timestamp()
+        return point.astimezone(UTC).timestamp()
     except (OverflowError, ValueError):
-        raise ValueError(f"`{text}` is out of range") from None
+        raise ValueError(f"`{text}` is out of range: in UTC it is in none of the years 1 to 9999") from None
 
 
 def step(text: str) -> float:

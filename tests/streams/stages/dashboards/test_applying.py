@@ -4,7 +4,12 @@ from typing import Any
 
 import pytest
 
+from schemas.records import DashboardCommand
+from schemas.records.audit import AuditRecord
+from streams.stages.dashboards.applying import carry_out
+from streams.stages.dashboards.command import Order, Verdict
 from streams.stages.dashboards.cxone import RefusedAnswerError, Reply, found, refusal
+from streams.stages.dashboards.memory import Memory
 from tests.streams.stages.dashboards.payloads import FILE, document, in_cxone
 from tests.streams.stages.dashboards.world import START, Cxone, World
 
@@ -22,6 +27,30 @@ def applied(world: World, text: str, **changes: Any) -> str:
     command = world.command(document(text), **changes)
     world.run()
     return world.verdicts[command].status
+
+
+class Empty:
+    """Hands on a CXone without dashboards."""
+
+    async def get(self, dashboard: str) -> Reply:
+        return Reply(404)
+
+    async def put(self, dashboard: str, body: bytes, etag: str, *, key: str) -> Reply:
+        raise AssertionError("nothing is there")
+
+    async def create(self, dashboard: str, body: bytes, *, key: str) -> Reply:
+        return Reply(201, body)
+
+    def remember(self, memory: Memory) -> None: ...
+
+    def audit(self, record: AuditRecord) -> None: ...
+
+    async def written(self) -> None: ...
+
+    async def may_go_on(self) -> None: ...
+
+    def now(self) -> int:
+        return START
 
 
 def told(world: World) -> list[tuple[str, str, str | None]]:
@@ -293,3 +322,21 @@ def test_a_range_rolls_on_when_it_is_a_unit_behind() -> None:
     assert query["dateRange"]["end"] == "2026-02-03T02:40:00Z"
     assert query["filters"][1]["value"][1] == "2026-02-03T02:40:00Z"
     assert world.rolled() == []
+
+
+async def test_a_document_that_cannot_be_compiled_ends_its_command_alone() -> None:
+    command = DashboardCommand(
+        command_id="c0",
+        dashboard_id="sales-floor",
+        kind="apply",
+        document=None,
+        create=True,
+        etag=None,
+        actor="kim",
+        issued_at=START,
+        expires_at=START + 600_000,
+    )
+
+    outcome = await carry_out(Order(command, {}), Memory(), Empty())
+
+    assert outcome == Verdict("refused", "the dashboard cannot be made (KeyError)")

@@ -100,6 +100,7 @@ def test_a_time_is_as_rfc_3339_has_it() -> None:
         ("range: -7d", "dateRange: {start: -9999w}", "10 widgets[0].query.dateRange: is 69993.0 days long"),
         ("03:30:00Z", "03:41:00Z", "17 widgets[1].query.dateRange: ends 1.0 hours ahead: CXone takes 1"),
         ("03:30:00Z", "03:30:00", "17 widgets[1].query.dateRange.end: `2026-02-02T03:30:00` has no time zone"),
+        ("2026-01-20T00:00:00+01:00", "0001-01-01T00:00:00+14:00", "17 widgets[1].query.dateRange.start: `0001-01-01T"),
         ("03:30:00Z", "25:30:00Z", "17 widgets[1].query.dateRange.end: `2026-02-02T25:30:00Z` is no time such as"),
         ("2026-01-20T00:00:00+01:00", "2025-01-01T00:00:00Z", "17 widgets[1].query.dateRange: is 397.1 days long"),
         ("[skill, hour]", "[a, b, c, d, e, f]", "11 widgets[0].query.groupBy: has 6 items: at most 5"),
