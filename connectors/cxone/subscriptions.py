@@ -10,11 +10,13 @@ import orjson
 from connectors.cxone.dashboards import DashboardApi
 from connectors.errors import AuthorizationError, ConfigurationError, Unavailable
 from connectors.http.exchange import Answer
+from schemas.frame_fields import identity
 
 NAME = "cxone-streams dashboards"
 EVENTS = ("dashboard.updated", "dashboard.created")
 LONGEST_WORDS = 300
 
+_ID = (("subscriptionId",), ("id",))  # as the shipped dialect finds the id of a subscription to analytics
 _NOT_LISTED = {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED}
 
 
@@ -57,7 +59,7 @@ async def subscribe(api: DashboardApi, url: str, memory: Memory) -> Subscribed:
     """Subscribe to changes of dashboards, delivered to `url`, unless that is done.
 
     Raises AuthorizationError when a scope is missing, ConfigurationError when one of this name delivers elsewhere,
-    Unavailable when CXone or Kafka cannot be asked.
+    Unavailable when CXone or Kafka cannot be asked, or CXone names no id.
     """
     listed = (await api.subscriptions()).answer
     if listed.is_success:
@@ -66,24 +68,26 @@ async def subscribe(api: DashboardApi, url: str, memory: Memory) -> Subscribed:
             return _there(next((each for each in ours if _delivers_to(each, url)), ours[0]), url)
     elif listed.status in _NOT_LISTED:
         for value in await memory.recall():
-            if known := _id(value):
+            if known := _remembered(value):
                 return Subscribed(known, made=False)
     else:
         _refused(listed, "event:subscribe")
     made = (await api.subscribe(wanted(url))).answer
     if not made.is_success:
         _refused(made, "event:subscribe and webhook:write")
-    name = str(made.object().get("id", ""))
+    name = identity(made.object(), _ID)
+    if name is None:
+        raise Unavailable(f"CXone answered {made.status} to the subscription, without an id: it cannot be remembered")
     await memory.remember(orjson.dumps({"id": name}))
     return Subscribed(name, made=True)
 
 
-def _id(value: bytes) -> str | None:
+def _remembered(value: bytes) -> str | None:
     try:
         found = orjson.loads(value)
     except orjson.JSONDecodeError:
         return None
-    return str(found["id"]) if isinstance(found, dict) and "id" in found else None
+    return identity(found, _ID) if isinstance(found, dict) else None
 
 
 def _entities(answer: Answer) -> list[Mapping[str, Any]]:
@@ -105,7 +109,7 @@ def _there(subscription: Mapping[str, Any], url: str) -> Subscribed:
         )
     if subscription.get("active") is False:
         raise ConfigurationError(f"CXone's subscription named {NAME!r} is not active: switch it on, or remove it there")
-    return Subscribed(str(subscription.get("id", "")), made=False)
+    return Subscribed(identity(subscription, _ID) or "", made=False)
 
 
 def _refused(answer: Answer, scopes: str) -> None:

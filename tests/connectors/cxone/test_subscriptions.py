@@ -30,6 +30,18 @@ class Api(DashboardApi):
         return Timed(Answer(self.made, orjson.dumps(self.kept[-1] if self.kept else {})), 0)
 
 
+class Otherwise(Api):
+    """Lists none, and names the id of what it makes `named`."""
+
+    def __init__(self, named: str) -> None:
+        super().__init__(listed=404)
+        self.named = named
+
+    async def subscribe(self, subscription: dict[str, object]) -> Timed:
+        await super().subscribe(subscription)
+        return Timed(Answer(201, orjson.dumps({self.named: f"s{len(self.kept) - 1}"})), 0)
+
+
 class Memory(list[bytes]):
     async def recall(self) -> list[bytes]:
         return self
@@ -60,6 +72,22 @@ async def test_where_cxone_does_not_list_them_it_is_remembered(status: int) -> N
     assert await subscribe(api, URL, memory) == Subscribed("s0", made=True)
     assert await subscribe(api, URL, memory) == Subscribed("s0", made=False)
     assert len(api.kept) == 1
+
+
+async def test_an_id_under_its_other_name_is_remembered() -> None:
+    api, memory = Otherwise("subscriptionId"), Memory([b'{"id":""}'])  # "" is what was remembered of such an answer
+
+    assert await subscribe(api, URL, memory) == Subscribed("s0", made=True)
+    assert await subscribe(api, URL, memory) == Subscribed("s0", made=False)
+
+
+async def test_an_answer_without_an_id_is_not_remembered() -> None:
+    memory = Memory()
+
+    with pytest.raises(Unavailable, match="without an id"):
+        await subscribe(Otherwise("name"), URL, memory)
+
+    assert memory == []
 
 
 async def test_ours_is_found_beside_one_that_delivers_elsewhere() -> None:
