@@ -38,7 +38,7 @@ def actions(  # noqa: PLR0913 - one argument per option
     from connectors.simulator.actions.bodies import Plan, calls
     from connectors.simulator.actions.caller import Sent, call, nobody
     from connectors.simulator.actions.ledger import CallLedger
-    from streams.cli.ending import ended
+    from streams.cli.ending import ended, writing
     from streams.programs.lifecycle import on_signal
 
     if urlsplit(url).scheme != "http" or urlsplit(url).hostname not in {"127.0.0.1", "localhost", "::1"}:
@@ -57,7 +57,11 @@ def actions(  # noqa: PLR0913 - one argument per option
             return stop.is_set() or time.monotonic() >= ends
 
         with ExitStack() as stack:
-            settled = nobody if ledger is None else CallLedger(stack.enter_context(ledger.open("w"))).settled
+            file = None
+            if ledger is not None:
+                with writing(ledger):
+                    file = stack.enter_context(ledger.open("w"))
+            settled = nobody if file is None else CallLedger(file).settled
             each = calls(plan, uuid4().hex[:8])
             await call(url, secret, each, sent, rate=rate, until=over, settled=settled)
 

@@ -25,7 +25,10 @@ def asyncapi(
     if path is None:
         typer.echo(text, nl=False)
     else:
-        path.write_text(text)
+        from streams.cli.ending import writing
+
+        with writing(path):
+            path.write_text(text)
 
 
 def document(server: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import typer
 
@@ -18,3 +19,15 @@ def ended() -> Iterator[None]:
         if reason := str(end):
             typer.echo(reason, err=True)
         raise typer.Exit(end.status) from None
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """As `ended`, and exit with the reason when `path` cannot be written."""
+    from connectors.errors import ConfigurationError
+
+    with ended():
+        try:
+            yield
+        except OSError as error:
+            raise ConfigurationError(f"{path} cannot be written: {error.strerror}") from None

@@ -36,7 +36,7 @@ def plan(
     """
     import time
 
-    from streams.cli.ending import ended
+    from streams.cli.ending import ended, writing
     from streams.stages.dashboards.json_text import dumps
     from streams.stages.dashboards.plan import to_json
 
@@ -44,7 +44,8 @@ def plan(
         items = planned(files, create=create)
     told = dumps(to_json(items, time.time())).decode()
     if out is not None:
-        out.write_text(told)
+        with writing(out):
+            out.write_text(told)
     if json:
         typer.echo(told)
     else:
@@ -185,7 +186,7 @@ def get(
     import asyncio
     import time
 
-    from streams.cli.ending import ended
+    from streams.cli.ending import ended, writing
     from streams.programs import dashboards
     from streams.stages.dashboards import files
     from streams.stages.dashboards.written import document_of, text
@@ -205,7 +206,7 @@ def get(
     if file is None:
         typer.echo(written, nl=False)
     else:
-        with file.open("x") as target:
+        with writing(file), file.open("x") as target:
             target.write(written)
 
 

@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[3]
     [
         (["--url", "http://example.com"], {"CXONE_WEBHOOK_SECRETS": "a" * 16}, 2, "on this machine"),
         ([], {}, 2, "CXONE_WEBHOOK_SECRETS: is not set"),
+        (["--ledger", "none/calls"], {"CXONE_WEBHOOK_SECRETS": "a" * 16}, 2, "none/calls cannot be written: No such"),
     ],
 )
 def test_what_cannot_be_called_is_said(

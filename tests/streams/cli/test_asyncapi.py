@@ -66,3 +66,10 @@ def test_it_is_written_to_a_file(tmp_path: Path) -> None:
     assert CliRunner().invoke(app, ["asyncapi", str(path)]).exit_code == 0
 
     assert json.loads(path.read_text())["asyncapi"] == "3.0.0"
+
+
+def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["asyncapi", str(tmp_path / "none" / "asyncapi.json")])
+
+    assert result.exit_code == 2
+    assert "asyncapi.json cannot be written: No such file or directory" in result.stderr
