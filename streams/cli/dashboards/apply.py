@@ -1,6 +1,9 @@
 """`cxone-streams dashboards apply|adopt|forget`: commands for the stage, and what becomes of them."""
 
+import getpass
+import os
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -20,7 +23,10 @@ WAIT = 600.0  # seconds
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs, when all is known.")]
 
-Actor = Annotated[str | None, typer.Option(help="Who wants it, for the audit trail; your user name when left out.")]
+Actor = Annotated[
+    str | None,
+    typer.Option(help="Who wants it, for the audit trail; your user name, or `uid` and its number, when left out."),
+]
 Timeout = Annotated[
     float, typer.Option(min=1, max=86_400, help="Seconds for a worker to take it; later it is never carried out.")
 ]
@@ -122,7 +128,6 @@ def _carry_out(
 ) -> None:
     """Publish commands and follow them; leaves with the exit code that says what became of them."""
     import asyncio
-    import getpass
     import time
 
     from schemas.records import DashboardCommand
@@ -139,7 +144,7 @@ def _carry_out(
             document=dumps(document).decode() if "name" in document else None,
             create=create,
             etag=etag,
-            actor=options.actor or getpass.getuser(),
+            actor=options.actor or user_name(),
             issued_at=now,
             expires_at=now + int(1000 * options.wait),
         )
@@ -164,6 +169,14 @@ def _carry_out(
     if options.json:
         _print_json(commands, outcomes, code)
     raise typer.Exit(code)
+
+
+def user_name(ask: Callable[[], str] = getpass.getuser) -> str:
+    """Return who runs this: a user of a container often has a number alone."""
+    try:
+        return ask()
+    except (KeyError, OSError):  # of Python until 3.12, and since
+        return f"uid {os.getuid()}"
 
 
 def _print_json(commands: "Sequence[DashboardCommand]", outcomes: "dict[str, DashboardApplied]", code: int) -> None:

@@ -1,6 +1,7 @@
 """`cxone-streams dashboards` as a person meets it."""
 
 import json
+import os
 import time
 from dataclasses import replace
 from io import StringIO
@@ -12,7 +13,7 @@ from typer.testing import CliRunner
 
 from schemas.records import DashboardApplied, DashboardCommand
 from streams.cli.dashboards import app
-from streams.cli.dashboards.apply import exit_code
+from streams.cli.dashboards.apply import exit_code, user_name
 from streams.cli.dashboards.progress import EXPIRED_WORDS, following, to_json
 from streams.stages.dashboards.files import check
 
@@ -117,6 +118,14 @@ def test_the_exit_code_says_what_became_of_all(statuses: list[str], code: int) -
     }
 
     assert exit_code(commands, outcomes) == code
+
+
+@pytest.mark.parametrize("error", [KeyError, OSError])
+def test_a_user_without_a_name_is_a_number(error: type[Exception]) -> None:
+    def nameless() -> str:
+        raise error("getpwuid(): uid not found")
+
+    assert user_name(nameless) == f"uid {os.getuid()}"
 
 
 def test_progress_is_a_bar_for_a_person_and_nothing_in_a_pipe() -> None:
