@@ -1,6 +1,8 @@
 """`cxone-streams dashboards plan|diff|get`: what CXone has, beside our files. Nothing is changed."""
 
 import json as jsonlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -96,28 +98,39 @@ def gathered(files: list[Path]) -> list[Known]:
 
 def planned(files: list[Path], *, create: bool) -> "list[Item]":
     """Plan all files. Leaves with 1 when one of them is wrong. Raises ConnectorError."""
+    return [plan_known(each, create=create) for each in gathered(files)]
+
+
+def plan_known(known: Known, *, create: bool) -> "Item":
+    """Plan one file. Raises ConnectorError."""
     import time
 
-    from connectors.errors import ConnectorError
-    from streams.stages.dashboards.json_text import UnreadableError
     from streams.stages.dashboards.plan import plan as plan_one
 
-    items = []
-    for each in gathered(files):
-        try:
-            item = plan_one(
-                each.document,
-                each.file,
-                history=each.history,
-                found=each.found,
-                now=time.time(),
-                create=create,
-                warnings=each.warnings,
-            )
-        except UnreadableError as wrong:
-            raise ConnectorError(f"{each.document['id']}: CXone's document cannot be merged with: {wrong}") from None
-        items.append(item)
-    return items
+    with _refusing(f"{known.document['id']}: CXone's document cannot be merged with"):
+        return plan_one(
+            known.document,
+            known.file,
+            history=known.history,
+            found=known.found,
+            now=time.time(),
+            create=create,
+            warnings=known.warnings,
+        )
+
+
+@contextmanager
+def _refusing(refusal: str) -> Iterator[None]:
+    """Raise ConnectorError when CXone's document cannot be worked with, whatever it looks like."""
+    from connectors.errors import ConnectorError
+    from streams.stages.dashboards.json_text import UnreadableError
+
+    try:
+        yield
+    except UnreadableError as wrong:
+        raise ConnectorError(f"{refusal}: {wrong}") from None
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as wrong:
+        raise ConnectorError(f"{refusal} ({type(wrong).__name__})") from None
 
 
 def show(items: "Sequence[Item]") -> None:
@@ -154,9 +167,7 @@ def diff(files: Files) -> None:
     """
     import time
 
-    from connectors.errors import ConnectorError
     from streams.cli.ending import ended
-    from streams.stages.dashboards.json_text import UnreadableError
     from streams.stages.dashboards.plan import compared
     from streams.stages.dashboards.shown import difference_lines
 
@@ -166,10 +177,8 @@ def diff(files: Files) -> None:
             if each.found is None:
                 paint([("red", f"! {name}: CXone has no such dashboard")])
                 continue
-            try:
+            with _refusing(f"{name}: CXone's document cannot be compared with"):
                 found = compared(each.document, each.history, each.found, time.time())
-            except UnreadableError as wrong:
-                raise ConnectorError(f"{name}: CXone's document cannot be compared with: {wrong}") from None
             paint([("green" if not found else "yellow", f"{name}: {len(found)} differences"), *difference_lines(found)])
 
 
@@ -200,7 +209,8 @@ def get(
     if found is None:
         typer.echo(f"CXone has no dashboard {dashboard}.", err=True)
         raise typer.Exit(1)
-    written = text(document_of(found.document, dashboard))
+    with ended(), _refusing(f"{dashboard}: CXone's document cannot be written as a file"):
+        written = text(document_of(found.document, dashboard))
     for problem in files.check(written, str(file or "what CXone has"), time.time()).problems:
         typer.echo(f"{problem} (to be mended before it is applied)", err=True)
     if file is None:

@@ -11,11 +11,15 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
+from connectors.errors import ConnectorError
 from schemas.records import DashboardApplied, DashboardCommand
 from streams.cli.dashboards import app
 from streams.cli.dashboards.apply import exit_code, user_name
+from streams.cli.dashboards.plan import Known, plan_known
 from streams.cli.dashboards.progress import EXPIRED_WORDS, following, to_json
 from streams.stages.dashboards.files import check
+from streams.stages.dashboards.json_text import loads
+from streams.stages.dashboards.plan import Found, History
 
 GOOD = """\
 id: {id}
@@ -215,3 +219,14 @@ def test_one_bad_file_among_good_ones_sends_nothing(tmp_path: Path) -> None:
         result = CliRunner().invoke(app, [command, str(tmp_path)])
         assert result.exit_code == 1
         assert "nothing is sent" in result.stderr
+
+
+def test_a_number_of_cxone_s_beyond_every_float_is_no_crash() -> None:
+    document = check(GOOD.format(id="a"), "a.yaml", time.time()).document
+    theirs = loads('{"widgets": [{"title": "A", "query": {"limit": 1e400}}]}')
+    assert document is not None
+    assert isinstance(theirs, dict)
+    known = Known("a.yaml", document, [], History(None, {"widgets": {}}), Found(theirs, '"1"'))
+
+    with pytest.raises(ConnectorError, match=r"a: CXone's document cannot be merged with \(ValueError\)"):
+        plan_known(known, create=False)
