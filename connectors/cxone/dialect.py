@@ -211,15 +211,20 @@ def load(name_or_path: str) -> Dialect:
     """
     shipped = {file.name.removesuffix(".yaml"): file for file in (files("connectors.cxone") / "dialects").iterdir()}
     source = shipped.get(name_or_path) or Path(name_or_path)
-    if not source.is_file():
-        names = ", ".join(sorted(shipped))
-        raise ConfigurationError(f"CXONE_DIALECT: {name_or_path!r} is neither a shipped dialect ({names}) nor a file.")
     try:
+        if not source.is_file():
+            names = ", ".join(sorted(shipped))
+            raise ConfigurationError(
+                f"CXONE_DIALECT: {name_or_path!r} is neither a shipped dialect ({names}) nor a file."
+            )
         return Dialect.model_validate(yaml.safe_load(source.read_text("utf-8")))
-    except (yaml.YAMLError, UnicodeDecodeError) as broken:
-        raise ConfigurationError(f"CXONE_DIALECT: {name_or_path} is not YAML: {broken}") from broken
+    except OSError as unreadable:
+        raise ConfigurationError(f"CXONE_DIALECT: {name_or_path} cannot be read: {unreadable.strerror}") from None
     except ValidationError as refused:
         lines = [f"CXONE_DIALECT: {name_or_path}: {_explain(detail)}" for detail in refused.errors(include_url=False)]
+    except (yaml.YAMLError, ArithmeticError, AttributeError, LookupError, RecursionError, ValueError) as broken:
+        # PyYAML raises what it likes over a date that does not exist, or a tag that does not fit.
+        raise ConfigurationError(f"CXONE_DIALECT: {name_or_path} is not YAML: {broken}") from broken
     raise ConfigurationError("\n".join(lines))
 
 

@@ -131,10 +131,11 @@ def parse(text: str) -> tuple[Rule, ...]:
     """Read the text of a file of rules. Raises RulesError with one line per mistake."""
     try:
         return tuple(rule.rule() for rule in _File.model_validate(yaml.safe_load(text)).rules)
-    except (yaml.YAMLError, RecursionError) as broken:
-        raise RulesError(f"is not YAML: {' '.join(str(broken).split())[:300]}") from None
     except ValidationError as refused:
         lines = [_explain(detail) for detail in refused.errors(include_url=False, include_context=False)]
+    except (yaml.YAMLError, ArithmeticError, AttributeError, LookupError, RecursionError, ValueError) as broken:
+        # PyYAML raises what it likes over a date that does not exist, or a tag that does not fit.
+        raise RulesError(f"is not YAML: {' '.join(str(broken).split())[:300]}") from None
     raise RulesError("\n".join(lines))
 
 

@@ -173,6 +173,8 @@ def test_a_missing_organisation_is_named_with_both_ways_out() -> None:
         ("[inbound]", "[]", "messaging.fields.inbound: Tuple should have at least 1 item"),
         (SHIPPED, "- a list", "the file: Input should be a valid dictionary"),
         (SHIPPED, "a: [", "is not YAML"),
+        (SHIPPED, "a: 2026-02-30", "is not YAML: day is out of range for month"),
+        (SHIPPED, "[" * 3000, "is not YAML: maximum recursion depth exceeded"),
     ],
 )
 def test_mistakes_are_told_in_the_words_of_the_file(tmp_path: Path, old: str, new: str, problem: str) -> None:
@@ -192,6 +194,11 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(ConfigurationError, match="is not YAML"):
         load(str(file))
+
+
+def test_a_name_longer_than_a_file_s_is_a_wrong_setting() -> None:
+    with pytest.raises(ConfigurationError, match=r"CXONE_DIALECT: x+ cannot be read: File name too long"):
+        load("x" * 300)
 
 
 def test_an_unknown_name_lists_the_shipped_ones() -> None:

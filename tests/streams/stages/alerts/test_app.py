@@ -25,6 +25,15 @@ def test_what_is_wrong_names_the_setting_the_file_and_the_place(tmp_path: Path) 
     assert all(line.startswith(f"ALERT_RULES: {file}: rules.0.") for line in lines)
 
 
+@pytest.mark.parametrize("text", ["rules:\n- name: 2026-02-30\n", "rules: !!timestamp never\n"])
+def test_what_yaml_cannot_say_is_a_wrong_setting(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "rules.yaml"
+    file.write_text(text)
+
+    with pytest.raises(ConfigurationError, match="is not YAML"):
+        rules(file)
+
+
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "binary").write_bytes(b"\xff\xfe")
 
