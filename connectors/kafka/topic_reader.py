@@ -12,7 +12,8 @@ from connectors.errors import ConfigurationError, ConnectorError
 from schemas.envelope import Found
 
 TIMEOUT = 15.0  # seconds for each answer of the broker
-_AGO = re.compile(r"(\d+)([smhd])")
+_OFFSET = re.compile(r"\d{1,19}")  # no offset has more digits
+_AGO = re.compile(r"(\d{1,10})([smhd])")  # of so many days the milliseconds are still a time to Kafka
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
@@ -34,7 +35,7 @@ def start(text: str, *, now: float) -> Start:
         return Start()
     if text == "end":
         return Start(end=True)
-    if text.isdecimal():
+    if _OFFSET.fullmatch(text):
         return Start(offset=int(text))
     if ago := _AGO.fullmatch(text):
         return Start(time=int((now - int(ago[1]) * _SECONDS[ago[2]]) * 1000))
@@ -42,7 +43,7 @@ def start(text: str, *, now: float) -> Start:
         at = datetime.fromisoformat(text.upper())  # RFC 3339 lets T and Z be small
     except ValueError:
         raise ConfigurationError(
-            f"{text!r} is no start: beginning, end, an offset, an age such as 10m, 2h or 1d, or a time such as "
+            f"{text[:80]!r} is no start: beginning, end, an offset, an age such as 10m, 2h or 1d, or a time such as "
             "2026-01-30T12:00:00Z"
         ) from None
     return Start(time=int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000))

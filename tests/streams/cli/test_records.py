@@ -73,7 +73,7 @@ def test_where_reading_begins(text: str, expected: Start) -> None:
     assert start(text, now=NOW) == expected
 
 
-@pytest.mark.parametrize("text", ["yesterday", "10 minutes", "-5", ""])
+@pytest.mark.parametrize("text", ["yesterday", "10 minutes", "-5", "", "9" * 5000, "9" * 5000 + "d"])
 def test_a_start_that_is_none_is_refused_with_what_would_be_right(text: str) -> None:
     with pytest.raises(ConfigurationError, match="10m"):
         start(text, now=NOW)
