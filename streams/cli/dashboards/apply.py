@@ -61,7 +61,7 @@ def apply(
     from streams.stages.dashboards.command import APPLY
 
     with ended():
-        told = read_plan(files[0]) if len(files) == 1 and files[0].is_file() else None
+        told = read_plan(files[0]) if len(files) == 1 else None
     if told is not None:
         wanted = [(each["document"], each["etag"]) for each in told if each["action"] in {"update", "create"}]
         _of_a_plan(told, files[0], json=json)

@@ -231,7 +231,7 @@ def read_plan(path: Path) -> "list[dict[str, Any]] | None":
     from streams.stages.dashboards.plan import VERSION
 
     try:
-        found = jsonlib.loads(path.read_text())
+        found = jsonlib.loads(path.read_text()) if path.is_file() else None
     except (OSError, ValueError, RecursionError):
         return None
     if not (isinstance(found, dict) and found.get("version") == VERSION and isinstance(found.get("dashboards"), list)):

@@ -54,9 +54,12 @@ def refuse(problems: "Sequence[Problem]", files: int) -> None:
 def _files(paths: Sequence[Path]) -> list[Path]:
     found: dict[Path, None] = {}
     for path in paths:
-        inside = (
-            sorted(each for each in path.iterdir() if each.suffix in {".yaml", ".yml"}) if path.is_dir() else [path]
-        )
+        inside = [path]
+        try:
+            if path.is_dir():
+                inside = sorted(each for each in path.iterdir() if each.suffix in {".yaml", ".yml"})
+        except OSError:
+            pass  # to read it says what is wrong
         found.update(dict.fromkeys(inside))
     return list(found)
 

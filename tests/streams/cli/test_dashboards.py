@@ -57,6 +57,14 @@ def test_every_file_is_told_of(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("command", ["validate", "apply"])
+def test_a_name_longer_than_a_file_s_is_told_of(command: str) -> None:
+    result = CliRunner().invoke(app, [command, "x" * 300])
+
+    assert result.exit_code == 1
+    assert "cannot be read: File name too long" in result.stderr
+
+
 def test_json_is_for_programs(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("id: 7")
 
