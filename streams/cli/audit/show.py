@@ -39,8 +39,6 @@ def show(
             typer.echo(jsonlib.dumps({"status": attempt.status, **asdict(attempt)}))
         return
 
-    from datetime import UTC, datetime
-
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -48,10 +46,9 @@ def show(
     table = Table("when (UTC)", "who", "what", "became", "took", "ETag before", "after", "why")
     for attempt in attempts:
         first, last = attempt.first, attempt.last
-        at = datetime.fromtimestamp(first.timestamp / 1000, UTC).isoformat(" ", "milliseconds").split("+")[0]
         latency = (attempt.outcome or last).latency_ms
         cells = (
-            at,
+            when(first.timestamp),
             first.actor,
             first.action,
             attempt.status,
@@ -62,3 +59,13 @@ def show(
         )
         table.add_row(*map(Text, cells), style="" if attempt.status == "applied" else "yellow")
     Console().print(table)
+
+
+def when(milliseconds: int) -> str:
+    """Return a time of a record for people: in UTC, or as it stands there when no calendar has it."""
+    from datetime import UTC, datetime
+
+    try:
+        return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(" ", "milliseconds").split("+")[0]
+    except (OSError, OverflowError, ValueError):
+        return f"{milliseconds} ms"

@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from streams.cli.audit import app
+from streams.cli.audit.show import when
 from tests.support.audit_trail import PRIVATE, PUBLIC, entries, split, trail
 
 WHOLE = trail(entries(6), every=9 * 3_600_000)
@@ -110,3 +111,11 @@ def test_the_history_of_a_dashboard() -> None:
     assert done.stdout.count("ann") == 2
     assert [line["intent"]["attempt"] for line in lines] == ["a-1", "a-4"]
     assert run("show", "nobody").exit_code == 1
+
+
+def test_a_time_beyond_the_calendar_is_shown_as_it_stands() -> None:
+    assert [when(ms) for ms in (1, 2**52, -(2**63))] == [
+        "1970-01-01 00:00:00.001",
+        "4503599627370496 ms",
+        "-9223372036854775808 ms",
+    ]
