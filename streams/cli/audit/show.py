@@ -2,10 +2,14 @@
 
 import json as jsonlib
 from dataclasses import asdict
+from math import isfinite
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from streams.core.audit.history import Attempt
 
 
 def show(
@@ -36,7 +40,7 @@ def show(
         raise typer.Exit(1)
     if json:
         for attempt in attempts:
-            typer.echo(jsonlib.dumps({"status": attempt.status, **asdict(attempt)}))
+            typer.echo(as_json(attempt))
         return
 
     from rich.console import Console
@@ -59,6 +63,15 @@ def show(
         )
         table.add_row(*map(Text, cells), style="" if attempt.status == "applied" else "yellow")
     Console().print(table)
+
+
+def as_json(attempt: "Attempt") -> str:
+    """Return an attempt as one line of JSON, which knows no NaN and no infinity: they are null."""
+    return jsonlib.dumps({"status": attempt.status, **asdict(attempt, dict_factory=_finite)}, allow_nan=False)
+
+
+def _finite(items: list[tuple[str, Any]]) -> dict[str, Any]:
+    return {name: None if isinstance(value, float) and not isfinite(value) else value for name, value in items}
 
 
 def when(milliseconds: int) -> str:

@@ -8,8 +8,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from streams.cli.audit import app
-from streams.cli.audit.show import when
-from tests.support.audit_trail import PRIVATE, PUBLIC, entries, split, trail
+from streams.cli.audit.show import as_json, when
+from streams.core.audit.history import Attempt
+from tests.support.audit_trail import PRIVATE, PUBLIC, entries, record, split, trail
 
 WHOLE = trail(entries(6), every=9 * 3_600_000)
 
@@ -119,3 +120,9 @@ def test_a_time_beyond_the_calendar_is_shown_as_it_stands() -> None:
         "4503599627370496 ms",
         "-9223372036854775808 ms",
     ]
+
+
+def test_what_is_no_number_is_null_to_programs() -> None:
+    shown = json.loads(as_json(Attempt(outcome=record(1, latency_ms=float("nan")))))
+
+    assert shown["outcome"]["latency_ms"] is None
