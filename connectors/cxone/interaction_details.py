@@ -34,6 +34,8 @@ ASKED = Counter("cxone_scoring_details", "Interactions that CXone was to tell of
 
 Known = Mapping[str, Any]
 
+_NO_SEGMENT = {".", ".."}  # of a path, however they are written
+
 
 class Api(Protocol):
     """What is needed of `RestClient`."""
@@ -58,7 +60,7 @@ class InteractionDetails:
         if now < until:
             ASKED.labels("remembered").inc()
             return known
-        if now < self._quiet_until:
+        if now < self._quiet_until or interaction_id in _NO_SEGMENT:
             ASKED.labels("not asked").inc()
             return {}
         return await self._asked(interaction_id)

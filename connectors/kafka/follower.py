@@ -49,11 +49,13 @@ class Follower:
         self._consumer.assign([TopicPartition(self._topic, number, OFFSET_BEGINNING) for number in partitions])
         while self._open:
             for message in await self._ask(self._consumer.consume, AT_A_TIME, WAIT):
-                if message.error() is None:
-                    if message.value() is not None:
-                        yield message.value()
-                    self._reached[message.partition()] = message.offset() + 1
-                    self._moved.set()
+                if (error := message.error()) is not None:
+                    log.warning("cannot be read", topic=self._topic, reason=error.str())
+                    continue
+                if message.value() is not None:
+                    yield message.value()
+                self._reached[message.partition()] = message.offset() + 1
+                self._moved.set()
 
     async def caught_up(self) -> None:
         """Return when everything that is in the topic now was yielded, and the next value asked for.

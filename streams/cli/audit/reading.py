@@ -15,12 +15,14 @@ if TYPE_CHECKING:
 
 def folder_of(files: Path | None) -> Path:
     """Return the folder of the day files: what was asked for, or AUDIT_DIR. Raises ConfigurationError."""
+    from os.path import isdir
+
     from connectors.errors import ConfigurationError
     from connectors.settings import load
     from streams.stages.audit.settings import AuditSettings
 
     folder = files or load(AuditSettings).dir
-    if not folder.is_dir():
+    if not isdir(folder):  # noqa: PTH112 - pathlib raises over a name that is too long
         raise ConfigurationError(f"{folder}: there is no such folder; --files or AUDIT_DIR names it")
     return folder
 

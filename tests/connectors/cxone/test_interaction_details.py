@@ -54,6 +54,13 @@ async def test_an_answer_is_remembered_for_some_minutes() -> None:
     assert len(rig.api.asked) == 2
 
 
+async def test_an_id_that_leads_out_of_the_interactions_is_not_asked_for() -> None:
+    rig = Rig()
+
+    assert [await rig.details.of(name) for name in (".", "..")] == [{}, {}]
+    assert rig.api.asked == []
+
+
 async def test_what_cxone_does_not_know_is_remembered_too() -> None:
     rig = Rig()
     rig.api.answer = Answer(404)
