@@ -412,9 +412,13 @@ class Stage(Generic[F]):
                 if owned:
                     await self._settle()
                 for _ in range(2):  # what is under way cannot be flushed before it has ended
-                    if owned and self.blocked is None:
-                        await self.flush()
+                    if not owned or self.blocked is not None:
+                        break
+                    await self.flush()
+                    if not self._under_way:
+                        break
                     await self._ended()
+                await self._ended()
         except TimeoutError:
             raise DrainError(f"{self.name}: what was folded could not be written in {deadline} s") from None
         finally:
