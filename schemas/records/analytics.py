@@ -13,6 +13,7 @@ class AnalyticsMetrics:
     state: str | None
 
 
+LONGEST_QUEUE = 1024  # characters of a queue's id: more would make state that no broker takes
 INTERACTION = "interaction"  # the type of events that tell of one, whatever CXone calls it
 
 

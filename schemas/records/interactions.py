@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import msgspec
 
+LONGEST_CAMPAIGN = 256  # characters: more would make keys and rows that no broker takes
+
 
 class InteractionCompleted(msgspec.Struct, frozen=True, gc=False):
     """A finished interaction. Durations in seconds, `completed_at` in milliseconds since the epoch (event time).

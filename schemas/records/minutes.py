@@ -45,11 +45,12 @@ class MinutePartials:
 class MetricSnapshot:
     """One minute of one queue, or over all queues (`queue` ''). `window` is its start (ms since the epoch, UTC).
 
-    `events` counts interaction events that are not idle, `interactions` the distinct ones among them; the averages, in
-    seconds, are over the events that name a time, 0 where none does. A higher `revision` replaces every earlier row of
-    the same window and queue; `final` says that the allowed lateness has passed (a late event may still raise the
-    revision). `exact` is False when `interactions` or `active_agents` is a lower bound. `heard` is the number of
-    partitions that had events of it.
+    `events` counts interaction events that are not idle, `interactions` the distinct ones among them. The averages, in
+    seconds, are over the `handles` and `waits` events that name such a time, 0 where none does; these numbers are None
+    in a row that was written before they were part of it. A higher `revision` replaces every earlier row of the same
+    window and queue; `final` says that the allowed lateness has passed (a late event may still raise the revision).
+    `exact` is False when `interactions` or `active_agents` is a lower bound. `heard` is the number of partitions that
+    had events of it.
     """
 
     window: int
@@ -63,3 +64,5 @@ class MetricSnapshot:
     final: bool
     exact: bool
     heard: int
+    handles: int | None = None
+    waits: int | None = None

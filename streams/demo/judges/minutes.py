@@ -12,8 +12,11 @@ from typing import Any
 from schemas.records import AlertRecord, MetricSnapshot
 
 MINUTE = 60_000  # ms
-# rule, metric, threshold, critical above, clear below: those that are shipped, over all queues
-RULES = (("handle-time", "avg_handle_time", 240, 360, 216), ("wait-time", "avg_wait_time", 90, 135, 81))
+# rule, metric, of how many events, threshold, critical above, clear below: those that are shipped, over all queues
+RULES = (
+    ("handle-time", "avg_handle_time", "handles", 240, 360, 216),
+    ("wait-time", "avg_wait_time", "waits", 90, 135, 81),
+)
 CLEAR_FOR = 2
 
 Key = tuple[int, str]  # start of the minute in ms, queue ('' over all)
@@ -52,8 +55,8 @@ def alerts(rows: Iterable[MetricSnapshot]) -> set[tuple[str, int, int | None, st
     """Return (rule, opened at, resolved at, severity) of every alert that the final rows of all queues amount to."""
     final = sorted((row for row in rows if row.final and not row.queue and row.events), key=lambda row: row.window)
     found = set()
-    for rule, metric, threshold, critical, clear in RULES:
-        values = [(row.window, getattr(row, metric)) for row in final]
+    for rule, metric, named, threshold, critical, clear in RULES:
+        values = [(row.window, getattr(row, metric)) for row in final if getattr(row, named) != 0]
         at = 0
         while at < len(values):
             if values[at][1] <= threshold:

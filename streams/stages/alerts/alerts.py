@@ -15,7 +15,7 @@ from prometheus_client import Counter, Gauge
 from schemas.avro import DecodeError
 from schemas.dead_letters import dead_letter
 from schemas.envelope import Outgoing, Record
-from schemas.records import AlertRecord, MetricSnapshot
+from schemas.records import LONGEST_QUEUE, AlertRecord, MetricSnapshot
 from schemas.topics import ALERTS, METRICS_SNAPSHOTS
 from streams.core.contract import Change, Chunk, Flush
 from streams.core.times import END_OF_TIME
@@ -186,10 +186,8 @@ class Alerts:
         except DecodeError as error:
             self._refuse(record, UNDECODABLE, str(error))
             return None
-        figures = (row.avg_handle_time, row.avg_wait_time)
-        ahead = record.timestamp + AHEAD
-        if row.window % MINUTE or not 0 <= row.window < min(END_OF_TIME, ahead) or not all(map(isfinite, figures)):
-            self._refuse(record, OUT_OF_RANGE, "a window is a minute until tomorrow, an average a finite number")
+        if problem := _out_of_range(row, record.timestamp + AHEAD):
+            self._refuse(record, OUT_OF_RANGE, problem)
             return None
         return row
 
@@ -200,6 +198,16 @@ class Alerts:
         self._refused.append(
             dead_letter(METRICS_SNAPSHOTS.name, self._partition, record, stage=STAGE, reason=reason, detail=detail)
         )
+
+
+def _out_of_range(row: MetricSnapshot, ahead: int) -> str | None:
+    if row.window % MINUTE or not 0 <= row.window < min(END_OF_TIME, ahead):
+        return "a window is a minute until tomorrow"
+    if not isfinite(row.avg_handle_time) or not isfinite(row.avg_wait_time):
+        return "an average is a finite number"
+    if len(row.queue) > LONGEST_QUEUE:
+        return f"a queue's id has at most {LONGEST_QUEUE:,} characters"
+    return None
 
 
 def _minute_key(start: int, queue: str) -> bytes:

@@ -14,8 +14,9 @@ from streams.stages.alerts.series import MINUTE, NO_DATA, Alert, Minute, Progres
 OPEN, RESOLVED, RETRACTED = "open", "resolved", "retracted"
 RETRACTED_FOR = 10_080 * MINUTE  # kept: as long as the longest row of minutes above that a rule may ask for
 
-# A minute as it is kept: revision, events, interactions, average handle time, average wait time, active agents
-Row = tuple[int, int, int, float, float, int]
+# A minute as it is kept: revision, events, interactions, average handle time, average wait time, active agents. An
+# average is None where no event named such a time: 0 is a time, too.
+Row = tuple[int, int, int, float | None, float | None, int]
 _METRIC = {"events": 1, "interactions": 2, "avg_handle_time": 3, "avg_wait_time": 4, "active_agents": 5}
 
 
@@ -47,8 +48,8 @@ class Queue:
             row.revision,
             row.events,
             row.interactions,
-            row.avg_handle_time,
-            row.avg_wait_time,
+            None if row.handles == 0 else row.avg_handle_time,
+            None if row.waits == 0 else row.avg_wait_time,
             row.active_agents,
         )
         return True
@@ -118,7 +119,8 @@ class Queue:
         for start in sorted(self.minutes):
             row = self.minutes[start]
             if row[1] and (end is None or start < end):
-                yield Minute(start, float(row[place]), row[2])
+                value = row[place]
+                yield Minute(start, None if value is None else float(value), row[2])
 
     def _record(self, rule: Rule, alert: Alert) -> AlertRecord:
         named = orjson.dumps([rule.name, alert.metric, self.name, alert.opened_at])

@@ -19,10 +19,13 @@ NO_DATA = "no_data"  # stands in place of a metric
 
 @dataclass(frozen=True, slots=True)
 class Minute:
-    """A final minute of one queue that has events. `start` in milliseconds since the epoch."""
+    """A final minute of one queue that has events. `start` in milliseconds since the epoch.
+
+    `value` is None where none of the events says anything of the rule's metric.
+    """
 
     start: int
-    value: float
+    value: float | None
     interactions: int
 
 
@@ -89,29 +92,30 @@ def _gap(rule: Rule, last: int | None, start: int) -> list[Alert]:
 
 
 def _next(rule: Rule, at: Progress, minute: Minute) -> Progress:
-    evidence = minute.interactions >= rule.min_interactions
-    above = evidence and minute.value > rule.threshold
+    value = minute.value if minute.interactions >= rule.min_interactions else None
     if at.open is None:
-        return _opened(rule, at, minute) if above else Progress(last=minute.start)
-    if not evidence:
+        if value is None or value <= rule.threshold:
+            return Progress(last=minute.start)
+        return _opened(rule, at, minute.start, value)
+    if value is None:  # no evidence
         return replace(at, last=minute.start)
-    peak = max(at.peak, minute.value)
-    clear = minute.value < rule.clear_below or minute.value == 0  # nothing lies below a threshold of 0
+    peak = max(at.peak, value)
+    clear = value < rule.clear_below or value == 0  # nothing lies below a threshold of 0
     cleared = at.cleared + 1 if clear else 0
     return Progress(
         last=minute.start, peak=peak, cleared=cleared, open=_told(rule, at.open, minute.start, peak, cleared)
     )
 
 
-def _opened(rule: Rule, at: Progress, minute: Minute) -> Progress:
+def _opened(rule: Rule, at: Progress, start: int, value: float) -> Progress:
     """Return what a minute above leads to while no alert is open: a longer row, or an alert."""
-    in_a_row = at.above > 0 and at.last == minute.start - MINUTE
-    since, peak = (at.since, max(at.peak, minute.value)) if in_a_row else (minute.start, minute.value)
+    in_a_row = at.above > 0 and at.last == start - MINUTE
+    since, peak = (at.since, max(at.peak, value)) if in_a_row else (start, value)
     above = at.above + 1 if in_a_row else 1
     if above < rule.for_:
-        return Progress(last=minute.start, above=above, since=since, peak=peak)
-    alert = Alert(rule.metric, since, _severity(rule, peak), peak, minute.start)
-    return Progress(last=minute.start, peak=peak, open=alert)
+        return Progress(last=start, above=above, since=since, peak=peak)
+    alert = Alert(rule.metric, since, _severity(rule, peak), peak, start)
+    return Progress(last=start, peak=peak, open=alert)
 
 
 def _told(rule: Rule, alert: Alert, start: int, peak: float, cleared: int) -> Alert:

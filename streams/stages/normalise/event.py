@@ -3,11 +3,9 @@
 from collections.abc import Callable
 
 from schemas.frame_fields import InteractionFields, getter, identity
-from schemas.records import InteractionCompleted
+from schemas.records import LONGEST_CAMPAIGN, InteractionCompleted
 from streams.core.contract import Refused
 from streams.core.times import EARLIEST, LONGEST_DURATION, duration_reader, milliseconds, what_durations_are
-
-LONGEST_CAMPAIGN = 256  # characters
 
 NO_CAMPAIGN = "campaign id"
 BAD_DURATION = "duration"

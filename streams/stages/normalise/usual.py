@@ -12,10 +12,9 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from schemas.frame_fields import LONGEST_ID, DurationForm, InteractionFields, Path
-from schemas.records import InteractionCompleted
+from schemas.records import LONGEST_CAMPAIGN, InteractionCompleted
 from streams.core.raw_frames.frames import nothing_is_usual
 from streams.core.times import EARLIEST, LONGEST_DURATION, milliseconds
-from streams.stages.normalise.event import LONGEST_CAMPAIGN
 
 DURATION = Annotated[float, msgspec.Meta(ge=0, le=LONGEST_DURATION)]
 Usual = Callable[[bytes, int], InteractionCompleted | None]

@@ -3,14 +3,14 @@
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from math import inf
+from math import inf, isfinite
 
 import orjson
 
 from schemas.avro import DecodeError
 from schemas.dead_letters import dead_letter
 from schemas.envelope import Outgoing, Record
-from schemas.records import AlertRecord
+from schemas.records import LONGEST_QUEUE, AlertRecord
 from schemas.topics import ALERTS
 from streams.core.contract import Change, Chunk, Flush
 from streams.core.times import END_OF_TIME
@@ -19,6 +19,7 @@ STAGE = "notify"
 META = b""  # key of a partition's own record: the last offset that is told
 OPEN = "open"
 LONGEST_ID = 200  # characters; ours are 16
+LONGEST_WORD = 64  # characters of a rule, metric, state or severity
 
 UNDECODABLE = "undecodable"
 OUT_OF_RANGE = "out of range"
@@ -124,12 +125,22 @@ class Notices:
         except DecodeError as error:
             self._refused.append(_dead(self._partition, record, UNDECODABLE, str(error)))
             return None
-        times = (alert.opened_at, alert.updated, alert.resolved_at or 0)
-        if not all(0 <= time < END_OF_TIME for time in times) or not _is_id(alert.alert_id):
-            detail = f"an alert has an id (1 to {LONGEST_ID} printable ASCII characters), and times from 1970 to 9999"
-            self._refused.append(_dead(self._partition, record, OUT_OF_RANGE, detail))
+        if problem := _out_of_range(alert):
+            self._refused.append(_dead(self._partition, record, OUT_OF_RANGE, problem))
             return None
         return alert
+
+
+def _out_of_range(alert: AlertRecord) -> str | None:
+    times = (alert.opened_at, alert.updated, alert.resolved_at or 0)
+    if not all(0 <= time < END_OF_TIME for time in times) or not _is_id(alert.alert_id):
+        return f"an alert has an id (1 to {LONGEST_ID} printable ASCII characters), and times from 1970 to 9999"
+    if not isfinite(alert.value) or not isfinite(alert.threshold):
+        return "an alert's value and threshold are finite numbers"
+    words = (alert.rule, alert.metric, alert.state, alert.severity)
+    if len(alert.queue) > LONGEST_QUEUE or max(map(len, words)) > LONGEST_WORD:
+        return f"a queue's id has at most {LONGEST_QUEUE:,} characters, and an alert's words at most {LONGEST_WORD}"
+    return None
 
 
 def _is_id(text: str) -> bool:

@@ -14,7 +14,7 @@ import orjson
 from schemas.avro import DecodeError
 from schemas.dead_letters import dead_letter
 from schemas.envelope import Outgoing, Record
-from schemas.records import INTERACTION, AnalyticsEvent, MinutePartial, MinutePartials
+from schemas.records import INTERACTION, LONGEST_QUEUE, AnalyticsEvent, MinutePartial, MinutePartials
 from schemas.topics import ANALYTICS_EVENTS, METRICS_PARTIALS, MINUTE_MS, ONLY_PARTITION
 from streams.core.contract import Change, Chunk, Flush
 from streams.core.event_time import log_time
@@ -28,7 +28,6 @@ META = b""  # key of the partition's own record: how far everything is folded
 
 IDLE = "idle"  # an interaction in this state is counted by nobody
 ALL_QUEUES = ""
-LONGEST_NAME = 1024  # characters of a queue's id
 MOST_QUEUES = 10_000  # of one minute
 RECORD_BYTES = 256 << 10  # about, of partials in one record
 FIGURES_BYTES = 64  # of one partial, at most
@@ -235,8 +234,8 @@ def _out_of_range(event: AnalyticsEvent) -> str | None:
         return f"durations lie in 0 to {LONGEST_DURATION:.0f} seconds"
     if not 0 <= event.timestamp < END_OF_TIME:
         return "times lie in 1970 to 9999"
-    if len(event.queue_id or "") > LONGEST_NAME:
-        return f"a queue's id has at most {LONGEST_NAME} characters"
+    if len(event.queue_id or "") > LONGEST_QUEUE:
+        return f"a queue's id has at most {LONGEST_QUEUE} characters"
     return None
 
 

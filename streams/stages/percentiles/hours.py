@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from schemas.compiled import hours
 from schemas.envelope import Outgoing
-from schemas.records import CampaignHour, InteractionCompleted
+from schemas.records import LONGEST_CAMPAIGN, CampaignHour, InteractionCompleted
 from schemas.topics import CAMPAIGN_HOURLY
 from streams.core.contract import Refused
 from streams.core.rule import Rule
@@ -15,7 +15,6 @@ from streams.stages.percentiles.declaration import DECLARATION
 from streams.stages.percentiles.window import HOUR, Window
 
 OUT_OF_RANGE = "out of range"
-LONGEST_CAMPAIGN = 256  # characters: more would make keys and rows that no broker takes
 BOUNDS = (
     f"durations lie in 0 to {LONGEST_DURATION:.0f} seconds, times in 1970 to 9999, "
     f"and a campaign has at most {LONGEST_CAMPAIGN} characters"

@@ -12,11 +12,11 @@ import orjson
 
 from schemas.avro import DecodeError
 from schemas.dead_letters import dead_letter
-from schemas.envelope import Outgoing
-from schemas.records import MetricSnapshot, MinutePartial, MinutePartials
+from schemas.envelope import Outgoing, Record
+from schemas.records import LONGEST_QUEUE, MetricSnapshot, MinutePartial, MinutePartials
 from schemas.topics import METRICS_PARTIALS, METRICS_SNAPSHOTS, MINUTE_MS, ONLY_PARTITION
 from streams.core.contract import Change, Chunk, Flush
-from streams.core.times import iso
+from streams.core.times import END_OF_TIME, iso
 from streams.stages.snapshots.distinct import Distinct
 
 STAGE = "snapshots"
@@ -25,10 +25,16 @@ ALL_QUEUES = ""
 INTERACTIONS, AGENTS = "i", "a"  # in keys of fingerprints
 FILLED_AT_A_TIME = 600  # empty minutes in one flush
 
+MOST_SOURCES = 10_000  # partitions of events: what is told of each stands in one record
+MOST_EVENTS = 2**48  # of one partition and minute: sums over all partitions stay numbers that Avro and JSON can write
+
 UNDECODABLE = "undecodable"
+OUT_OF_RANGE = "out of range"
 
 Sums = tuple[int, int, int, int, int, int]  # upto, events, handle time, handles, wait time, waits
-Figures = tuple[int, int, float, float, int, bool, bool, int]  # of a row: all that a revision stands for
+# Of a row: all that a revision stands for. The last two, handles and waits, are None in state from before they were.
+Figures = tuple[int, int, float, float, int, bool, bool, int, int | None, int | None]
+NUMBER_OF_FIGURES = 10
 
 
 @dataclass(slots=True)
@@ -80,6 +86,8 @@ class Minute:
             self.final,
             self.interactions.exact and self.agents.exact,
             len(self.sums),
+            handles,
+            waits,
         )
         if figures == self.figures:
             return False
@@ -90,7 +98,7 @@ class Minute:
     def row(self) -> MetricSnapshot:
         """Return the row of the revision."""
         assert self.figures is not None  # noqa: S101 - it was revised
-        events, interactions, handle, wait, agents, final, exact, heard = self.figures
+        events, interactions, handle, wait, agents, final, exact, heard, handles, waits = self.figures
         return MetricSnapshot(
             window=self.minute,
             queue=self.queue,
@@ -103,6 +111,8 @@ class Minute:
             final=final,
             exact=exact,
             heard=heard,
+            handles=handles,
+            waits=waits,
         )
 
     def changes(self, flush: int) -> Iterator[Change]:
@@ -133,7 +143,9 @@ class Minute:
         restored = cls(minute, queue)
         if value is not None:
             stored = orjson.loads(value)
-            restored.revision, restored.figures = stored["revision"], tuple(stored["figures"])
+            figures = stored["figures"]
+            padded = figures if len(figures) == NUMBER_OF_FIGURES else [*figures, None, None]
+            restored.revision, restored.figures = stored["revision"], tuple(padded)
             restored.sums = {source: tuple(sums) for source, sums in stored["sums"]}
             restored.final = restored.row().final
         exact = restored.figures is None or restored.row().exact
@@ -170,22 +182,16 @@ class Minutes:
         self._sealed = meta
 
     def fold(self, chunk: Chunk) -> int:
-        """Merge the partials of a chunk. Returns how many records were refused: undecodable."""
+        """Merge the partials of a chunk. Returns how many records were refused: undecodable, or out of range."""
         refused_before = len(self._refused)
         for record in chunk.records:
             try:
                 news = self._decode(record.value or b"")
             except DecodeError as error:
-                self._refused.append(
-                    dead_letter(
-                        METRICS_PARTIALS.name,
-                        self._partition,
-                        record,
-                        stage=STAGE,
-                        reason=UNDECODABLE,
-                        detail=str(error),
-                    )
-                )
+                self._refuse(record, UNDECODABLE, str(error))
+                continue
+            if problem := _out_of_range(news):
+                self._refuse(record, OUT_OF_RANGE, problem)
                 continue
             for partial in news.minutes:
                 self._merge(news.source, partial)
@@ -289,6 +295,26 @@ class Minutes:
             "told": [[source, told.final, told.closed] for source, told in self._told.items()],
         }
 
+    def _refuse(self, record: Record, reason: str, detail: str) -> None:
+        self._refused.append(
+            dead_letter(METRICS_PARTIALS.name, self._partition, record, stage=STAGE, reason=reason, detail=detail)
+        )
+
     def _publish(self, minute: Minute) -> Outgoing:
         key = f"{iso(minute.minute)}|{minute.queue}".encode()
         return Outgoing(METRICS_SNAPSHOTS.name, key, self._encode(minute.row()), partition=ONLY_PARTITION)
+
+
+def _out_of_range(news: MinutePartials) -> str | None:
+    if not 0 <= news.source < MOST_SOURCES or not 0 <= news.sources <= MOST_SOURCES:
+        return f"events have at most {MOST_SOURCES:,} partitions, numbered from 0"
+    if not 0 <= news.closed < END_OF_TIME or not 0 <= news.final < END_OF_TIME:
+        return "minutes are final, and closed, from 1970 to 9999"
+    for each in news.minutes:
+        if each.minute % MINUTE_MS or not 0 <= each.minute < END_OF_TIME:
+            return "a minute begins at a whole one, from 1970 to 9999"
+        if len(each.queue) > LONGEST_QUEUE:
+            return f"a queue's id has at most {LONGEST_QUEUE:,} characters"
+        if not all(0 <= number < MOST_EVENTS for number in (each.events, each.handles, each.waits)):
+            return f"a partition has from 0 to {MOST_EVENTS:,} events of a minute"
+    return None

@@ -88,3 +88,9 @@ def test_alerts_are_read_from_final_minutes(
 
     assert found == expected
     assert alerts([replace(row, final=False) for row in rows]) == set()
+
+
+def test_minutes_without_a_time_are_no_evidence() -> None:
+    rows = [replace(ROW, window=at * MINUTE, avg_handle_time=250.0 * (not at), handles=not at) for at in range(3)]
+
+    assert alerts(rows) == {("handle-time", 0, None, "warning")}

@@ -297,6 +297,7 @@ def test_a_queue_that_is_gone_for_a_week_is_forgotten() -> None:
         (ENCODE(replace(row(0, 1), window=-MINUTE)), b"out of range"),
         (ENCODE(row(100_000, 1)), b"out of range"),
         (ENCODE(row(0, float("nan"))), b"out of range"),
+        (ENCODE(row(0, 1, queue="\x01" * 1025)), b"out of range"),
     ],
 )
 def test_what_is_no_minute_is_a_dead_letter(value: bytes, reason: bytes) -> None:
@@ -313,3 +314,21 @@ def test_a_tombstone_is_passed_over() -> None:
 
     assert core.fold(Chunk("s", 0, [Consumed(0, None)])) == 0
     assert not core.flush(0.0)
+
+
+@pytest.mark.parametrize(
+    ("handles", "state"),
+    [
+        pytest.param(0, "open", id="no event says how long it was handled"),
+        pytest.param(3, "resolved", id="all were handled in no time"),
+        pytest.param(None, "resolved", id="a row from before these numbers were part of it"),
+    ],
+)
+def test_an_average_of_nothing_clears_no_alert(handles: int | None, state: str) -> None:
+    system = System()
+
+    system.take(row(0, 250), *(replace(row(at, 0), handles=handles) for at in (1, 2)))
+    system.core = system.begin()  # what is kept says the same
+
+    assert [each.state for each in system.newest().values()] == [state]
+    assert [each.state for each in system.core.open()] == [state] * (state == "open")

@@ -66,6 +66,16 @@ def test_what_comes_out(values: list[float | None], expected: list[str], changes
     assert told(replace(RULE, **changes), minutes(*values)) == expected  # type: ignore[arg-type]  # of the right types
 
 
+def test_a_minute_whose_events_say_nothing_of_the_metric_clears_nothing_and_ends_a_row_of_minutes_above() -> None:
+    def without(*values: float | None) -> list[Minute]:
+        return [Minute(at * MINUTE, value, 1) for at, value in enumerate(values)]
+
+    assert told(RULE, without(250, None, 200, None, 200)) == ["0-5 warning 250"]
+    assert told(replace(RULE, for_=2), without(250, None, 250)) == []
+    quiet = replace(RULE, no_data=1)
+    assert told(quiet, without(100, None, 100)) == []  # it has events
+
+
 def test_a_rise_is_told_in_the_minute_that_made_it_critical() -> None:
     _, before = read(RULE, Progress(), minutes(250, 300))
     _, after = read(RULE, Progress(), minutes(250, 300, 400, 500))

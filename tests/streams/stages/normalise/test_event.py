@@ -11,7 +11,7 @@ from connectors.cxone import dialect
 from schemas.frame_fields import DurationForm
 from schemas.records import InteractionCompleted
 from streams.core.contract import Refused
-from streams.stages.normalise.event import LONGEST_CAMPAIGN, interpreter
+from streams.stages.normalise.event import interpreter
 from streams.stages.normalise.usual import usual
 
 ARRIVED = 1_795_250_400_000  # ms

@@ -1,5 +1,7 @@
 """Which changes of alerts are told, and what is told again."""
 
+from dataclasses import replace
+
 import orjson
 import pytest
 from hypothesis import given, settings
@@ -178,6 +180,9 @@ def test_kills_lose_no_change_and_the_receiver_ends_with_the_newest(
     [
         (b"nonsense", b"undecodable"),
         *((ENCODE(alert(name=name)), b"out of range") for name in ("", "\u00e4", "a\nX-Evil: 1", "a" * 201)),
+        (ENCODE(replace(alert(), queue="\x01" * 1025)), b"out of range"),
+        (ENCODE(replace(alert(), rule="r" * 65)), b"out of range"),
+        (ENCODE(replace(alert(), value=float("inf"))), b"out of range"),
     ],
 )
 def test_what_is_no_alert_is_a_dead_letter(value: bytes, reason: bytes) -> None:

@@ -13,7 +13,7 @@ from streams.core import keyed_rows
 from streams.core.keyed_rows import QUIET, TOO_LATE, UNDECODABLE
 from streams.core.taken import NO_POSITION
 from streams.core.times import LONGEST_DURATION, iso
-from streams.stages.percentiles.hours import LONGEST_CAMPAIGN, OUT_OF_RANGE
+from streams.stages.percentiles.hours import OUT_OF_RANGE
 from streams.stages.percentiles.window import HOUR, Window
 from tests.streams.stages.percentiles.interactions import MINUTE, POLICY, TEN, Partition, dead, rows
 from tests.support.raw_partitions import RawPartitions

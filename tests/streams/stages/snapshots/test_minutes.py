@@ -1,13 +1,16 @@
 """Minutes over all partitions: when a row comes, when it is final, and what a late event does."""
 
+from dataclasses import replace
+
+import orjson
 import pytest
 
 from schemas.dead_letters import DEAD_REASON
 from schemas.envelope import Consumed
-from schemas.records import MetricSnapshot
+from schemas.records import MetricSnapshot, MinutePartial, MinutePartials
 from schemas.topics import METRICS_SNAPSHOTS
 from streams.stages.snapshots.minutes import FILLED_AT_A_TIME, META
-from tests.support.minute_flow import LATENESS, MINUTE, NOON, RETENTION, Flow, chunk, event
+from tests.support.minute_flow import CODEC, LATENESS, MINUTE, NOON, RETENTION, Flow, chunk, event
 
 FINAL = NOON + MINUTE + LATENESS  # the time at which the minute of noon is final
 
@@ -42,8 +45,12 @@ def test_a_row_comes_with_the_first_event_and_with_every_change(flow: Flow) -> N
     arrive(flow, 1, event(NOON + 2, agent="b", handle=20.0, wait=None))
     [second] = rows(flow)
 
-    assert first == MetricSnapshot(NOON, "", 1, 1, 10.0, 1.0, 1, revision=1, final=False, exact=True, heard=1)
-    assert second == MetricSnapshot(NOON, "", 2, 1, 15.0, 1.0, 2, revision=2, final=False, exact=True, heard=2)
+    assert first == MetricSnapshot(
+        NOON, "", 1, 1, 10.0, 1.0, 1, revision=1, final=False, exact=True, heard=1, handles=1, waits=1
+    )
+    assert second == MetricSnapshot(
+        NOON, "", 2, 1, 15.0, 1.0, 2, revision=2, final=False, exact=True, heard=2, handles=2, waits=1
+    )
     assert rows(flow) == []
 
 
@@ -112,7 +119,9 @@ def test_minutes_without_events_are_there_over_all_queues(flow: Flow) -> None:
         (3 * MINUTE, "", 1, True),
         (4 * MINUTE, "", 0, True),
     ]
-    assert found[2] == MetricSnapshot(NOON + MINUTE, "", 0, 0, 0.0, 0.0, 0, revision=1, final=True, exact=True, heard=0)
+    assert found[2] == MetricSnapshot(
+        NOON + MINUTE, "", 0, 0, 0.0, 0.0, 0, revision=1, final=True, exact=True, heard=0, handles=0, waits=0
+    )
 
 
 def test_after_a_long_silence_empty_minutes_come_by_and_by(flow: Flow) -> None:
@@ -148,6 +157,59 @@ def test_a_record_that_cannot_be_read_is_a_dead_letter(flow: Flow) -> None:
     flow.merging.flush()
 
     assert [dict(letter.headers)[DEAD_REASON] for letter in flow.dead] == [b"undecodable"]
+
+
+NEWS = MinutePartials(0, 1, 0, 0, (MinutePartial(NOON, "q", 0, 1, 60_000, 1, 5_000, 1, b"", b""),))
+[PARTIAL] = NEWS.minutes
+
+
+@pytest.mark.parametrize(
+    "news",
+    [
+        replace(NEWS, source=-1),
+        replace(NEWS, source=10_000, sources=20_000),
+        replace(NEWS, sources=2**31 - 1),
+        replace(NEWS, final=2**62),
+        replace(NEWS, closed=-1),
+        *(
+            replace(NEWS, minutes=(PARTIAL, partial))
+            for partial in (
+                replace(PARTIAL, minute=NOON + 1),
+                replace(PARTIAL, minute=-MINUTE),
+                replace(PARTIAL, minute=10**18 // MINUTE * MINUTE),
+                replace(PARTIAL, queue="\x01" * 1025),
+                replace(PARTIAL, events=2**62),
+                replace(PARTIAL, waits=-1),
+            )
+        ),
+    ],
+)
+def test_what_no_partition_can_say_is_a_dead_letter_and_counts_nowhere(flow: Flow, news: MinutePartials) -> None:
+    assert flow.merging.core.fold(chunk([Consumed(0, CODEC.encoder(MinutePartials)(news))])) == 1
+    flow.merging.flush()
+
+    assert [dict(letter.headers)[DEAD_REASON] for letter in flow.dead] == [b"out of range"]
+    assert flow.rows == []
+
+
+def test_the_longest_queue_and_partitions_of_which_the_number_is_not_known_are_taken(flow: Flow) -> None:
+    news = replace(NEWS, sources=0, minutes=(replace(PARTIAL, queue="\x01" * 1024),))
+
+    assert flow.merging.core.fold(chunk([Consumed(0, CODEC.encoder(MinutePartials)(news))])) == 0
+
+
+def test_state_without_the_numbers_of_times_is_read_and_a_later_event_adds_them(flow: Flow) -> None:
+    arrive(flow, 0, event())
+    rows(flow)
+    key = b"m|%d|" % NOON
+    stored = orjson.loads(flow.merging.stored[key])
+    flow.merging.stored[key] = orjson.dumps({**stored, "figures": stored["figures"][:-2]})
+    flow.merging.begin()
+    arrive(flow, 1, event(agent="b", handle=None))
+
+    [row] = rows(flow)
+
+    assert (row.revision, row.events, row.handles, row.waits) == (2, 2, 1, 2)
 
 
 def test_nothing_is_stored_while_nothing_changes(flow: Flow) -> None:
