@@ -46,8 +46,8 @@ class Topics:
         if there:
             for deleted in self._admin.delete_topics(sorted(there)).values():
                 deleted.result(TIMEOUT)
-        while there & set(self._names()):
-            time.sleep(0.05)
+            while there & set(self._names()):
+                time.sleep(0.05)
         known = {group.group_id for group in self._admin.list_consumer_groups().result(TIMEOUT).valid}
         forgotten = sorted(known & set(groups))
         for group in forgotten:

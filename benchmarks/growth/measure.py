@@ -179,6 +179,8 @@ class Bench:
         began = time.monotonic()
         self._topics.publish(_bounded(traffic.records(), deadline))
         ends = self._topics.ends(INTERACTIONS_COMPLETED.name)
+        if (there := sum(ends.values())) != point.events:
+            raise WrongResults(f"{point}: Kafka has {there:,} of {point.events:,} events")
         self._topics.publish(traffic.progress([ends[partition] for partition in range(point.partitions)]))
         truth = dict(traffic.rows())
         self._told(f"  {len(truth):,} windows; filled in {time.monotonic() - began:.0f} s")

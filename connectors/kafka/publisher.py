@@ -7,6 +7,7 @@ default hashes keys differently and would break co-partitioning).
 import asyncio
 import logging
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter
 from typing import Any, Protocol
@@ -31,6 +32,10 @@ TOO_OLD = {
     KafkaError.INVALID_RECORD,
     KafkaError._INVALID_DIFFERENT_RECORD,  # noqa: SLF001 - that is its name
 }
+# What Kafka acknowledges without a place, as the first of a producer in a partition, it has not (KAFKA-15591): the
+# partition was so new that it refused the first request and took the second, and then held the first for a duplicate.
+# Elsewhere that is said of a record whose acknowledgement was lost, and which is there.
+NOT_KEPT = "it was the first record for a partition that was not ready, and Kafka has only kept what followed"
 WHY = ". It was on its way for too long, or this machine's clock is behind Kafka's: see `cxone-streams doctor`"
 
 DEFAULTS: dict[str, object] = {
@@ -76,15 +81,24 @@ class Publisher(Protocol):
         """Give up what is not delivered yet and let go of the connection."""
 
 
+Written = defaultdict[str, set[int]]  # topic -> partitions in which records of a producer are
+
+
 class _Batch:
     """What one `publish` waits for. `delivered` runs in the polling thread."""
 
-    __slots__ = ("_config", "_done", "_last", "_left", "_loop", "_stamped", "error", "hint", "timed_out")
+    __slots__ = ("_config", "_done", "_last", "_left", "_loop", "_stamped", "_written", "error", "hint", "timed_out")
 
     def __init__(
-        self, size: int, loop: asyncio.AbstractEventLoop, config: Mapping[str, object], *, stamped: bool
+        self,
+        size: int,
+        loop: asyncio.AbstractEventLoop,
+        config: Mapping[str, object],
+        written: "Written",
+        *,
+        stamped: bool,
     ) -> None:
-        self._config = config
+        self._config, self._written = config, written
         self._stamped = stamped
         self._left = size
         self._loop = loop
@@ -96,10 +110,12 @@ class _Batch:
 
     def delivered(self, topic: str) -> Callable[[KafkaError | None, Message], None]:
         """Return what is called with each message of `topic`: little, since it is so for every record."""
-        last = self._last.setdefault(topic, {})
+        last, written = self._last.setdefault(topic, {}), self._written[topic]
 
         def delivered(error: KafkaError | None, message: Message) -> None:
             if error is None:
+                if message.offset() is None and message.partition() not in written:
+                    self.error, self.timed_out = self.error or NOT_KEPT, False
                 last[message.partition()] = message
             else:
                 self.error = self.error or what_is_missing(error, self._config) or error.str()
@@ -133,6 +149,8 @@ class _Batch:
             if self.timed_out:
                 raise TimedOutError(f"Kafka has not taken a record in time: {self.error}{self.hint}")
             raise PublishError(f"Kafka refused a record: {self.error}")
+        for topic, messages in self._last.items():
+            self._written[topic].update(messages)
 
 
 class KafkaPublisher:
@@ -154,6 +172,7 @@ class KafkaPublisher:
         self._stamp = stamp
         self._config = {**DEFAULTS, **config}
         self._producer = self._new_producer()
+        self._written: Written = defaultdict(set)
         self._fatal: KafkaError | None = None  # after which librdkafka takes and delivers nothing
         self._open = True
         self._publishing = 0
@@ -186,7 +205,8 @@ class KafkaPublisher:
                 self._awake.clear()
 
     async def _publish(self, records: Sequence[Outgoing]) -> Mapping[tuple[str, int], int]:
-        batch = _Batch(len(records), asyncio.get_running_loop(), self._config, stamped=self._stamp is not None)
+        loop, stamped = asyncio.get_running_loop(), self._stamp is not None
+        batch = _Batch(len(records), loop, self._config, self._written, stamped=stamped)
         producer, produce, stamp = self._producer, self._producer.produce, self._stamp
         callbacks = {topic: batch.delivered(topic) for topic in {record.topic for record in records}}
         until = perf_counter() + SLICE
@@ -236,7 +256,7 @@ class KafkaPublisher:
         if len(self._producer) == 0:
             return
         dropped, self._producer = self._producer, self._new_producer()  # a new one: its sequence begins anew
-        self._fatal = None
+        self._fatal, self._written = None, defaultdict(set)
         dropped.purge()
         dropped.flush(PURGE_SECONDS)  # calls those who wait
 

@@ -22,6 +22,13 @@ SEEN_AT_START = CLEANUP, STAMPS, ROW_AGE
 UNKNOWN = "unknown to this broker"
 TIMEOUT = 30.0  # seconds for each answer of the broker
 SOON = 5.0  # seconds of these, after which we say what we wait for
+LED_WITHIN = 120.0  # seconds: Kafka takes some 30 until 1,000 new partitions have a leader that knows it
+# What is said of a partition whose leader does not know yet that it is
+_NOT_LED = {
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+}
 
 log = structlog.get_logger()
 
@@ -206,7 +213,52 @@ class TopicAdmin:
                 raise ConfigurationError(f"Kafka does not create {name}: {_said(exc)}{_needed(exc)}") from exc
             created.append(name)
         self._await_visible(set(created))
+        self.await_leaders(created, leaderless=True)
         return created
+
+    def await_leaders(self, names: Iterable[str], *, leaderless: bool = False) -> None:
+        """Return when the leader of each partition of these topics knows that it is, or after `LED_WITHIN`.
+
+        A new topic is listed earlier. Who writes to it then can lose the first records without an error (KAFKA-15591):
+        of two requests under way the first is refused, the second is taken, and when the first comes again Kafka holds
+        it for a duplicate. Partitions without a leader are waited for if they are to be had soon, as `leaderless` says.
+        """
+        began, pause, said = time.monotonic(), 0.05, False
+        names = set(names)
+        while waiting := self._not_led(names, leaderless=leaderless):
+            waited = time.monotonic() - began
+            if waited > LED_WITHIN:
+                log.warning("Kafka lists partitions and has no leader for them", partitions=len(waiting))
+                return
+            if waited > SOON and not said:
+                said = True
+                log.info("waiting for the leaders of new partitions", partitions=len(waiting), first=waiting[0])
+            time.sleep(pause)
+            pause = min(2 * pause, 1.0)
+
+    def _not_led(self, names: Iterable[str], *, leaderless: bool) -> list[str]:
+        try:
+            cluster = self._listed(TIMEOUT)
+        except KafkaException as exc:
+            raise ConnectorError(f"Kafka at {self._bootstrap} does not answer: {_said(exc)}") from exc
+        places = [
+            TopicPartition(name, number)
+            for name in names
+            if name in cluster.topics
+            for number, partition in cluster.topics[name].partitions.items()
+            if leaderless or partition.leader in cluster.brokers
+        ]
+        if not places:
+            return []
+        answers = self._admin.list_offsets({place: OffsetSpec.latest() for place in places}, request_timeout=SOON)
+        found = []
+        for place, answer in answers.items():
+            try:
+                answer.result(2 * TIMEOUT)
+            except KafkaException as exc:  # anything else is said by who reads or writes there
+                if exc.args[0].code() in _NOT_LED:
+                    found.append(f"{place.topic} {place.partition}")
+        return found
 
     def drift(self, specs: Sequence[TopicSpec], *, partitions: int | None = None) -> list[Drift]:
         """Return what is not as declared, topic by topic. `partitions` stands in for the declared number."""
@@ -294,6 +346,7 @@ def ensure_topics(settings: KafkaSettings, specs: Sequence[TopicSpec]) -> None:
     mismatches = copartition_mismatches(specs, partitions)
     if mismatches:
         raise ConfigurationError("\n".join(mismatches))
+    admin.await_leaders(spec.name for spec in specs)  # somebody else may have created them a moment ago
     drift = admin.drift_at_start(specs)
     losing = [
         f"{each}. Kafka would delete what is needed. Change it: {each.advice}" for each in drift if each.loses_data

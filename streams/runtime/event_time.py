@@ -33,6 +33,7 @@ HEARTBEAT = 2.0  # seconds after which the same is told again: its time in the l
 MOST_PARTITIONS = 100_000  # of a raw topic: each is looked for, and a record may claim any number
 UNTOLD = 60.0  # seconds: a partition of a worker that died has another owner by then
 LOOK_INTERVAL = 1.0
+NAMED = 20  # partitions that readiness names; of more, how many they are
 
 PASSED = Gauge("cxone_event_time_seconds", "Event time that a raw partition has passed.", ["topic", "partition"])
 HEARD_OF = Gauge(
@@ -228,7 +229,9 @@ class EventTimeHearer:
         missing = {raw: seconds for raw, seconds in untold.items() if seconds > UNTOLD}
         if not missing:
             return None
-        names = ", ".join(map(str, sorted(missing)))
+        names = ", ".join(map(str, sorted(missing)[:NAMED]))
+        if len(missing) > NAMED:
+            names += f" and {len(missing) - NAMED:,} others"
         return (
             f"nothing becomes final: no worker tells how far {source} has come in partition {names}, "
             f"for {max(missing.values()):.0f} s"

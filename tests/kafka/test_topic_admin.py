@@ -8,7 +8,15 @@ from typing import Any
 
 import pytest
 import structlog.testing
-from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    OffsetSpec,
+    ResourceType,
+)
 from typer.testing import CliRunner
 
 from connectors.errors import ConfigurationError
@@ -51,6 +59,18 @@ def test_created_topics_are_as_declared(admin: TopicAdmin, specs: list[TopicSpec
 
     assert created == [spec.name for spec in specs]
     assert admin.drift(specs) == []
+
+
+def test_every_leader_of_a_created_topic_knows_that_it_is(
+    admin: TopicAdmin, client: Any, specs: list[TopicSpec]
+) -> None:
+    spec = replace(specs[0], partitions=300)
+    admin.create([spec])
+
+    places = {TopicPartition(spec.name, number): OffsetSpec.latest() for number in range(300)}
+    ends = {answer.result(30).offset for answer in client.list_offsets(places).values()}
+
+    assert ends == {0}, "else who writes at once can lose records that are acknowledged"
 
 
 def test_creating_again_creates_nothing(admin: TopicAdmin, specs: list[TopicSpec]) -> None:

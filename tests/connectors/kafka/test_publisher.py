@@ -120,3 +120,58 @@ async def test_a_record_is_queued_only_if_what_is_asked_right_before_it_allows_i
     await publisher.close()
 
     assert queued == [b"0", b"1"]
+
+
+class Acknowledged:
+    """A message that Kafka acknowledges in partition 0, with its place or, None, without."""
+
+    def __init__(self, offset: int | None) -> None:
+        self._offset = offset
+
+    def offset(self) -> int | None:
+        return self._offset
+
+    def partition(self) -> int:
+        return 0
+
+    def timestamp(self) -> tuple[int, int]:
+        return 1, 0
+
+
+class Acknowledging:
+    """A producer that acknowledges everything, in the order of `offsets`."""
+
+    def __init__(self, *offsets: int | None) -> None:
+        self.offsets, self.waiting = list(offsets), list[Any]()
+
+    def produce(self, _topic: str, _value: bytes, _key: bytes, _partition: int, delivered: Any, *_: object) -> None:
+        self.waiting.append(delivered)
+
+    def poll(self, _seconds: float) -> None:
+        while self.waiting:
+            self.waiting.pop(0)(None, Acknowledged(self.offsets.pop(0)))
+
+    def purge(self) -> None:
+        """Nobody waits."""
+
+
+async def test_the_first_record_that_kafka_acknowledges_without_a_place_is_not_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(KafkaPublisher, "_new_producer", lambda _: Acknowledging(0, None))
+    publisher = KafkaPublisher({})
+
+    with pytest.raises(PublishError, match="has only kept what followed"):
+        await asyncio.wait_for(publisher.publish([Outgoing("topic", b"k", b"%d" % i) for i in range(2)]), 30)
+    await publisher.close()
+
+
+async def test_a_later_one_is_there_its_acknowledgement_was_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(KafkaPublisher, "_new_producer", lambda _: Acknowledging(0, None, 2))
+    publisher = KafkaPublisher({})
+
+    await asyncio.wait_for(publisher.publish([Outgoing("topic", b"k", b"0")]), 30)
+    offsets = await asyncio.wait_for(publisher.publish([Outgoing("topic", b"k", b"%d" % i) for i in range(2)]), 30)
+    await publisher.close()
+
+    assert offsets == {("topic", 0): 2}

@@ -232,9 +232,10 @@ class Waiting:
 
 
 class Hearing:
-    """A stage that waits for two raw partitions, and a clock."""
+    """A stage that waits for raw partitions, and a clock."""
 
-    def __init__(self) -> None:
+    def __init__(self, partitions: int = 2) -> None:
+        self.partitions = partitions
         self.now = 100.0
         self.stage = Waiting()
         self.topic: list[bytes] = []
@@ -243,7 +244,8 @@ class Hearing:
 
     async def hear(self, *partitions: int) -> None:
         self.topic[:] = [
-            encode(EventTimeProgress("raw", raw, 2, "completed", NOON, NOON, True, [])) for raw in partitions
+            encode(EventTimeProgress("raw", raw, self.partitions, "completed", NOON, NOON, True, []))
+            for raw in partitions
         ]
         await self.hearer.run()
 
@@ -274,6 +276,13 @@ async def test_the_raw_partition_that_no_worker_tells_of_is_named_and_for_how_lo
 
     await waiting.hear(1)
     assert waiting.after(0) is None
+
+
+async def test_of_many_partitions_some_are_named() -> None:
+    waiting = Hearing(partitions=1000)
+    await waiting.hear(0)
+
+    assert "17, 18, 19 and 980 others, for 61 s" in str(waiting.after(UNTOLD + 1))
 
 
 async def test_a_raw_partition_that_was_never_heard_of_is_waited_for_too() -> None:

@@ -95,7 +95,8 @@ def test_an_open_alert_is_told_again_with_the_highest_value_until_then() -> None
 def test_minutes_with_too_few_interactions_are_no_evidence() -> None:
     rule = replace(RULE, min_interactions=2)
     thin = [
-        Minute(each.start, each.value, 1 if each.value > 400 else 2) for each in minutes(500, 250, 500, 200, 500, 200)
+        Minute(each.start, each.value, 1 if (each.value or 0) > 400 else 2)
+        for each in minutes(500, 250, 500, 200, 500, 200)
     ]
 
     assert told(rule, thin) == ["1-6 warning 250"]

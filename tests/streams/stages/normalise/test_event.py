@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from connectors.cxone import dialect
 from schemas.frame_fields import DurationForm
-from schemas.records import InteractionCompleted
+from schemas.records import LONGEST_CAMPAIGN, InteractionCompleted
 from streams.core.contract import Refused
 from streams.stages.normalise.event import interpreter
 from streams.stages.normalise.usual import usual

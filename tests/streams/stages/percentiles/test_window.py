@@ -8,6 +8,7 @@ import pytest
 
 from schemas.dead_letters import DEAD_DETAIL, DEAD_REASON, DEAD_SOURCE, DEAD_STAGE
 from schemas.envelope import LOG_TIME, SOURCE_POSITION, Consumed
+from schemas.records import LONGEST_CAMPAIGN
 from schemas.topics import CAMPAIGN_HOURLY
 from streams.core import keyed_rows
 from streams.core.keyed_rows import QUIET, TOO_LATE, UNDECODABLE
